@@ -1,0 +1,32 @@
+"""What a network is given: ids and masks of a padded batch. Knows nothing of text or of tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from torch import Tensor
+
+
+@dataclass
+class Batch:
+    """A padded batch; every tensor has the batch first."""
+
+    ids: Tensor
+    """Token ids, int64 (batch pos)."""
+    mask: Tensor | None = None
+    """True at real tokens, bool (batch pos); None: no padding."""
+    segments: Tensor | None = None
+    """Segment ids, int64 (batch pos); None: all zero."""
+    chars: Tensor | None = None
+    """Character ids of each token, int64 (batch pos char); 0 pads."""
+    target_ids: Tensor | None = None
+    """What the decoder has been given so far, int64 (batch tgt)."""
+    target_mask: Tensor | None = None
+    """True at real target tokens, bool (batch tgt); None: no padding."""
+    mlm_positions: Tensor | None = None
+    """Flat indices into batch × pos where the MLM head is wanted, int64; None: everywhere."""
+
+    def to(self, device: str) -> Batch:
+        """The same batch on `device`."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{name: value if value is None else value.to(device) for name, value in moved.items()})
