@@ -1,0 +1,301 @@
+"""What a view shows: heat tables, bars, lines, tokens and trees as plain arrays and labels.
+
+Knows nothing of how it is drawn (terminal strips, text, SVG, HTML), and nothing of networks: a `Source` is only the
+name and the index under which a trace keeps the number of a cell. Every string in a figure has passed `visible`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nlptui.text import visible
+
+Array: TypeAlias = NDArray[Any]
+Scale: TypeAlias = Literal["diverging", "probability", "positive"]
+By: TypeAlias = Literal["table", "row"]
+SCALES: tuple[Scale, ...] = ("diverging", "probability", "positive")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where one cell comes from: element `index` of `name`, in the first trace (0) or the one beside it (1)."""
+
+    name: str
+    index: tuple[int, ...]
+    trace: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Maps the cells of a table to elements of one activation, input or parameter.
+
+    `index` holds numbers and the placeholders "row" and "col": `Source("blocks.0.attn.weights", (0, 3, "row", "col"))`.
+    `rows` and `cols` say which element a row or column stands for where a table is sorted or picked:
+    with `rows=(17, 4)`, row 0 is element 17.
+    """
+
+    name: str
+    index: tuple[int | str, ...]
+    rows: tuple[int, ...] | None = None
+    cols: tuple[int, ...] | None = None
+    trace: int = 0
+
+    def __post_init__(self) -> None:
+        for part in self.index:
+            if isinstance(part, str) and part not in ("row", "col"):
+                raise ValueError(f"source of {self.name}: unknown placeholder {part!r}, expected 'row' or 'col'")
+
+    def at(self, row: int, col: int = 0) -> tuple[int, ...]:
+        """The full index, batch included, of the element shown at (row, col)."""
+        picked = {
+            "row": row if self.rows is None else self.rows[row],
+            "col": col if self.cols is None else self.cols[col],
+        }
+        return tuple(picked[part] if isinstance(part, str) else part for part in self.index)
+
+    def origin(self, row: int, col: int = 0) -> Origin:
+        """Name, index and trace of the element shown at (row, col)."""
+        return Origin(self.name, self.at(row, col), self.trace)
+
+
+@dataclass(frozen=True, eq=False)
+class HeatTable:
+    """A matrix with labelled rows and columns.
+
+    `scale` says what colour means: "diverging" (signed, zero fixed in the middle), "probability" (0 to 1) or
+    "positive" (0 to the largest). `source` is one for all cells, or one for each row.
+    """
+
+    title: str
+    values: Array
+    rows: tuple[str, ...]
+    cols: tuple[str, ...]
+    row_axis: str
+    col_axis: str
+    scale: Scale = "diverging"
+    source: Source | tuple[Source, ...] | None = None
+    digits: int = 2
+    by: By = "table"
+    """Whether colours compare within the table or within each row."""
+    note: str = ""
+    """How the table was made, as one formula."""
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), note=visible(self.note))
+        _set(self, rows=_labels(self.rows), cols=_labels(self.cols), values=_matrix(self.title, self.values, 2))
+        expected = (len(self.rows), len(self.cols))
+        if self.values.shape != expected:
+            raise ValueError(f"table {self.title!r}: values have shape {self.values.shape}, labels say {expected}")
+        if self.scale not in SCALES:
+            raise ValueError(f"table {self.title!r}: unknown scale {self.scale!r}, expected one of {SCALES}")
+        if self.by not in ("table", "row"):
+            raise ValueError(f"table {self.title!r}: colours go by 'table' or 'row', not {self.by!r}")
+        if isinstance(self.source, tuple) and len(self.source) != len(self.rows):
+            raise ValueError(f"table {self.title!r}: {len(self.source)} sources for {len(self.rows)} rows")
+
+    def origin(self, row: int, col: int) -> Origin | None:
+        """What Enter opens at (row, col); None where the number is not an element of a trace."""
+        source = self.source[row] if isinstance(self.source, tuple) else self.source
+        return source.origin(row, col) if source else None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The values at the two ends of the legend, comparing within the table."""
+        if self.scale == "probability":
+            return (0.0, 1.0)
+        largest = float(_largest(self.values, None)) if self.values.size else 0.0
+        return (-largest if self.scale == "diverging" else 0.0, largest)
+
+    @cached_property
+    def shares(self) -> Array:
+        """Each value as a share of the scale: -1 to 1 if diverging, 0 to 1 otherwise; NaN where masked or not finite.
+
+        Zero is always 0, so a diverging scale keeps zero in the middle.
+        """
+        values: Array = np.asarray(self.values, dtype=np.float32)
+        low = -1.0 if self.scale == "diverging" else 0.0
+        if self.scale != "probability":
+            largest = _largest(values, 1 if self.by == "row" else None)
+            with np.errstate(invalid="ignore"):
+                values = values / np.where(largest > 0, largest, 1.0)
+        return np.where(np.isfinite(values), np.clip(values, low, 1.0), np.float32(np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Labelled numbers side by side, in the order given: candidates with their probabilities, say."""
+
+    title: str
+    labels: tuple[str, ...]
+    values: Array
+    source: Source | None = None
+    unit: str = ""
+    digits: int = 3
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), unit=visible(self.unit), labels=_labels(self.labels))
+        _set(self, values=_matrix(self.title, self.values, 1))
+        if len(self.labels) != len(self.values):
+            raise ValueError(f"bars {self.title!r}: {len(self.values)} values, {len(self.labels)} labels")
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """What Enter opens at bar `row`."""
+        return self.source.origin(row, col) if self.source else None
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One line of a chart; a NaN in `y` is a gap."""
+
+    name: str
+    x: Array
+    y: Array
+
+    def __post_init__(self) -> None:
+        _set(self, name=visible(self.name), x=_matrix(self.name, self.x, 1), y=_matrix(self.name, self.y, 1))
+        if len(self.x) != len(self.y):
+            raise ValueError(f"series {self.name!r}: {len(self.x)} x values, {len(self.y)} y values")
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """A chart of one or more series over the same x axis."""
+
+    title: str
+    series: tuple[Series, ...]
+    x_label: str = ""
+    y_label: str = ""
+    log: bool = False
+    """Whether y is drawn on a logarithmic scale."""
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), x_label=visible(self.x_label), y_label=visible(self.y_label))
+        _set(self, series=tuple(self.series))
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """Lines are measurements, not elements of a trace."""
+        return None
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of the text: what to show, its id, where it stands (code points; None for special tokens)."""
+
+    text: str
+    id: int
+    start: int | None = None
+    end: int | None = None
+    tag: str | None = None
+    prob: float | None = None
+    special: bool = False
+    segment: int = 0
+
+    def __post_init__(self) -> None:
+        _set(self, text=visible(self.text), tag=None if self.tag is None else visible(self.tag))
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A row of tokens; `source` maps token i ("row") to the input that holds its id."""
+
+    title: str
+    tokens: tuple[Token, ...]
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), tokens=tuple(self.tokens))
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """What Enter opens at token `row`."""
+        return self.source.origin(row, col) if self.source else None
+
+
+@dataclass(frozen=True)
+class TreeRow:
+    """One line of a tree: a branch (`shape` None) or a leaf that `path` opens."""
+
+    path: str
+    depth: int
+    shape: tuple[int, ...] | None = None
+    formula: str = ""
+    axes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _set(self, path=visible(self.path), formula=visible(self.formula))
+        if self.axes and self.shape is not None and len(self.axes) != len(self.shape):
+            raise ValueError(f"tree row {self.path}: shape {self.shape} has {len(self.axes)} axes")
+
+    @property
+    def leaf(self) -> bool:
+        """Whether the row is an array (a branch only groups others)."""
+        return self.shape is not None
+
+    @property
+    def label(self) -> str:
+        """The last part of the path: what stands in the tree beside its indentation."""
+        return self.path.rsplit(".", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Everything a trace holds, in the order computed, as one indented list."""
+
+    title: str
+    rows: tuple[TreeRow, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), rows=tuple(self.rows))
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """What Enter opens at `row`: the whole array (an empty index), None at a branch."""
+        line = self.rows[row]
+        return Origin(line.path, ()) if line.leaf else None
+
+
+Part: TypeAlias = HeatTable | Bars | Lines | Tokens | Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What a view shows of a trace: its parts from top to bottom, and a caption in one or two sentences."""
+
+    view: str
+    title: str
+    parts: tuple[Part, ...]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), caption=visible(self.caption), parts=tuple(self.parts))
+
+
+def _set(instance: object, **fields: object) -> None:
+    for name, value in fields.items():
+        object.__setattr__(instance, name, value)
+
+
+def _labels(labels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(visible(label) for label in labels)
+
+
+def _matrix(title: str, values: ArrayLike, dimensions: int) -> Array:
+    """`values` as a read-only view (nothing is copied), after a look at its kind and number of dimensions."""
+    array = np.asarray(values).view()
+    if array.ndim != dimensions:
+        raise ValueError(f"{title!r}: values have {array.ndim} dimensions, expected {dimensions}")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{title!r}: values are {array.dtype}, expected numbers")
+    array.flags.writeable = False
+    return array
+
+
+def _largest(values: Array, axis: int | None) -> Array:
+    """The largest finite absolute value, of the table (axis None) or of each row (axis 1, kept as a column)."""
+    size = np.abs(values)
+    size = np.where(np.isfinite(size), size, 0)
+    return np.asarray(size.max(axis=axis, keepdims=axis is not None, initial=0))
