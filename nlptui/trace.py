@@ -1,0 +1,448 @@
+"""A forward pass written down: what was computed, in which order, under which name, and from what.
+
+A `Recorder` is passed down the network; each value is recorded where it is made and flows on, edited if asked.
+Knows nothing of particular networks; torch is only used through the tensors that it is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nlptui.config import ModelConfig
+
+NAME_IN_FORMULA = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*(?!\w)(?!\s*\()")
+Index = tuple[int | slice, ...]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One recorded value: its name, the tensor, a name for each dimension, and how it was made."""
+
+    name: str
+    value: Tensor
+    axes: tuple[str, ...]
+    by: str = ""
+    scope: Recorder | None = field(default=None, repr=False)
+    step: int = 1
+    """Direction of time: `prev(x)` reads position − step."""
+    kind: str = "activation"
+    """activation, input or parameter."""
+
+    @property
+    def formula(self) -> str:
+        """How it was made, with the full names of what it was made from; empty for inputs and parameters."""
+        return self.scope.publish(self.by) if self.scope and self.by else ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions."""
+        return tuple(self.value.shape)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of recorded values, made while the network runs.
+
+    `index` selects a region as numpy would (missing axes: all). Inside it the new value is 0 (zero), the mean over this
+    trace's positions (mean), amount × value (scale), amount (force), or `tensor` (from).
+    """
+
+    name: str
+    index: Index
+    op: str
+    amount: float | None = None
+    tensor: np.ndarray | None = field(default=None, compare=False, repr=False)
+    source: str = ""
+    """For `from`: the file that the tensor came from."""
+
+    OPS = ("zero", "mean", "scale", "force", "from")
+
+    def __str__(self) -> str:
+        index = ",".join(_slice_text(part) for part in self.index)
+        amount = {"scale": f":{self.amount}", "force": f":{self.amount}", "from": f":{self.source}"}.get(self.op, "")
+        return f"{self.name}[{index}]={self.op}{amount}" if self.index else f"{self.name}={self.op}{amount}"
+
+    @staticmethod
+    def parse(text: str) -> Edit:
+        """The edit that `NAME[0,2,:,:]=zero|mean|scale:F|force:F|from:FILE.npz` asks for. Raises UserError."""
+        match = re.fullmatch(r"\s*([^\[\]=\s]+)\s*(?:\[([^\]]*)\])?\s*=\s*(\w+)(?::(.*))?", text, flags=re.S)
+        if not match or match[3] not in Edit.OPS:
+            raise UserError(
+                _("edit {text!r} is not of the form NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz").format(
+                    text=visible(text)
+                )
+            )
+        name, index, op, argument = match[1], match[2] or "", match[3], match[4] or ""
+        parts = tuple(_parse_slice(part, text) for part in index.split(",")) if index.strip() else ()
+        if op in ("scale", "force"):
+            return Edit(name, parts, op, amount=_parse_amount(argument, text))
+        if op == "from":
+            return Edit(name, parts, op, tensor=_read_tensor(argument, name), source=argument)
+        return Edit(name, parts, op)
+
+
+def _slice_text(part: int | slice) -> str:
+    if isinstance(part, int):
+        return str(part)
+    return f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+
+
+def _parse_slice(part: str, text: str) -> int | slice:
+    match = re.fullmatch(r"\s*(?:(-?\d+)|(-?\d+)?\s*:\s*(-?\d+)?)\s*", part)
+    if not match:
+        raise UserError(
+            _("edit {text!r}: {part!r} is no index; write a number, a range a:b, or : for all").format(
+                text=visible(text), part=visible(part)
+            )
+        )
+    if match[1] is not None:
+        return int(match[1])
+    return slice(*(int(bound) if bound else None for bound in (match[2], match[3])))
+
+
+def _parse_amount(argument: str, text: str) -> float:
+    try:
+        amount = float(argument)
+    except ValueError:
+        amount = float("nan")
+    if not np.isfinite(amount):
+        raise UserError(_("edit {text!r}: a finite number is needed after the colon").format(text=visible(text)))
+    return amount
+
+
+def _read_tensor(file: str, name: str) -> np.ndarray:
+    try:
+        with np.load(Path(file).expanduser(), allow_pickle=False) as arrays:
+            if name in arrays:
+                return np.asarray(arrays[name])
+            raise UserError(
+                _("{file}: holds no array {name!r}; it has {known}").format(
+                    file=visible(file), name=visible(name), known=visible(", ".join(list(arrays)[:5]))
+                )
+            )
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            _("{file}: not readable as an .npz file ({error})").format(file=visible(file), error=visible(str(error)))
+        ) from None
+
+
+class Recorder:
+    """Writes down what a forward pass computes, one scope of names at a time.
+
+    Calling it records a value and returns it, edited if an edit names it: recording, ablation and patching are one
+    mechanism. `at` opens a child scope, in which the names of the child's arguments stand for the parent's values.
+    """
+
+    on = True
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor] | None = None,
+        edits: Sequence[Edit] = (),
+        only: Sequence[str] | None = None,
+    ) -> None:
+        self.activations: dict[str, Activation] = {}
+        self.inputs: dict[str, Activation] = {}
+        self.parameters: Mapping[str, Tensor] = parameters or {}
+        self.edits: dict[str, list[Edit]] = {}
+        for edit in edits:
+            self.edits.setdefault(edit.name, []).append(edit)
+        self.only = tuple(only) if only else None
+        self.root = self
+        self.prefix = ""
+        self.bindings: dict[str, str] = {}
+        self.parent: Recorder | None = None
+        self.applied: set[str] = set()
+
+    def at(self, scope: str, **bindings: str) -> Recorder:
+        """A child scope. `bindings` name the child's arguments in this scope, and label sets for its axes."""
+        child = object.__new__(Recorder)
+        child.root = self.root
+        child.parent = self
+        child.prefix = f"{self.prefix}{scope}."
+        child.bindings = bindings
+        return child
+
+    def __call__(self, name: str, value: Tensor, axes: str, by: str, step: int = 1) -> Tensor:
+        root = self.root
+        full = self.prefix + name
+        if full in root.edits:
+            changes = Changes(root, full, tuple(value.shape), value)
+            edited = changes.apply(value)
+            self._keep_edited(full, value, edited, changes, axes, by, step)
+            return edited
+        self._keep(full, value, axes, by, step)
+        return value
+
+    def _keep(self, full: str, value: Tensor, axes: str, by: str, step: int) -> None:
+        root = self.root
+        if root.only is None or any(fnmatch.fnmatchcase(full, pattern) for pattern in root.only):
+            root.activations[full] = Activation(full, value, tuple(axes.split()), by, self, step)
+
+    def input(self, name: str, value: Tensor, axes: str) -> None:
+        """Note a value that was given, not computed, so that formulas can name it."""
+        full = self.prefix + name
+        self.root.inputs[full] = Activation(full, value, tuple(axes.split()), kind="input")
+
+    def steps(self, length: int, backward: bool = False) -> Steps:
+        """A collector for values that are made one position at a time."""
+        return Steps(self, length, backward)
+
+    def _keep_edited(
+        self, full: str, raw: Tensor, edited: Tensor, changes: Changes, axes: str, by: str, step: int
+    ) -> None:
+        self._keep(f"{full}.unedited", raw, axes, by, step)
+        for part, tensor in (("factor", changes.factor), ("constant", changes.constant)):
+            key = f"edits.{full}.{part}"
+            self.root.inputs[key] = Activation(key, tensor, tuple(axes.split()), kind="input")
+        self._keep(full, edited, axes, f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)", step)
+
+    def publish(self, by: str) -> str:
+        """`by` with every name written in full."""
+        return NAME_IN_FORMULA.sub(lambda match: self.resolve(match[0]), by)
+
+    def resolve(self, name: str) -> str:
+        """The full name that `name` stands for in this scope."""
+        if self.parent is not None and name in self.bindings:
+            return self.parent.resolve(self.bindings[name])
+        root = self.root
+        full = self.prefix + name
+        if full in root.activations or full in root.inputs or full in root.parameters or f"{full}.weight" in root.parameters:
+            return full
+        return name
+
+    def label_set(self, axis: str) -> str:
+        """The name of the label set for `axis` in this scope; `axis` itself where no scope says otherwise."""
+        scope: Recorder | None = self
+        name = axis
+        while scope is not None:
+            name = scope.bindings.get(name, name)
+            scope = scope.parent
+        return name
+
+    def check_edits(self) -> None:
+        """Raise UserError for an edit that met no activation of its name."""
+        missed = sorted(set(self.edits) - self.applied)
+        if missed:
+            known = [name for name in self.activations if not name.endswith(".unedited")]
+            raise UserError(
+                _("no activation named {name!r} to edit; {hint}").format(
+                    name=visible(missed[0]), hint=did_you_mean(missed[0], known)
+                )
+            )
+
+
+class Off:
+    """The recorder that records nothing and costs nothing; layers may then take fused kernels."""
+
+    on = False
+
+    def at(self, scope: str, **bindings: str) -> Off:
+        return self
+
+    def __call__(self, name: str, value: Tensor, axes: str, by: str, step: int = 1) -> Tensor:
+        return value
+
+    def input(self, name: str, value: Tensor, axes: str) -> None:
+        return None
+
+
+OFF = Off()
+
+
+class Changes:
+    """The edits of one activation as two tensors: new = factor × value + constant."""
+
+    def __init__(self, root: Recorder, full: str, shape: tuple[int, ...], like: Tensor) -> None:
+        self.factor = like.new_ones(shape)
+        self.constant = like.new_zeros(shape)
+        for edit in root.edits[full]:
+            self._add(edit, shape, like)
+        root.applied.add(full)
+
+    def _add(self, edit: Edit, shape: tuple[int, ...], like: Tensor) -> None:
+        index = _checked_index(edit, shape)
+        if edit.op == "scale" and edit.amount != 0:
+            self.factor[index] *= edit.amount
+            self.constant[index] *= edit.amount
+            return
+        self.factor[index] = 0.0
+        if edit.op in ("zero", "scale"):
+            self.constant[index] = 0.0
+        elif edit.op == "force":
+            self.constant[index] = edit.amount
+        else:
+            self.constant[index] = _fitted(edit, shape, like)[index]
+
+    def apply(self, value: Tensor) -> Tensor:
+        """`value` with the edits made; a factor of 0 also silences infinities."""
+        return (value * self.factor).masked_fill(self.factor == 0, 0.0) + self.constant
+
+    def apply_step(self, value: Tensor, t: int) -> Tensor:
+        """The same for position `t` of an activation (batch pos unit)."""
+        factor = self.factor[:, t]
+        return (value * factor).masked_fill(factor == 0, 0.0) + self.constant[:, t]
+
+
+def _checked_index(edit: Edit, shape: tuple[int, ...]) -> Index:
+    fits = len(edit.index) <= len(shape) and all(
+        isinstance(part, slice) or -size <= part < size for part, size in zip(edit.index, shape, strict=False)
+    )
+    if not fits:
+        raise UserError(
+            _("edit {edit}: the index does not fit {name}, whose shape is {shape}").format(
+                edit=visible(str(edit)), name=visible(edit.name), shape=list(shape)
+            )
+        )
+    return edit.index
+
+
+def _fitted(edit: Edit, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    if edit.tensor is None or tuple(edit.tensor.shape) != shape:
+        raise UserError(
+            _("edit {edit}: its tensor has the shape {got}, but {name} has {shape}").format(
+                edit=visible(str(edit)),
+                got=list(edit.tensor.shape) if edit.tensor is not None else None,
+                name=visible(edit.name),
+                shape=list(shape),
+            )
+        )
+    return like.new_tensor(edit.tensor.tolist())
+
+
+class Steps:
+    """Collects activations that are made one position at a time, and records each whole when `close` is called."""
+
+    def __init__(self, recorder: Recorder, length: int, backward: bool) -> None:
+        self.recorder = recorder
+        self.length = length
+        self.step = -1 if backward else 1
+        self._values: dict[str, list[Tensor]] = {}
+        self._formulas: dict[str, str] = {}
+        self._changes: dict[str, Changes] = {}
+        self._edited: dict[str, list[Tensor]] = {}
+
+    def __call__(self, t: int, name: str, value: Tensor, by: str) -> Tensor:
+        """Note `value` (batch unit) as position `t` of `name`, and return it, edited if asked."""
+        full = self.recorder.prefix + name
+        if name not in self._values:
+            self._values[name] = []
+            self._formulas[name] = by
+            if full in self.recorder.root.edits:
+                shape = (value.shape[0], self.length, value.shape[1])
+                self._changes[name] = Changes(self.recorder.root, full, shape, value)
+        self._values[name].append(value)
+        changes = self._changes.get(name)
+        if changes is None:
+            return value
+        edited = changes.apply_step(value, t)
+        self._edited.setdefault(name, []).append(edited)
+        return edited
+
+    def close(self, stack: Callable[[list[Tensor]], Tensor]) -> dict[str, Tensor]:
+        """Record everything collected, in text order, and return it by name. `stack` joins steps along dimension 1."""
+        whole: dict[str, Tensor] = {}
+        axes = "batch pos d_hidden"
+        for name, values in self._values.items():
+            full, by = self.recorder.prefix + name, self._formulas[name]
+            whole[name] = stack(values[:: self.step])
+            if name in self._changes:
+                raw, whole[name] = whole[name], stack(self._edited[name][:: self.step])
+                self.recorder._keep_edited(full, raw, whole[name], self._changes[name], axes, by, self.step)
+            else:
+                self.recorder._keep(full, whole[name], axes, by, self.step)
+        return whole
+
+
+@dataclass
+class Trace:
+    """One sentence through one model: every recorded value, and what is needed to name and explain it."""
+
+    activations: dict[str, Activation]
+    inputs: dict[str, Activation] = field(default_factory=dict)
+    parameters: Mapping[str, Tensor] = field(default_factory=dict)
+    config: ModelConfig | None = None
+    encoding: Any = None
+    target: Any = None
+    """The decoder's tokens, where there is a decoder: an Encoding."""
+    output: dict[str, Any] = field(default_factory=dict)
+    label_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+    text: str = ""
+    pair: str | None = None
+    truncated: bool = False
+    edits: tuple[Edit, ...] = ()
+    model: str = ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.activations or name in self.inputs or name in self.parameters
+
+    def __getitem__(self, name: str) -> Activation:
+        """The activation, input or parameter called `name`. Raises UserError with the nearest names."""
+        if name in self.activations:
+            return self.activations[name]
+        if name in self.inputs:
+            return self.inputs[name]
+        if name in self.parameters:
+            value = self.parameters[name]
+            return Activation(name, value, parameter_axes(value.ndim), kind="parameter")
+        raise UserError(
+            _("no activation named {name!r}; {hint}").format(
+                name=visible(name), hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters])
+            )
+        )
+
+    def array(self, name: str) -> np.ndarray:
+        """The value of `name` as a numpy array, without a copy where the tensor is on the CPU."""
+        return as_array(self[name].value)
+
+    def labels(self, name: str, axis: str) -> tuple[str, ...]:
+        """What to write beside each index of `axis` of `name`: tokens, label names, or numbers."""
+        activation = self[name]
+        size = activation.shape[activation.axes.index(axis)]
+        key = activation.scope.label_set(axis) if activation.scope else axis
+        default = "tokens" if axis in ("pos", "query", "key") else axis
+        labels = self.label_sets.get(key, self.label_sets.get(default, ()))
+        return labels if len(labels) == size else tuple(map(str, range(size)))
+
+    def with_output(self, output: dict[str, Any]) -> Trace:
+        """This trace with another output."""
+        return replace(self, output=output)
+
+
+def parameter_axes(ndim: int) -> tuple[str, ...]:
+    """Names for the dimensions of a parameter."""
+    return {0: (), 1: ("unit",), 2: ("row", "column")}.get(ndim, tuple(f"axis{i}" for i in range(ndim)))
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A tensor (or array) as numpy; bfloat16 and float16 become float32."""
+    if isinstance(value, np.ndarray):
+        return value
+    value = value.detach().cpu()
+    return np.asarray(value.float().numpy() if str(value.dtype) in ("torch.bfloat16", "torch.float16") else value.numpy())
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint for a name that is not known: the nearest ones, or a few of those there are."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return _("did you mean {names}?").format(names=", ".join(map(visible, near)))
+    return _("there are {names}").format(names=", ".join(map(visible, list(known)[:8])) or "—")
