@@ -1,0 +1,224 @@
+"""The one table of what a person can do on screen. Key bindings, palette, help page, key bar and the docs are made from it.
+
+Knows nothing of how an action is carried out: a screen has a method `action_<id>` for each action of its scope.
+Users rebind by id in the settings file: `"keys": {"layer_up": "ctrl+up,]"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from textual.binding import Binding
+
+from nlptui.errors import UserError
+from nlptui.locale import N_, _
+from nlptui.text import visible
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do: its keys, its name, one sentence of help, and where it holds."""
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    """Two or three words, for the key bar and the palette; marked with N_, shown through `_`."""
+    help: str
+    """One sentence, for the help page and the palette."""
+    group: str
+    """The heading on the help page under which it stands."""
+    scope: str = "explorer"
+    """app: everywhere outside text fields. explorer, explain: on that screen. dialog: in every dialog."""
+    show: bool = False
+    """Whether the key bar names it."""
+    priority: bool = False
+    """Whether the key acts inside text fields and dialogs too."""
+
+    @property
+    def call(self) -> str:
+        """The call that Textual runs: `layer_up`, `group(3)`."""
+        name, _, number = self.id.rpartition("_")
+        return f"{name}({number})" if number.isdigit() else self.id
+
+
+SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
+NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
+GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, RUNS, PROGRAM)
+SCOPES = ("app", "explorer", "explain", "dialog")
+
+_SENTENCE = (
+    Action("edit_text", ("i",), N_("sentence"), N_("Edit the sentence; the screen follows as you type."), SENTENCE, show=True),
+    Action("leave_text", ("escape",), N_("back to view"), N_("Leave the text field and go back to the view."), SENTENCE),
+    Action("choose_model", ("m",), N_("model"), N_("Choose another model."), SENTENCE, show=True),
+    Action("choose_tokenizer", ("T",), N_("tokenizer"), N_("Cut the sentence with another tokenizer, beside the model's own."), SENTENCE),
+    Action("next_reading", ("o",), N_("token as…"), N_("Show the token as its id, its one-hot vector, or its embedding row."), SENTENCE),
+    Action("previous_token", ("left_parenthesis",), N_("token before"), N_("Choose the token before."), SENTENCE),
+    Action("next_token", ("right_parenthesis",), N_("token after"), N_("Choose the token after."), SENTENCE),
+)
+
+_VIEWS = (
+    *(
+        Action(f"group_{n}", (str(n),), N_("view group {n}"), N_("Open group {n} of views."), VIEW)
+        for n in range(1, 10)
+    ),
+    Action("next_view", ("tab",), N_("next view"), N_("Walk to the next view of the group."), VIEW, show=True),
+    Action("previous_view", ("shift+tab",), N_("view before"), N_("Walk to the view before."), VIEW),
+    Action("layer_down", ("left_square_bracket",), N_("layer down"), N_("Show the layer below."), VIEW, show=True),
+    Action("layer_up", ("right_square_bracket",), N_("layer up"), N_("Show the layer above."), VIEW, show=True),
+    Action("head_before", ("comma",), N_("head before"), N_("Show the head, or the direction, before."), VIEW, show=True),
+    Action("head_after", ("full_stop",), N_("head after"), N_("Show the head, or the direction, after."), VIEW, show=True),
+    Action("next_part", ("w",), N_("next table"), N_("Go to the next table of the view."), VIEW),
+    Action("previous_part", ("W",), N_("table before"), N_("Go to the table before."), VIEW),
+    Action("scale_by", ("s",), N_("scale"), N_("Compare colours by row or within the whole table."), VIEW),
+    Action("show_tree", ("a",), N_("trace tree"), N_("Go to the list of everything that was computed."), VIEW),
+    Action("view_back", ("backspace",), N_("back"), N_("Go back to the view before this one."), VIEW),
+)
+
+_CURSOR = (
+    Action("cursor_left", ("h", "left"), N_("left"), N_("Move the cell cursor left."), CURSOR),
+    Action("cursor_down", ("j", "down"), N_("down"), N_("Move the cell cursor down."), CURSOR),
+    Action("cursor_up", ("k", "up"), N_("up"), N_("Move the cell cursor up."), CURSOR),
+    Action("cursor_right", ("l", "right"), N_("right"), N_("Move the cell cursor right."), CURSOR),
+    Action("cursor_top", ("g", "home"), N_("first row"), N_("Move to the first row."), CURSOR),
+    Action("cursor_bottom", ("G", "end"), N_("last row"), N_("Move to the last row."), CURSOR),
+    Action("page_up", ("pageup",), N_("page up"), N_("Move one screen up."), CURSOR),
+    Action("page_down", ("pagedown",), N_("page down"), N_("Move one screen down."), CURSOR),
+    Action("row_start", ("0",), N_("first column"), N_("Move to the first column."), CURSOR),
+    Action("row_end", ("dollar_sign",), N_("last column"), N_("Move to the last column."), CURSOR),
+    Action("find", ("slash",), N_("find"), N_("Find a token, a word or a value in the view."), CURSOR, show=True),
+    Action("find_next", ("n",), N_("next match"), N_("Go to the next match."), CURSOR),
+    Action("find_previous", ("N",), N_("match before"), N_("Go to the match before."), CURSOR),
+)
+
+_NUMBERS = (
+    Action("open_number", ("enter",), N_("open"), N_("Open the number under the cursor: how it was made, term by term."), NUMBER, show=True),
+    Action("copy_cell", ("y",), N_("copy"), N_("Copy the number under the cursor."), NUMBER),
+    Action("copy_command", ("Y",), N_("copy command"), N_("Copy the command line that opens exactly this screen."), NUMBER),
+    Action("export", ("e",), N_("export"), N_("Write the view to a file: SVG, HTML, text or CSV."), NUMBER),
+)
+
+_EDITS = (
+    Action("edit_number", ("x",), N_("edit"), N_("Change the number, its row, column, head or all: zero, mean, scale or force."), EDIT, show=True),
+    Action("clear_edits", ("X",), N_("clear edits"), N_("Take back all edits."), EDIT),
+    Action("undo_edit", ("u",), N_("undo"), N_("Take back the last edit."), EDIT),
+    Action("compare", ("c",), N_("compare"), N_("Pin this run and compare it with the next: another model, sentence or edit. Again: unpin."), EDIT, show=True),
+)
+
+_RUNS = (
+    Action("train", ("t",), N_("train"), N_("Train a model in the background."), RUNS, show=True),
+    Action("show_runs", ("r",), N_("runs"), N_("Open or close the panel of training runs."), RUNS),
+    Action("next_run", ("greater_than_sign",), N_("next run"), N_("Choose the next training run."), RUNS),
+    Action("previous_run", ("less_than_sign",), N_("run before"), N_("Choose the training run before."), RUNS),
+    Action("stop_run", ("S",), N_("stop run"), N_("Ask the chosen run to save and stop."), RUNS),
+    Action("resume_run", ("R",), N_("resume run"), N_("Resume the chosen run where it stopped."), RUNS),
+    Action("open_run", ("M",), N_("open run's model"), N_("Open the newest checkpoint of the chosen run in the explorer."), RUNS),
+)
+
+_PROGRAM = (
+    Action("help", ("question_mark", "f1"), N_("help"), N_("Show this page."), PROGRAM, scope="app", show=True),
+    Action("palette", ("ctrl+p", "colon"), N_("palette"), N_("Find any action by its name."), PROGRAM, scope="app", show=True),
+    Action("switch_language", ("L",), N_("language"), N_("Switch between English and Chinese."), PROGRAM, scope="app"),
+    Action("switch_theme", ("D",), N_("light or dark"), N_("Switch between the light and the dark theme."), PROGRAM, scope="app"),
+    Action("redraw", ("ctrl+l",), N_("redraw"), N_("Draw the whole screen again."), PROGRAM, scope="app"),
+    Action("suspend", ("ctrl+z",), N_("suspend"), N_("Stop the program and go to the shell; `fg` comes back."), PROGRAM, scope="app", priority=True),
+    Action("quit", ("q",), N_("quit"), N_("Leave at once; training goes on in the background."), PROGRAM, scope="app", show=True),
+    Action("interrupt", ("ctrl+c", "ctrl+q"), N_("quit now"), N_("Leave at once, from a text field or a dialog too."), PROGRAM, scope="app", priority=True),
+)
+
+_DIALOG = (
+    Action("close_dialog", ("escape",), N_("close"), N_("Close the dialog; nothing is changed."), PROGRAM, scope="dialog"),
+)
+
+_EXPLAIN = (
+    Action("open_term", ("enter",), N_("open term"), N_("Open the term under the cursor."), NUMBER, scope="explain", show=True),
+    Action("term_back", ("backspace",), N_("back"), N_("Go back to the number before; from the first one, to the view."), NUMBER, scope="explain", show=True),
+    Action("close_explain", ("escape",), N_("to the view"), N_("Go back to the view at once."), NUMBER, scope="explain", show=True),
+    Action("sort_terms", ("s",), N_("sort"), N_("Order the terms as computed, or by the size of their contribution."), NUMBER, scope="explain", show=True),
+    Action("locate_number", ("v",), N_("show in its table"), N_("Show the whole activation that this number is an element of."), NUMBER, scope="explain", show=True),
+    Action("copy_term", ("y",), N_("copy"), N_("Copy the number, its name and its index."), NUMBER, scope="explain"),
+)
+
+ACTIONS: tuple[Action, ...] = (*_SENTENCE, *_VIEWS, *_CURSOR, *_NUMBERS, *_EDITS, *_EXPLAIN, *_RUNS, *_PROGRAM, *_DIALOG)
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+_KEY_NAMES = {
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_parenthesis": "(", "right_parenthesis": ")",
+    "comma": ",", "full_stop": ".", "slash": "/", "question_mark": "?", "colon": ":", "dollar_sign": "$",
+    "greater_than_sign": ">", "less_than_sign": "<", "escape": "Esc", "enter": "Enter", "tab": "Tab",
+    "shift+tab": "Shift+Tab", "backspace": "Backspace", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "pageup": "PageUp", "pagedown": "PageDown", "home": "Home", "end": "End", "f1": "F1",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """How a key is written for people: `left_square_bracket` is `[`, `ctrl+p` is `Ctrl+P`."""
+    if key in _KEY_NAMES:
+        return _KEY_NAMES[key]
+    *modifiers, last = key.split("+")
+    return "+".join([*(part.capitalize() for part in modifiers), last.upper() if modifiers else last])
+
+
+def label_of(action: Action) -> str:
+    """The action's name in the language in force; `{n}` of the view groups is filled in."""
+    return _(action.label).format(n=action.id.rpartition("_")[2])
+
+
+def help_of(action: Action) -> str:
+    """The action's sentence of help in the language in force."""
+    return _(action.help).format(n=action.id.rpartition("_")[2])
+
+
+def rebound(keys: Mapping[str, str]) -> tuple[Action, ...]:
+    """The table with a user's keys (`{id: "key,key"}`) in it. Raises UserError for an unknown id, no key, or a clash."""
+    unknown = sorted(set(keys) - set(BY_ID))
+    if unknown:
+        raise UserError(_("settings, keys: no action is called {id!r}").format(id=visible(unknown[0])))
+    table = tuple(replace(a, keys=_keys(a.id, keys[a.id])) if a.id in keys else a for a in ACTIONS)
+    clash = next(clashes(table), None)
+    if clash:
+        first, second, key = clash
+        raise UserError(
+            _("settings, keys: {key} is bound to both {first} and {second}").format(
+                key=visible(key_name(key)), first=first.id, second=second.id
+            )
+        )
+    return table
+
+
+def _keys(action: str, text: object) -> tuple[str, ...]:
+    """The keys in a user's setting; a single character may stand for its name."""
+    names = {shown: name for name, shown in _KEY_NAMES.items()}
+    parts = [str(text)] if text in names or text == "," else str(text).split(",") if isinstance(text, str) else []
+    found = tuple(names.get(part.strip(), part.strip()) for part in parts if part.strip())
+    if not found:
+        raise UserError(_("settings, keys: {id} needs at least one key, as in \"ctrl+n,n\"").format(id=action))
+    return found
+
+
+def clashes(table: Iterable[Action]) -> Iterator[tuple[Action, Action, str]]:
+    """Pairs of actions that hold at the same place and share a key. Dialogs cover the screen, so only their own count."""
+    seen: dict[tuple[str, str], Action] = {}
+    for action in sorted(table, key=lambda a: SCOPES.index(a.scope)):
+        for key in action.keys:
+            for scope in {action.scope, *(["app"] if action.scope != "dialog" else [])}:
+                if (scope, key) in seen:
+                    yield seen[scope, key], action, key
+            seen[action.scope, key] = action
+
+
+def bindings(scope: str) -> list[Binding]:
+    """Textual's bindings for the actions of one scope; the ids are what a keymap rebinds."""
+    return [
+        Binding(",".join(a.keys), a.call, a.id, show=False, priority=a.priority, id=a.id)
+        for a in ACTIONS
+        if a.scope == scope
+    ]
+
+
+# What a Chinese input method sends for a key that it does not take for itself.
+FULL_WIDTH: Mapping[str, str] = {
+    **{chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)},
+    "【": "[", "】": "]", "「": "[", "」": "]", "。": ".", "、": "/", "《": "<", "》": ">", "·": "`",
+    "—": "_", "￥": "$", "“": '"', "”": '"', "‘": "'", "’": "'", "　": " ",
+}  # fmt: skip

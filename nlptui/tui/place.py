@@ -1,0 +1,102 @@
+"""Where a person is in the explorer: everything that decides what the screen shows, as one plain value.
+
+A `Place` goes to the backend, which answers with what is to be drawn; it is kept at the end of a session, and is
+written out as the command line that opens the same screen. Knows nothing of widgets, engines or figures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+PAIR_MARK = "|||"
+"""In the prompt, what stands between two sentences for a model that reads pairs."""
+READINGS = ("ids", "one-hot", "embedding")
+TEXT_LIMIT = 20_000
+"""Characters of the prompt that are sent to a model; no shipped context comes near it."""
+KEPT_LIMIT = 4_000
+"""Characters of the prompt that are kept for the next session."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One state of the explorer."""
+
+    model: str = ""
+    """Name or folder of the model; empty until one is chosen."""
+    text: str = ""
+    """The prompt as typed; two sentences with `|||` between them."""
+    view: str = ""
+    layer: int = 0
+    head: int = 0
+    name: str | None = None
+    """For the view of any activation: which one."""
+    position: int = 0
+    """The token chosen."""
+    row: int = 0
+    col: int = 0
+    """The cell cursor."""
+    part: int = 0
+    """Which table of the view has the cursor."""
+    by: str = "table"
+    edits: tuple[str, ...] = ()
+    """Edits in force, each as `NAME[0,2,:,:]=zero`."""
+    tokenizer: str = ""
+    """A second tokenizer for the token row; empty: the model's own."""
+    reading: str = "ids"
+    pinned: Place | None = None
+    """The run that this one is compared with."""
+
+    @property
+    def sentence(self) -> str:
+        """The first sentence, as far as it is read."""
+        return self.text[:TEXT_LIMIT].split(PAIR_MARK)[0].strip() if self.pair is not None else self.text[:TEXT_LIMIT]
+
+    @property
+    def pair(self) -> str | None:
+        """The second sentence, or None."""
+        _, mark, second = self.text[:TEXT_LIMIT].partition(PAIR_MARK)
+        return second.strip() if mark else None
+
+    @property
+    def run(self) -> tuple[str, str, tuple[str, ...]]:
+        """What decides the numbers: two places with the same run show the same trace."""
+        return (self.model, self.text[:TEXT_LIMIT], self.edits)
+
+    def command(self) -> str:
+        """The command line that opens this place, quoted for a shell."""
+        text = self.sentence if self.pair is not None else self.text
+        options = ["--pair", self.pair] if self.pair is not None else []
+        options += ["--model", self.model] if self.model else []
+        options += ["--view", self.view] if self.view else []
+        options += ["--name", self.name] if self.name else []
+        options += ["--layer", str(self.layer), "--head", str(self.head), "--at", f"{self.row},{self.col}"]
+        for edit in self.edits:
+            options += ["--edit", edit]
+        words = [*options, "--", text] if text.startswith("-") else [text, *options]
+        return " ".join(shlex.quote(word.replace("\0", "")) for word in ["nlptui", *words])
+
+    def kept(self) -> dict[str, Any]:
+        """What the settings file keeps of it."""
+        fields = ("model", "text", "view", "layer", "head", "name", "row", "col", "by", "reading")
+        return {key: getattr(self, key) for key in fields} | {"text": self.text[:KEPT_LIMIT]}
+
+    @staticmethod
+    def restored(kept: Mapping[str, Any]) -> Place:
+        """The place that a settings file holds; entries that make no sense are left out."""
+        place = Place()
+        for field in dataclasses.fields(Place):
+            value = kept.get(field.name)
+            default = getattr(place, field.name)
+            if field.name == "name" and isinstance(value, str):
+                place = replace(place, name=value)
+            elif isinstance(default, str) and isinstance(value, str):
+                place = replace(place, **{field.name: value})
+            elif type(default) is int and type(value) is int and value >= 0:
+                place = replace(place, **{field.name: value})
+        reading = place.reading if place.reading in READINGS else "ids"
+        return replace(place, reading=reading, by=place.by if place.by in ("table", "row") else "table")
+

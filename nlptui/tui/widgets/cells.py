@@ -1,0 +1,68 @@
+"""Text in terminal cells: labels cut and padded by display width, numbers in a width that fits a whole table.
+
+Knows nothing of widgets and colours. Labels are expected to be `visible` already.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
+
+ELLIPSIS = "…"
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` cells: cut with "…" where it is too long, padded where it is too short."""
+    if width <= 0:
+        return ""
+    text = standing(text)
+    taken = cell_len(text)
+    if taken > width:
+        text = set_cell_size(text, width - 1).rstrip(" ") + ELLIPSIS
+        taken = cell_len(text)
+    padding = " " * (width - taken)
+    return padding + text if right else text + padding
+
+
+def standing(text: str) -> str:
+    """`text`, on a dotted circle where it opens with a combining mark, which would otherwise land on its neighbour."""
+    return f"◌{text}" if text and unicodedata.combining(text[0]) else text
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of one table are written, so that all have the same width."""
+
+    spec: str
+    width: int
+
+    def __call__(self, value: float) -> str:
+        """`value` in at most `width` characters: never "-0.00", and inf, -inf and nan as words."""
+        return format(value, self.spec)
+
+
+def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
+    """The format for all of `values`: `digits` decimals, fewer for large numbers, an exponent for extreme ones.
+
+    Looks at the smallest and the largest only; nothing else is turned into text.
+    """
+    finite = np.isfinite(values)
+    everything = bool(finite.all())
+    low = float(np.min(values, where=finite, initial=np.inf)) if values.size else 0.0
+    high = float(np.max(values, where=finite, initial=-np.inf)) if values.size else 0.0
+    if low > high:
+        low = high = 0.0
+    size = max(abs(low), abs(high))
+    if size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
+        spec = f".{max(digits - 1, 1)}e"
+    else:
+        whole = len(str(int(size)))
+        spec = f"z.{max(0, digits - max(0, whole - 2))}f"
+    # In both forms the longest text is that of an end of the range, or of a number with a sign.
+    width = max(len(format(low, spec)), len(format(high, spec)), 0 if everything else 4)
+    return NumberFormat(spec, width)
