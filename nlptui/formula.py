@@ -287,6 +287,12 @@ class Evaluator:
             return (first[0], *first[2:])
         if node.function == "mean":
             return (*first[:-1], 1)
+        if node.function == "swap":
+            return (*first[:-2], first[-1], first[-2])
+        if node.function == "column":
+            return first[:-1]
+        if node.function == "embedding":
+            return (*first, self.shape(self.weight(node.arguments[1])[0])[-1])
         return first
 
     # -- any node
@@ -476,6 +482,14 @@ class Evaluator:
     def _fn_first(self, args: tuple[Node, ...], index: Position) -> _Made:
         return self.made(args[0], (index[0], 0, *index[1:]))
 
+    def _fn_swap(self, args: tuple[Node, ...], index: Position) -> _Made:
+        return self.made(args[0], (*index[:-2], index[-1], index[-2]))
+
+    def _fn_column(self, args: tuple[Node, ...], index: Position) -> _Made:
+        column = args[1]
+        assert isinstance(column, Number)
+        return self.made(args[0], (*index, int(column.value)))
+
     def _fn_prev(self, args: tuple[Node, ...], index: Position) -> _Made:
         name = args[0]
         assert isinstance(name, Name)
@@ -552,6 +566,8 @@ _NOTATION = {
     "heads": "head({0})",
     "join": "{0}",
     "first": "{0}₀",
+    "swap": "{0}ᵀ",
+    "column": "{0}",
     "prev": "{0}ₜ₋₁",
     "mean_pos": "1/n Σ_pos {0}",
     "max_pos": "max_pos {0}",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from nlptui.config import ModelConfig
 
-NAME_IN_FORMULA = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*(?!\w)(?!\s*\()")
+NAME_IN_FORMULA = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*(?!\w)(?!\s*\()")
 Index = tuple[int | slice, ...]
 
 
@@ -180,6 +180,12 @@ class Recorder:
         child.bindings = bindings
         return child
 
+    def bind(self, **bindings: str) -> Recorder:
+        """A scope with this one's names and further bindings."""
+        child = self.at("", **bindings)
+        child.prefix = self.prefix
+        return child
+
     def __call__(self, name: str, value: Tensor, axes: str, by: str, step: int = 1) -> Tensor:
         root = self.root
         full = self.prefix + name
@@ -219,14 +225,14 @@ class Recorder:
         return NAME_IN_FORMULA.sub(lambda match: self.resolve(match[0]), by)
 
     def resolve(self, name: str) -> str:
-        """The full name that `name` stands for in this scope."""
+        """The full name that `name` stands for: an argument, a value of this scope, or what the parent calls so."""
         if self.parent is not None and name in self.bindings:
             return self.parent.resolve(self.bindings[name])
         root = self.root
         full = self.prefix + name
         if full in root.activations or full in root.inputs or full in root.parameters or f"{full}.weight" in root.parameters:
             return full
-        return name
+        return self.parent.resolve(name) if self.parent is not None else name
 
     def label_set(self, axis: str) -> str:
         """The name of the label set for `axis` in this scope; `axis` itself where no scope says otherwise."""
@@ -255,6 +261,9 @@ class Off:
     on = False
 
     def at(self, scope: str, **bindings: str) -> Off:
+        return self
+
+    def bind(self, **bindings: str) -> Off:
         return self
 
     def __call__(self, name: str, value: Tensor, axes: str, by: str, step: int = 1) -> Tensor:

@@ -1,0 +1,119 @@
+"""BERT: a post-LN encoder over the sum of token, position and segment embeddings (Devlin et al. 2019).
+
+Its heads follow the task: MLM and NSP, a label a token, a label a sequence, a span.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlptui.config import BertConfig
+from nlptui.nn.attention import Attention
+from nlptui.nn.batch import Batch
+from nlptui.nn.heads import LabelHead, MaskedLMHead, SpanHead
+from nlptui.nn.layers import FeedForward, LayerNorm, Rec, initialise
+from nlptui.nn.pooling import Pooler
+from nlptui.trace import OFF
+
+
+class EncoderBlock(nn.Module):
+    """BERT's block: norm(x + attn(x)), then norm(x + mlp(x))."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.attn = Attention(config.d_model, config.n_heads, dropout=config.dropout)
+        self.attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
+        self.mlp = FeedForward(config.d_model, config.d_ff, "gelu")
+        self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)
+        self.dropout = config.dropout
+
+    def forward(self, x: Tensor, mask: Tensor | None, rec: Rec = OFF) -> Tensor:
+        """x (batch pos d_model) → the same shape; mask (batch 1 1 key)."""
+        x = rec("resid_pre", x, "batch pos d_model", by="x")
+        attended = self.attn(x, mask=mask, rec=rec.at("attn", x="resid_pre", source="resid_pre", mask="mask"))
+        total = rec("attn_sum", x + self._drop(attended), "batch pos d_model", by="resid_pre + attn.out")
+        x = self.attn_norm.norm(total, rec, "attn_norm", of="attn_sum")
+        fed = self.mlp(x, rec.at("mlp", x="attn_norm"))
+        total = rec("mlp_sum", x + self._drop(fed), "batch pos d_model", by="attn_norm + mlp.out")
+        return self.mlp_norm.norm(total, rec, "mlp_norm", of="mlp_sum")
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+class Bert(nn.Module):
+    """Tokens → encoder → heads by the task."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.pos_embedding = nn.Embedding(config.context, config.d_model)
+        self.segment_embedding = nn.Embedding(config.n_segments, config.d_model)
+        self.embed_norm = LayerNorm(config.d_model, eps=config.norm_eps)
+        self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.n_layers))
+        if config.task in ("pretraining", "classification"):
+            self.pooler = Pooler(config.pooling, config.d_model)
+        if config.task == "pretraining":
+            self.mlm = MaskedLMHead(config.d_model, config.vocab_size, config.norm_eps)
+            self.nsp = LabelHead(config.d_model, 2)
+        elif config.task == "question_answering":
+            self.span = SpanHead(config.d_model)
+        else:
+            self.head = LabelHead(config.d_model, len(config.labels))
+        initialise(self)
+
+    def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
+        """`mlm.logits` and `nsp.logits`; or `logits`; or `start.logits` and `end.logits`.
+
+        With `batch.mlm_positions`, `mlm.logits` holds those positions only: (n vocab).
+        """
+        hidden = self.encode(batch, rec)
+        task, top = self.config.task, self._top
+        if task == "question_answering":
+            return self.span(hidden, rec.bind(x=top, span="span"))  # type: ignore[no-any-return]
+        if task == "tagging":
+            hidden = F.dropout(hidden, self.config.dropout, self.training)
+            return {"logits": self.head.logits(hidden, rec.bind(x=top))}
+        pooled = self.pooler(hidden, batch.mask, rec.at("pooler", x=top, mask="mask"))
+        pooled = F.dropout(pooled, self.config.dropout, self.training)
+        if task == "classification":
+            return {"logits": self.head.logits(pooled, rec.bind(x="pooler.pooled"))}
+        if batch.mlm_positions is not None and not rec.on:
+            hidden = hidden.flatten(0, 1)[batch.mlm_positions]
+        mlm = self.mlm(hidden, self.token_embedding.weight, rec.at("mlm", x=top, embedding="token_embedding.weight"))
+        nsp = self.nsp.logits(pooled, rec.at("nsp", x="pooler.pooled", nsp="nsp"), module="nsp")
+        return {"mlm.logits": mlm, "nsp.logits": nsp}
+
+    @property
+    def _top(self) -> str:
+        """The recorded name of what the heads read."""
+        return f"blocks.{self.config.n_layers - 1}.mlp_norm" if self.config.n_layers else "embed_norm"
+
+    def encode(self, batch: Batch, rec: Rec = OFF) -> Tensor:
+        """The last block's output (batch pos d_model)."""
+        mask = None if batch.mask is None else batch.mask[:, None, None, :]
+        if rec.on and batch.mask is not None and mask is not None:
+            rec.input("mask", batch.mask, "batch pos")
+            rec.input("attention_mask", mask, "batch head query key")
+        x = self._embed(batch, rec)
+        below = "embed_norm"
+        for i, block in enumerate(self.blocks):
+            x = block(x, mask, rec.at(f"blocks.{i}", x=below, mask="attention_mask"))
+            below = f"blocks.{i}.mlp_norm"
+        return x
+
+    def _embed(self, batch: Batch, rec: Rec) -> Tensor:
+        positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)[None]
+        segments = torch.zeros_like(batch.ids) if batch.segments is None else batch.segments
+        if rec.on:
+            for name, value in (("ids", batch.ids), ("positions", positions), ("segments", segments)):
+                rec.input(name, value, "batch pos")
+        axes = "batch pos d_model"
+        token = rec("token_embed", self.token_embedding(batch.ids), axes, by="embedding(ids, token_embedding)")
+        pos = rec("pos_embed", self.pos_embedding(positions), axes, by="embedding(positions, pos_embedding)")
+        segment = rec("segment_embed", self.segment_embedding(segments), axes, by="embedding(segments, segment_embedding)")
+        embed = rec("embed", token + pos + segment, axes, by="token_embed + pos_embed + segment_embed")
+        return F.dropout(self.embed_norm.norm(embed, rec, "embed_norm", of="embed"), self.config.dropout, self.training)
