@@ -29,7 +29,8 @@ class Action:
     group: str
     """The heading on the help page under which it stands."""
     scope: str = "explorer"
-    """app: everywhere outside text fields. explorer, explain: on that screen. dialog: in every dialog."""
+    """app: everywhere outside text fields. explorer, explain: on that screen. table: in every table,
+    on every screen. dialog: in every dialog."""
     show: bool = False
     """Whether the key bar names it."""
     priority: bool = False
@@ -37,15 +38,17 @@ class Action:
 
     @property
     def call(self) -> str:
-        """The call that Textual runs: `layer_up`, `group(3)`."""
+        """The call that Textual runs: `layer_up`, `group(3)`, `cursor_left`."""
         name, _, number = self.id.rpartition("_")
-        return f"{name}({number})" if number.isdigit() else self.id
+        return f"{name}({number})" if number.isdigit() else self.id.replace(".", "_")
 
 
 SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
 NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
 GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, RUNS, PROGRAM)
-SCOPES = ("app", "explorer", "explain", "dialog")
+TOGETHER = (("app", "explorer", "table"), ("app", "explain", "table"), ("dialog",))
+"""Scopes whose keys hold at the same time."""
+SCOPES = tuple(dict.fromkeys(scope for scopes in TOGETHER for scope in scopes))
 
 _SENTENCE = (
     Action("edit_text", ("i",), N_("sentence"), N_("Edit the sentence; the screen follows as you type."), SENTENCE, show=True),
@@ -75,24 +78,30 @@ _VIEWS = (
     Action("view_back", ("backspace",), N_("back"), N_("Go back to the view before this one."), VIEW),
 )
 
+# The widgets of tables bind these themselves (widgets/keys.py); a test holds the two lists together.
 _CURSOR = (
-    Action("cursor_left", ("h", "left"), N_("left"), N_("Move the cell cursor left."), CURSOR),
-    Action("cursor_down", ("j", "down"), N_("down"), N_("Move the cell cursor down."), CURSOR),
-    Action("cursor_up", ("k", "up"), N_("up"), N_("Move the cell cursor up."), CURSOR),
-    Action("cursor_right", ("l", "right"), N_("right"), N_("Move the cell cursor right."), CURSOR),
-    Action("cursor_top", ("g", "home"), N_("first row"), N_("Move to the first row."), CURSOR),
-    Action("cursor_bottom", ("G", "end"), N_("last row"), N_("Move to the last row."), CURSOR),
-    Action("page_up", ("pageup",), N_("page up"), N_("Move one screen up."), CURSOR),
-    Action("page_down", ("pagedown",), N_("page down"), N_("Move one screen down."), CURSOR),
-    Action("row_start", ("0",), N_("first column"), N_("Move to the first column."), CURSOR),
-    Action("row_end", ("dollar_sign",), N_("last column"), N_("Move to the last column."), CURSOR),
+    Action("cursor.left", ("h", "left"), N_("left"), N_("Move the cell cursor left."), CURSOR, "table"),
+    Action("cursor.down", ("j", "down"), N_("down"), N_("Move the cell cursor down."), CURSOR, "table"),
+    Action("cursor.up", ("k", "up"), N_("up"), N_("Move the cell cursor up."), CURSOR, "table"),
+    Action("cursor.right", ("l", "right"), N_("right"), N_("Move the cell cursor right."), CURSOR, "table"),
+    Action("cursor.top", ("g",), N_("first row"), N_("Move to the first row."), CURSOR, "table"),
+    Action("cursor.bottom", ("G",), N_("last row"), N_("Move to the last row."), CURSOR, "table"),
+    Action("cursor.start", ("home",), N_("first column"), N_("Move to the first column."), CURSOR, "table"),
+    Action("cursor.end", ("end",), N_("last column"), N_("Move to the last column."), CURSOR, "table"),
+    Action("cursor.page_up", ("pageup",), N_("page up"), N_("Move one screen up."), CURSOR, "table"),
+    Action("cursor.page_down", ("pagedown",), N_("page down"), N_("Move one screen down."), CURSOR, "table"),
+    Action("cursor.page_left", ("ctrl+left",), N_("page left"), N_("Move one screen left."), CURSOR, "table"),
+    Action("cursor.page_right", ("ctrl+right",), N_("page right"), N_("Move one screen right."), CURSOR, "table"),
+    Action("cursor.open", ("enter",), N_("open"), N_("Open the number under the cursor: how it was made, term by term."), NUMBER, "table", show=True),
+)
+
+_FIND = (
     Action("find", ("slash",), N_("find"), N_("Find a token, a word or a value in the view."), CURSOR, show=True),
     Action("find_next", ("n",), N_("next match"), N_("Go to the next match."), CURSOR),
     Action("find_previous", ("N",), N_("match before"), N_("Go to the match before."), CURSOR),
 )
 
 _NUMBERS = (
-    Action("open_number", ("enter",), N_("open"), N_("Open the number under the cursor: how it was made, term by term."), NUMBER, show=True),
     Action("copy_cell", ("y",), N_("copy"), N_("Copy the number under the cursor."), NUMBER),
     Action("copy_command", ("Y",), N_("copy command"), N_("Copy the command line that opens exactly this screen."), NUMBER),
     Action("export", ("e",), N_("export"), N_("Write the view to a file: SVG, HTML, text or CSV."), NUMBER),
@@ -131,7 +140,6 @@ _DIALOG = (
 )
 
 _EXPLAIN = (
-    Action("open_term", ("enter",), N_("open term"), N_("Open the term under the cursor."), NUMBER, scope="explain", show=True),
     Action("term_back", ("backspace",), N_("back"), N_("Go back to the number before; from the first one, to the view."), NUMBER, scope="explain", show=True),
     Action("close_explain", ("escape",), N_("to the view"), N_("Go back to the view at once."), NUMBER, scope="explain", show=True),
     Action("sort_terms", ("s",), N_("sort"), N_("Order the terms as computed, or by the size of their contribution."), NUMBER, scope="explain", show=True),
@@ -139,7 +147,7 @@ _EXPLAIN = (
     Action("copy_term", ("y",), N_("copy"), N_("Copy the number, its name and its index."), NUMBER, scope="explain"),
 )
 
-ACTIONS: tuple[Action, ...] = (*_SENTENCE, *_VIEWS, *_CURSOR, *_NUMBERS, *_EDITS, *_EXPLAIN, *_RUNS, *_PROGRAM, *_DIALOG)
+ACTIONS: tuple[Action, ...] = (*_SENTENCE, *_VIEWS, *_CURSOR, *_FIND, *_NUMBERS, *_EDITS, *_EXPLAIN, *_RUNS, *_PROGRAM, *_DIALOG)
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 _KEY_NAMES = {
@@ -197,14 +205,14 @@ def _keys(action: str, text: object) -> tuple[str, ...]:
 
 
 def clashes(table: Iterable[Action]) -> Iterator[tuple[Action, Action, str]]:
-    """Pairs of actions that hold at the same place and share a key. Dialogs cover the screen, so only their own count."""
-    seen: dict[tuple[str, str], Action] = {}
-    for action in sorted(table, key=lambda a: SCOPES.index(a.scope)):
-        for key in action.keys:
-            for scope in {action.scope, *(["app"] if action.scope != "dialog" else [])}:
-                if (scope, key) in seen:
-                    yield seen[scope, key], action, key
-            seen[action.scope, key] = action
+    """Pairs of actions that hold at the same time and share a key."""
+    table = tuple(table)
+    for together in TOGETHER:
+        seen: dict[str, Action] = {}
+        for action in table:
+            for key in action.keys if action.scope in together else ():
+                if seen.setdefault(key, action) is not action:
+                    yield seen[key], action, key
 
 
 def bindings(scope: str) -> list[Binding]:

@@ -6,6 +6,7 @@ this version does not know are kept.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -87,7 +88,9 @@ def _from_dict(content: dict[str, Any]) -> tuple[Settings, str]:
     if "history" in good:
         good["history"] = tuple(good["history"])
     other = {key: value for key, value in content.items() if key not in checks}
-    message = _("settings: the value of {key} is not one that can be used; the default is").format(key=bad[0]) if bad else ""
+    message = ""
+    if bad:
+        message = _("settings: the value of {key} cannot be used; its default is taken").format(key=bad[0])
     return Settings(**good, other=other), message
 
 
@@ -105,8 +108,15 @@ def write_settings(path: Path, settings: Settings) -> str:
             os.fsync(file.fileno())
         os.replace(scratch, path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink()
         return _("settings: {path} could not be written ({error})").format(
             path=visible(str(path)), error=visible(error.strerror or str(error))
         )
     return ""
+
+
+def save(path: Path, **changes: Any) -> str:
+    """Write only what changed, on top of what the file holds by now: a key bound by hand meanwhile is kept."""
+    current, trouble = read_settings(path)
+    return write_settings(path, dataclasses.replace(current, **changes)) or trouble

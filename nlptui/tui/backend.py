@@ -1,0 +1,157 @@
+"""One daemon thread that does the slow work of the screen, so that the screen never waits.
+
+A request goes into a lane; of each lane only the newest waits (newest wins), and an answer to an older one is dropped.
+What the work is, the backend does not know: it owns a worker, made in the thread by `make`, and gives it the requests.
+Answers go out through `post`, which must be safe to call from a thread. A crash of the worker is an answer too.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+
+State = Literal["waiting", "loading", "ready", "failed"]
+
+
+class Request(Protocol):
+    """What a backend can be asked: any value with the name of its lane."""
+
+    @property
+    def lane(self) -> str:
+        """Requests of one lane replace each other."""
+
+
+class Worker(Protocol):
+    """What the thread owns."""
+
+    def load(self) -> None:
+        """The slow start: runs in the thread, before the first request."""
+
+    def answer(self, request: Any) -> Any:
+        """The result for one request. UserError for what the user can put right."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The backend changed its state; `detail` says why, where it failed."""
+
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of one request, or the reason why there is none."""
+
+    id: int
+    request: Any
+    result: Any = None
+    error: str = ""
+    """One line for the user; empty if `result` holds."""
+    trouble: str = ""
+    """The traceback, if the error is a fault of the program."""
+
+
+class Backend:
+    """The thread, its lanes, and the ids that tell a stale answer from a current one."""
+
+    def __init__(self, make: Callable[[], Worker], post: Callable[[Phase | Answer], None], name: str) -> None:
+        self._make = make
+        self._post = post
+        self._name = name
+        self._ready = threading.Condition()
+        self._lanes: dict[str, tuple[int, Any]] = {}
+        self._newest: dict[str, int] = {}
+        self._count = 0
+        self._thread: threading.Thread | None = None
+        self._working = False
+        self.state: State = "waiting"
+
+    def start(self) -> None:
+        """Start the thread; it loads what it needs, then works. After a crash: start a fresh one."""
+        with self._ready:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def ask(self, request: Request) -> int:
+        """Put `request` in its lane, in place of one that still waits there. Returns its id."""
+        with self._ready:
+            self._count += 1
+            self._newest[request.lane] = self._count
+            self._lanes[request.lane] = (self._count, request)
+            self._ready.notify()
+            fallen = self._thread is not None and not self._thread.is_alive()
+            count = self._count
+        if fallen:
+            self.start()
+        return count
+
+    def current(self, answer: Answer) -> bool:
+        """Whether nothing newer has been asked in the answer's lane."""
+        return self._newest.get(answer.request.lane) == answer.id
+
+    @property
+    def busy(self) -> bool:
+        """Whether the thread is loading or working, so that it cannot be left by the ordinary way out."""
+        return self._working
+
+    def _run(self) -> None:
+        try:
+            self._working = True
+            self._change("loading")
+            worker = self._make()
+            worker.load()
+            self._change("ready")
+            while True:
+                count, request = self._next()
+                self._working = True
+                self._send(self._work(worker, count, request))
+        except BaseException as error:  # the thread dies with it: say so, and let `ask` start another
+            self._change("failed", one_line(error))
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._working = False
+
+    def _next(self) -> tuple[int, Any]:
+        with self._ready:
+            self._working = False
+            while not self._lanes:
+                self._ready.wait()
+            lane = next(iter(self._lanes))
+            return self._lanes.pop(lane)
+
+    def _work(self, worker: Worker, count: int, request: Any) -> Answer:
+        try:
+            return Answer(count, request, worker.answer(request))
+        except UserError as error:
+            return Answer(count, request, error=visible(str(error)))
+        except Exception as error:
+            text = _("the program failed here ({error}); the rest still works").format(error=one_line(error))
+            return Answer(count, request, error=text, trouble=traceback.format_exc())
+
+    def _change(self, state: State, detail: str = "") -> None:
+        self.state = state
+        self._send(Phase(state, detail))
+
+    def _send(self, message: Phase | Answer) -> None:
+        try:
+            self._post(message)
+        except RuntimeError:  # the app's event loop is closed: nobody is there to be told
+            return
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line that can be shown."""
+    text = visible(" ".join(str(error).split()))[:300]
+    if isinstance(error, UserError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

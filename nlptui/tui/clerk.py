@@ -1,0 +1,104 @@
+"""The work of the screen that touches files only: models, recipes, training runs, exports. It never waits for the engine.
+
+A worker for `Backend`. Knows nothing of torch or of widgets.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.paths import models_dirs
+from nlptui.text import visible
+from nlptui.tui.exports import write_figure
+from nlptui.tui.requests import (
+    ListModels,
+    ListRecipes,
+    LookAtRuns,
+    Recipe,
+    Runs,
+    StartRun,
+    SteerRun,
+    Write,
+)
+
+
+class Clerk:
+    """Answers requests about files."""
+
+    def load(self) -> None:
+        """Nothing is slow to start here."""
+
+    def answer(self, request: Any) -> Any:
+        """The result for one request of this worker's kinds."""
+        match request:
+            case ListModels():
+                from nlptui.engine.library import list_models
+
+                return tuple(list_models())
+            case ListRecipes():
+                return recipes()
+            case LookAtRuns(name=name, since=since):
+                return look_at_runs(name, since)
+            case StartRun():
+                from nlptui.train import client
+                from nlptui.train.recipe import parse_overrides
+
+                overrides = parse_overrides([f"{key}={value}" for key, value in request.overrides.items()])
+                return client.start(request.recipe, request.name or None, overrides).name
+            case SteerRun(name=name, verb=verb):
+                from nlptui.train import client
+
+                {"stop": client.stop, "resume": client.resume, "pause": client.pause}[verb](name)
+                return name
+            case Write(figure=figure, path=path, overwrite=overwrite):
+                return write_figure(figure, path, overwrite)
+        raise TypeError(f"the clerk has no answer to {request!r}")
+
+
+def look_at_runs(name: str, since: int) -> Runs:
+    """All runs, the newest first, and the log of `name` (empty: of the newest) from line `since` on."""
+    from nlptui.train import client
+
+    runs = tuple(reversed(client.runs()))
+    names = [run.name for run in runs]
+    chosen = name if name in names else names[0] if names else ""
+    start = since if chosen == name else 0
+    lines = tuple(client.metrics(chosen, start)) if chosen else ()
+    return Runs(runs, chosen, start, lines)
+
+
+def recipes() -> tuple[Recipe, ...]:
+    """Every recipe in the folders of models, by name; one that cannot be read is left out."""
+    found: dict[str, Recipe] = {}
+    for folder in reversed(models_dirs()):
+        for path in sorted(folder.glob("*/recipe.toml")) if folder.is_dir() else []:
+            recipe = _recipe(path)
+            if recipe is not None:
+                found[recipe.name] = recipe
+    return tuple(sorted(found.values(), key=lambda recipe: recipe.name))
+
+
+def _recipe(path: Path) -> Recipe | None:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        corpus = content["data"]["corpus"]
+        return Recipe(
+            name=visible(str(content["name"])),
+            path=path,
+            arch=visible(str(content["model"]["arch"])),
+            task=visible(str(content["model"]["task"])),
+            corpus=visible(corpus if isinstance(corpus, str) else ", ".join(map(str, corpus))),
+            steps=int(content["train"].get("steps", 0)),
+        )
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def no_recipes() -> UserError:
+    """What to say where there is nothing to train."""
+    folders = ", ".join(visible(str(folder)) for folder in models_dirs())
+    return UserError(_("no recipe found: put a folder with a recipe.toml into one of {folders}").format(folders=folders))

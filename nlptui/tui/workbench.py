@@ -1,0 +1,225 @@
+"""The work of the screen that needs a model: runs a sentence through the engine and turns the trace into figures.
+
+A worker for `Backend`: everything here runs in its thread, torch is imported there, and what goes out is plain arrays and
+labels. Keeps the models and runs used last, so that changing layer, head or view runs no model again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nlptui.locale import _
+from nlptui.text import visible
+from nlptui.tui.compare import compared
+from nlptui.tui.place import TEXT_LIMIT, Place
+from nlptui.tui.requests import Explain, Explained, Model, Reading, Show, Shown, ViewName
+
+if TYPE_CHECKING:
+    from nlptui.engine import Engine
+    from nlptui.trace import Trace
+    from nlptui.views.figure import Figure, Origin, Tokens
+    from nlptui.views.view import View
+
+MODELS_KEPT = 3
+RUNS_KEPT = 6
+READING_SHOWN = 64
+"""Numbers of an embedding row that the token pane gets."""
+EARLIEST = ("attention", "gates", "hidden", "embedding", "tokens")
+"""Which view opens first, where none is asked for: the first of these that the model has."""
+K, V = TypeVar("K"), TypeVar("V")
+
+
+class Workbench:
+    """Owns the engines and the traces. One thread uses it, and no other."""
+
+    def __init__(self) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._traces: OrderedDict[tuple[Any, ...], Trace] = OrderedDict()
+        self._figures: dict[str, Figure] = {}
+
+    def load(self) -> None:
+        """Import the engine, and torch with it: the slow part of the first start."""
+        import nlptui.engine  # noqa: F401
+
+    def answer(self, request: Any) -> Any:
+        """The result for one request of this worker's kinds."""
+        match request:
+            case Show(place=place):
+                return self.show(place)
+            case Explain(place=place, origin=origin):
+                return self.explain(place, origin)
+        raise TypeError(f"the workbench has no answer to {request!r}")
+
+    # runs
+
+    def engine(self, name: str) -> Engine:
+        """The model called `name`, loaded once and kept while it is among the last used."""
+        from nlptui.engine import Engine
+
+        return _kept(self._engines, name, MODELS_KEPT, lambda: Engine.load(name))
+
+    def trace(self, place: Place) -> Trace:
+        """The run of `place`."""
+        from nlptui.trace import Edit
+
+        def run() -> Trace:
+            edits = tuple(map(Edit.parse, place.edits))
+            return self.engine(place.model).trace(place.sentence, pair=place.pair, edits=edits)
+
+        return _kept(self._traces, place.run, RUNS_KEPT, run)
+
+    # what is shown
+
+    def show(self, place: Place) -> Shown:
+        """Everything that the explorer draws of `place`."""
+        from nlptui.views import VIEWS
+
+        engine, trace = self.engine(place.model), self.trace(place)
+        fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
+        view = _view(fitting, place.view)
+        layers, heads = view.layers(trace), view.heads(trace)
+        position = max(0, min(place.position, len(trace.encoding.tokens) - 1))
+        here = replace(
+            place,
+            view=view.name,
+            layer=min(place.layer, layers - 1),
+            head=min(place.head, heads - 1),
+            position=position,
+        )
+        return Shown(
+            place=here,
+            model=_model(engine, fitting),
+            figure=self._figure(view, trace, here),
+            layers=layers,
+            heads=heads,
+            choices=view.choices(trace),
+            tokens=self._tokens(trace, here),
+            output=_draw(VIEWS["output"], trace, here).parts,
+            tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts),
+            reading=_reading(trace, position) if here.reading != "ids" else None,
+            notices=tuple(self._notices(trace, place)),
+            seconds=trace.seconds,
+        )
+
+    def _figure(self, view: View, trace: Trace, place: Place) -> Figure:
+        figure = _draw(view, trace, place)
+        pinned = place.pinned
+        if pinned is None:
+            return figure
+        other = self.trace(pinned)
+        if not view.applies(other):
+            return compared(None, figure)
+        return compared(_draw(view, other, place), figure)
+
+    def _tokens(self, trace: Trace, place: Place) -> Tokens:
+        """The model's own tokens, or those of the second tokenizer."""
+        from nlptui.views.tokens import ids_source, token_row
+
+        if place.tokenizer and place.tokenizer != place.model:
+            encoding = self._tokenizer(place.tokenizer).encode(place.sentence, place.pair)
+            return token_row(_("tokens of {name}").format(name=place.tokenizer), encoding)
+        return token_row(_("tokens"), trace.encoding, ids_source(trace, "ids"))
+
+    def _tokenizer(self, name: str) -> Any:
+        return self.engine(name).tokenizer
+
+    def _notices(self, trace: Trace, place: Place) -> list[str]:
+        said = []
+        if len(place.text) > TEXT_LIMIT:
+            said.append(
+                _("The text has {n} characters; the explorer reads the first {limit}.").format(
+                    n=len(place.text), limit=TEXT_LIMIT
+                )
+            )
+        if trace.truncated:
+            context = trace.config.context if trace.config else 0
+            said.append(
+                _("Longer than this model's context of {context} tokens: only the first {used} tokens are used.").format(
+                    context=context, used=len(trace.encoding.tokens)
+                )
+            )
+        if place.edits:
+            said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
+        return said
+
+    # how a number was made
+
+    def explain(self, place: Place, origin: Origin) -> Explained:
+        """The derivation of one number, and what its indices stand for."""
+        run = place.pinned if origin.trace == 0 and place.pinned is not None else place
+        trace = self.trace(run)
+        index = origin.index or (0,) * len(trace[origin.name].shape)
+        derivation = self.engine(run.model).explain(trace, origin.name, index)
+        return Explained(
+            origin=replace(origin, index=index),
+            derivation=derivation,
+            where=where(trace, origin.name, index),
+            wheres=tuple(where(trace, term.name, term.index) for term in derivation.terms),
+            kind=trace[origin.name].kind,
+        )
+
+
+def where(trace: Trace, name: str, index: tuple[int, ...]) -> str:
+    """What an index stands for, in words: `query=cat key=the unit=5`."""
+    activation = trace[name]
+    if activation.kind == "parameter" or len(index) != len(activation.axes):
+        return ""
+    found = []
+    for axis, i in zip(activation.axes, index, strict=True):
+        if axis != "batch":
+            found.append(f"{axis}={visible(trace.labels(name, axis)[i])}")
+    return "  ".join(found)
+
+
+def _kept(shelf: OrderedDict[K, V], key: K, limit: int, make: Callable[[], V]) -> V:
+    """What `shelf` holds under `key`, made if needed; the one unused for longest goes."""
+    if key not in shelf:
+        shelf[key] = make()
+        while len(shelf) > limit:
+            shelf.popitem(last=False)
+    shelf.move_to_end(key)
+    return shelf[key]
+
+
+def _view(fitting: list[View], name: str) -> View:
+    """The view asked for if the model has it, otherwise the one that shows most."""
+    named = {view.name: view for view in fitting}
+    return next(named[n] for n in (name, *EARLIEST, *named) if n in named)
+
+
+def _draw(view: View, trace: Trace, place: Place) -> Figure:
+    from nlptui.views.view import State
+
+    by = "row" if place.by == "row" else "table"
+    return view.draw(trace, State(place.layer, place.head, place.position, place.name, by))
+
+
+def _model(engine: Engine, fitting: list[View]) -> Model:
+    config = engine.config
+    views = tuple(ViewName(view.name, view.title, view.group) for view in fitting)
+    parameters = sum(p.numel() for p in engine.model.parameters())
+    return Model(
+        visible(engine.name), config.arch, config.task, config.language, parameters, config.context, views
+    )
+
+
+def _reading(trace: Trace, position: int) -> Reading | None:
+    """The chosen token as one-hot vector and as row of its embedding matrix; None for an empty text."""
+    from nlptui.views.embedding import groups, matrix_of
+
+    if not trace.encoding.tokens:
+        return None
+    found = groups(trace)
+    name = matrix_of(trace, found[0] + "token_embed") if found else None
+    if name is None:
+        return None
+    matrix = trace.array(name)
+    token = trace.encoding.ids[position]
+    return Reading(
+        visible(trace.encoding.tokens[position]), token, len(matrix), visible(name),
+        tuple(map(float, matrix[token][:READING_SHOWN])), matrix.shape[1],
+    )  # fmt: skip
+
