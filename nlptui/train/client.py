@@ -1,0 +1,245 @@
+"""What front ends know of training: start a run, list, watch, stop, pause, resume, remove.
+
+Talks to workers through files only: many front ends may look at one run, and a run outlives them all.
+Loads no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.paths import runs_dir
+from nlptui.text import visible
+from nlptui.train.recipe import Recipe, read_recipe, recipe_from_dict
+from nlptui.train.run import ALIVE, RunDirectory, RunStatus, all_runs, check_run_name, find_run
+
+# Workers that this process started: asked now and then, so that a dead one is no zombie that looks alive.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """A run that was started: its name and its directory."""
+
+    name: str
+    path: Path
+
+    def status(self) -> RunStatus:
+        return status(self.name)
+
+
+def start(
+    recipe: str | Path | Recipe, name: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> RunHandle:
+    """Start to train `recipe` (a file, a folder, a model's name, or a `Recipe`) in a process of its own.
+
+    Without `name` the run is called as the model, with a number where that is taken.
+    """
+    if isinstance(recipe, Recipe):
+        resolved = recipe_from_dict(recipe.to_dict(), where=recipe.name, overrides=overrides)
+    else:
+        resolved = read_recipe(recipe, overrides)
+    run = _new_directory(name, resolved.name)
+    run.write_recipe(resolved)
+    run.write_status(RunStatus(run.name, "queued", steps=resolved.train.steps))
+    _spawn(run)
+    return RunHandle(run.name, run.path)
+
+
+def runs() -> list[RunStatus]:
+    """Every run, oldest first."""
+    _reap()
+    return [run.status() for run in all_runs()]
+
+
+def status(name: str) -> RunStatus:
+    """The state of the run `name`."""
+    _reap()
+    return find_run(name).status()
+
+
+def stop(name: str) -> None:
+    """Ask the run to save and end; it answers after the step that it is at."""
+    run = find_run(name)
+    _need_alive(run, _("there is nothing to stop"))
+    run.stop_path.touch()
+
+
+def pause(name: str) -> None:
+    """Ask the run to wait after the step that it is at, keeping everything in memory."""
+    run = find_run(name)
+    _need_alive(run, _("there is nothing to pause"))
+    run.pause_path.touch()
+
+
+def resume(name: str, overrides: Mapping[str, Any] | None = None) -> RunHandle:
+    """Go on with a run that is paused, stopped, failed or lost, from its last checkpoint.
+
+    `overrides` changes settings of [train].
+    A run that is done goes on where `overrides` gives it more steps.
+    """
+    _reap()
+    run = find_run(name)
+    now = run.status()
+    run.stop_path.unlink(missing_ok=True)
+    run.pause_path.unlink(missing_ok=True)
+    if now.state in ALIVE:
+        if overrides:
+            raise UserError(
+                _("{name} is {state}; stop it before changing its settings").format(
+                    name=name, state=now.state
+                )
+            )
+        return RunHandle(run.name, run.path)
+    for key in overrides or ():
+        if not key.startswith("train."):
+            raise UserError(
+                _("{key} cannot change in a run that has begun; only train.… can").format(key=visible(key))
+            )
+    if overrides:
+        run.write_recipe(
+            recipe_from_dict(run.recipe().to_dict(), where=str(run.config_path), overrides=overrides)
+        )
+    recipe = run.recipe()
+    if now.state == "done" and not overrides:
+        raise UserError(
+            _("{name} is done; to train on, set more steps, as in --set train.steps={steps}").format(
+                name=name, steps=2 * max(now.step, 1)
+            )
+        )
+    run.write_status(
+        RunStatus(
+            run.name,
+            "queued",
+            step=now.step,
+            steps=recipe.train.steps or now.steps,
+            metrics=now.metrics,
+            latest=now.latest,
+            best=now.best,
+            seconds=now.seconds,
+        )
+    )
+    _spawn(run)
+    return RunHandle(run.name, run.path)
+
+
+def remove(name: str) -> None:
+    """Delete the run with all its checkpoints; one that is still going must be stopped first."""
+    _reap()
+    run = find_run(name)
+    now = run.status()
+    if now.state in ALIVE:
+        raise UserError(_("{name} is {state}; stop it before removing it").format(name=name, state=now.state))
+    if run.path.is_symlink():
+        run.path.unlink()
+    else:
+        shutil.rmtree(run.path)
+
+
+def metrics(name: str, since: int = 0) -> list[dict[str, Any]]:
+    """The rows of the run's metrics after the first `since`.
+
+    A training row holds step, time, loss, learning_rate, gradient_norm, tokens_per_second; a row of the dev
+    split holds step, time, split and the task's metrics.
+    """
+    return find_run(name).metrics(since)
+
+
+def log(name: str, lines: int = 20) -> list[str]:
+    """The last lines of what the worker wrote, each safe to show."""
+    try:
+        text = find_run(name).log_path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [visible(line) for line in text.splitlines()[-lines:]]
+
+
+def follow(name: str, interval: float = 0.5) -> Iterator[tuple[RunStatus, list[dict[str, Any]]]]:
+    """The status and the new rows, each time that there are some, until the run ends."""
+    run = find_run(name)
+    seen = 0
+    last: RunStatus | None = None
+    while True:
+        now = status(name)
+        rows = run.metrics()
+        if len(rows) < seen:  # A resumed run forgot what was measured after its checkpoint.
+            seen = 0
+        if rows[seen:] or now != last:
+            yield now, rows[seen:]
+        seen, last = len(rows), now
+        if now.state not in ALIVE:
+            return
+        time.sleep(interval)
+
+
+def wait(name: str, timeout: float | None = None) -> RunStatus:
+    """The status of the run once it has ended. Raises TimeoutError when that takes longer than `timeout` seconds."""
+    limit = None if timeout is None else time.monotonic() + timeout
+    while (now := status(name)).state in ALIVE:
+        if limit is not None and time.monotonic() > limit:
+            raise TimeoutError(f"{name} is still {now.state} after {timeout} s")
+        time.sleep(0.05)
+    return now
+
+
+def _new_directory(name: str | None, model: str) -> RunDirectory:
+    """A directory of its own; `mkdir` decides between two front ends that want the same name."""
+    runs_dir().mkdir(parents=True, exist_ok=True)
+    if name is not None:
+        path = runs_dir() / check_run_name(name)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            raise UserError(
+                _("a run called {name} exists; choose another name, or remove it").format(name=name)
+            ) from None
+        return RunDirectory(path)
+    base = check_run_name(model)
+    number = 1
+    while True:
+        path = runs_dir() / (base if number == 1 else f"{base}-{number}")
+        with suppress(FileExistsError):
+            path.mkdir()
+            return RunDirectory(path)
+        number += 1
+
+
+def _spawn(run: RunDirectory) -> None:
+    """Start the worker, tied to nothing of this process: no terminal, no group, no open files."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (package_root, os.environ.get("PYTHONPATH", "")) if part)
+    with run.log_path.open("ab") as log_file:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "nlptui.train.worker", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+            env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+            close_fds=True,
+        )
+    _started.append(worker)
+
+
+def _reap() -> None:
+    _started[:] = [worker for worker in _started if worker.poll() is None]
+
+
+def _need_alive(run: RunDirectory, otherwise: str) -> None:
+    _reap()
+    now = run.status()
+    if now.state not in ALIVE:
+        raise UserError(
+            _("{name} is {state}: {otherwise}").format(name=run.name, state=now.state, otherwise=otherwise)
+        )

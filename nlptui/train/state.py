@@ -1,0 +1,121 @@
+"""The training state in a checkpoint: what resuming needs to go on as if nothing had happened.
+
+    train_state.safetensors   optimizer moments, weights under the average, generators, running sums
+    train_state.json          step, place in the data, best so far, time spent
+
+Plain tensors and plain JSON: no pickle is written or read. Knows nothing of what the numbers mean.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+
+TENSORS_FILE = "train_state.safetensors"
+PROGRESS_FILE = "train_state.json"
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    """Updates made."""
+    steps: int = 0
+    """Updates to make."""
+    seconds: float = 0.0
+    """Time spent, over all workers."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The place in the stream of examples, as the stream describes it."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The latest value of everything measured."""
+    best_value: float | None = None
+    """The best dev metric so far."""
+    best_folder: str = ""
+    """The checkpoint that reached it."""
+    logged_step: int = 0
+    """The step of the last line of the metrics file."""
+    evaluated_step: int = 0
+    """The step of the last measurement on dev."""
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: dict[int, str]) -> dict[str, Tensor]:
+    """The optimizer's state by parameter name; `names` maps `id(parameter)` to it."""
+    return {
+        f"optimizer/{names[id(parameter)]}/{key}": value
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, names: dict[int, str], tensors: dict[str, Tensor]
+) -> None:
+    """Put the state that `optimizer_tensors` gave back."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            name, _slash, part = key.removeprefix("optimizer/").rpartition("/")
+            found.setdefault(name, {})[part] = value
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = found.get(names[id(parameter)], {})
+            optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
+
+
+def generator_tensors() -> dict[str, Tensor]:
+    """The state of torch's generators; the stream of examples draws from its place alone."""
+    tensors = {"generators/cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["generators/cuda"] = torch.cuda.get_rng_state()
+    return tensors
+
+
+def restore_generators(tensors: dict[str, Tensor]) -> None:
+    """Put the state that `generator_tensors` gave back."""
+    torch.set_rng_state(tensors["generators/cpu"])
+    if "generators/cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["generators/cuda"])
+
+
+def write_state(folder: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
+    """Write both files into `folder`, and push all of the folder's files to the disk."""
+    safetensors.torch.save_file(
+        {key: value.contiguous() for key, value in tensors.items()}, folder / TENSORS_FILE
+    )
+    text = json.dumps(asdict(progress), ensure_ascii=False, indent=1)
+    (folder / PROGRESS_FILE).write_text(text + "\n", encoding="utf-8")
+    for path in folder.iterdir():
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def read_state(folder: Path) -> tuple[dict[str, Tensor], Progress]:
+    """The two files of `folder`. Raises UserError that names the one that is missing or broken."""
+    path = folder / PROGRESS_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        progress = Progress(**{item.name: content[item.name] for item in fields(Progress)})
+        path = folder / TENSORS_FILE
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise UserError(
+            _("{path}: not readable as a training state ({error})").format(
+                path=path, error=visible(str(error))
+            )
+        ) from None
+    return tensors, progress
