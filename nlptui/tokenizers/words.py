@@ -1,0 +1,156 @@
+"""Whole words as tokens, each with the characters it is spelled with, for models that read both.
+
+The words of raw text are those of `splitter`; text that comes split is taken as it is. Lossy: white space is
+forgotten, so decoding puts the joiner between words; rare words become the unknown token.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from nlptui.tokenizers.base import MASK, Piece, read_common, special_names, without_surrogates
+from nlptui.tokenizers.characters import lowered
+from nlptui.tokenizers.counted import VOCABULARY_NAME, CountedTokenizer, Texts, count_vocabulary
+from nlptui.tokenizers.files import Settings, read_vocabulary, write_vocabulary
+from nlptui.tokenizers.splitter import split_words, word_spans
+
+CHARACTERS_NAME = "characters.txt"
+CHARACTER_SPECIALS = ("[PAD]", "[UNK]", "[START]", "[END]")
+"""The first characters of every character vocabulary: padding, unknown, and the two ends of a word."""
+
+
+class WordTokenizer(CountedTokenizer):
+    """One token a word; with `characters`, also the ids of its letters between the marks of start and end.
+
+    Characters keep their case whatever `lowercase` says; only the first `max_word_length` of a word count.
+    """
+
+    kind = "words"
+
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        specials: Mapping[str, int],
+        template: str = "none",
+        joiner: str = " ",
+        *,
+        lowercase: bool = False,
+        characters: Sequence[str] = (),
+        max_word_length: int = 20,
+    ) -> None:
+        super().__init__(tokens, specials, template, joiner)
+        self.lowercase = lowercase
+        self.characters = tuple(characters)
+        """The character vocabulary; empty for a model that reads no characters."""
+        self.max_word_length = max_word_length
+        self._character_ids = {character: number for number, character in enumerate(self.characters)}
+
+    def pieces(self, text: str, before: str = "") -> list[Piece]:
+        return [
+            Piece(self._number(text[start:end]), start, end, word)
+            for word, (start, end) in enumerate(word_spans(text))
+        ]
+
+    def word_pieces(self, word: str, before: str = "") -> list[Piece]:
+        is_mask = word == MASK and "mask" in self.specials
+        number = self.specials["mask"] if is_mask else self._number(without_surrogates(word))
+        return [Piece(number, 0, len(word), 0)]
+
+    def encode_ids(self, text: str) -> list[int]:
+        if "mask" in self.specials and MASK in text:
+            return super().encode_ids(text)
+        return [self._number(word) for word in split_words(without_surrogates(text))]
+
+    def _number(self, word: str) -> int:
+        return self._ids.get(lowered(word, self.lowercase), self._unknown)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return self.joiner.join(self._list[number] for number in ids)
+
+    # Characters.
+
+    @property
+    def char_vocab_size(self) -> int:
+        return len(self.characters)
+
+    def character_ids(self, surface: str) -> tuple[int, ...]:
+        if not self.characters:
+            return ()
+        unknown, start, end = 1, 2, 3
+        letters = surface[: self.max_word_length]
+        return (start, *(self._character_ids.get(letter, unknown) for letter in letters), end)
+
+    # Files and training.
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "lowercase": self.lowercase,
+            "char_vocab_size": len(self.characters),
+            "max_word_length": self.max_word_length,
+        }
+
+    def _write(self, folder: Path) -> None:
+        super()._write(folder)
+        if self.characters:
+            write_vocabulary(folder / CHARACTERS_NAME, self.characters)
+
+    @classmethod
+    def read(cls, folder: Path, settings: Settings) -> Self:
+        size, specials, template, joiner = read_common(settings)
+        lowercase = settings.take("lowercase", bool)
+        char_vocab_size = settings.take("char_vocab_size", int)
+        max_word_length = settings.take("max_word_length", int)
+        settings.finish()
+        return cls(
+            read_vocabulary(folder / VOCABULARY_NAME, size),
+            specials,
+            template,
+            joiner,
+            lowercase=lowercase,
+            characters=read_vocabulary(folder / CHARACTERS_NAME, char_vocab_size) if char_vocab_size else (),
+            max_word_length=max_word_length,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        texts: Texts,
+        *,
+        vocab_size: int = 0,
+        min_count: int = 1,
+        lowercase: bool = False,
+        characters: bool = False,
+        char_min_count: int = 1,
+        max_word_length: int = 20,
+        template: str = "none",
+        specials: Sequence[str] | None = None,
+        joiner: str = " ",
+    ) -> Self:
+        """Count the words of `texts`, and their characters if asked to."""
+        names = special_names(template, specials)
+        words: Counter[str] = Counter()
+        for text in texts:
+            split = split_words(without_surrogates(text)) if isinstance(text, str) else text
+            words.update(map(without_surrogates, split))
+        letters: Counter[str] = Counter()
+        for word, count in words.items():
+            for letter in word[:max_word_length] if characters else "":
+                letters[letter] += count
+        counts: Counter[str] = Counter()
+        for word, count in words.items():
+            counts[lowered(word, lowercase)] += count
+        tokens, numbers = count_vocabulary(counts, names, vocab_size, min_count)
+        ranked = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
+        known = [letter for letter, count in ranked if count >= char_min_count]
+        return cls(
+            tokens,
+            numbers,
+            template,
+            joiner,
+            lowercase=lowercase,
+            characters=[*CHARACTER_SPECIALS, *known] if characters else (),
+            max_word_length=max_word_length,
+        )
