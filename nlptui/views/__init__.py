@@ -1,1 +1,31 @@
-"""Views: a trace (or two, or the metrics of a run) in, a figure out."""
+"""Views: a trace (or two, or the metrics of a run) in, a figure out.
+
+`VIEWS` is the list of all views, in the order of their groups; a group is a key. Nothing here runs a model, and
+nothing knows how a figure is drawn on a screen.
+"""
+
+from __future__ import annotations
+
+from nlptui.locale import N_
+from nlptui.views import activation, attention, embedding, gates, hidden, output, tokens, tree
+from nlptui.views.describe import describe
+from nlptui.views.figure import Figure
+from nlptui.views.view import State, View
+
+GROUPS: dict[int, str] = {
+    1: N_("Input"),
+    2: N_("Embedding"),
+    3: N_("Layers"),
+    4: N_("Recurrent"),
+    5: N_("Attention"),
+    6: N_("Output"),
+    9: N_("Everything"),
+}
+"""The keys of the groups and their titles, marked for translation."""
+
+VIEWS: dict[str, View] = {
+    module.VIEW.name: module.VIEW
+    for module in (tokens, embedding, hidden, gates, attention, output, tree, activation)
+}
+
+__all__ = ["GROUPS", "VIEWS", "Figure", "State", "View", "describe"]

@@ -1,7 +1,7 @@
 """What a view shows: heat tables, bars, lines, tokens and trees as plain arrays and labels.
 
-Knows nothing of how it is drawn (terminal strips, text, SVG, HTML), and nothing of networks: a `Source` is only the
-name and the index under which a trace keeps the number of a cell. Every string in a figure has passed `visible`.
+Knows nothing of how it is drawn (terminal strips, text, SVG, HTML), and nothing of networks: a `Source` is
+only the name and the index under which a trace keeps the number of a cell. Every string passes `visible`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCALES: tuple[Scale, ...] = ("diverging", "probability", "positive")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where one cell comes from: element `index` of `name`, in the first trace (0) or the one beside it (1)."""
+    """Where one cell comes from: element `index` of `name`, in the first trace (0) or the second (1)."""
 
     name: str
     index: tuple[int, ...]
@@ -35,9 +35,9 @@ class Origin:
 class Source:
     """Maps the cells of a table to elements of one activation, input or parameter.
 
-    `index` holds numbers and the placeholders "row" and "col": `Source("blocks.0.attn.weights", (0, 3, "row", "col"))`.
-    `rows` and `cols` say which element a row or column stands for where a table is sorted or picked:
-    with `rows=(17, 4)`, row 0 is element 17.
+    `index` holds numbers and the placeholders "row" and "col", as in
+    `Source("blocks.0.attn.weights", (0, 3, "row", "col"))`. `rows` and `cols` say which element a row or a
+    column stands for where a table is sorted or picked: with `rows=(17, 4)`, row 0 is element 17.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Source:
     def __post_init__(self) -> None:
         for part in self.index:
             if isinstance(part, str) and part not in ("row", "col"):
-                raise ValueError(f"source of {self.name}: unknown placeholder {part!r}, expected 'row' or 'col'")
+                raise ValueError(f"source of {self.name}: unknown placeholder {part!r}, not 'row' or 'col'")
 
     def at(self, row: int, col: int = 0) -> tuple[int, ...]:
         """The full index, batch included, of the element shown at (row, col)."""
@@ -62,6 +62,18 @@ class Source:
     def origin(self, row: int, col: int = 0) -> Origin:
         """Name, index and trace of the element shown at (row, col)."""
         return Origin(self.name, self.at(row, col), self.trace)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An axis of an activation that a part does not show, and where on it the part stands: head 3, say."""
+
+    axis: str
+    index: int
+    label: str
+
+    def __post_init__(self) -> None:
+        _set(self, label=visible(self.label))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +97,16 @@ class HeatTable:
     """Whether colours compare within the table or within each row."""
     note: str = ""
     """How the table was made, as one formula."""
+    fixed: tuple[Fixed, ...] = ()
+    """Where the table stands on the axes that it does not show."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), note=visible(self.note))
-        _set(self, rows=_labels(self.rows), cols=_labels(self.cols), values=_matrix(self.title, self.values, 2))
-        expected = (len(self.rows), len(self.cols))
-        if self.values.shape != expected:
-            raise ValueError(f"table {self.title!r}: values have shape {self.values.shape}, labels say {expected}")
+        _set(self, rows=_labels(self.rows), cols=_labels(self.cols))
+        _set(self, values=_matrix(self.title, self.values, 2))
+        found, expected = self.values.shape, (len(self.rows), len(self.cols))
+        if found != expected:
+            raise ValueError(f"table {self.title!r}: values have shape {found}, labels say {expected}")
         if self.scale not in SCALES:
             raise ValueError(f"table {self.title!r}: unknown scale {self.scale!r}, expected one of {SCALES}")
         if self.by not in ("table", "row"):
@@ -114,7 +129,7 @@ class HeatTable:
 
     @cached_property
     def shares(self) -> Array:
-        """Each value as a share of the scale: -1 to 1 if diverging, 0 to 1 otherwise; NaN where masked or not finite.
+        """Each value as a share of the scale: -1 to 1 if diverging, 0 to 1 otherwise; NaN where not finite.
 
         Zero is always 0, so a diverging scale keeps zero in the middle.
         """
@@ -137,6 +152,10 @@ class Bars:
     source: Source | None = None
     unit: str = ""
     digits: int = 3
+    axis: str = ""
+    """The axis that the bars stand on."""
+    fixed: tuple[Fixed, ...] = ()
+    """Where the bars stand on the axes that they do not show."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), unit=visible(self.unit), labels=_labels(self.labels))
@@ -185,10 +204,13 @@ class Lines:
 
 @dataclass(frozen=True)
 class Token:
-    """One token of the text: what to show, its id, where it stands (code points; None for special tokens)."""
+    """One token, or a word of the output: what to show, its id (None for a word), and its code points.
+
+    Special tokens stand at no code points: `start` and `end` are None.
+    """
 
     text: str
-    id: int
+    id: int | None = None
     start: int | None = None
     end: int | None = None
     tag: str | None = None
@@ -238,8 +260,9 @@ class TreeRow:
 
     @property
     def label(self) -> str:
-        """The last part of the path: what stands in the tree beside its indentation."""
-        return self.path.rsplit(".", 1)[-1]
+        """The end of the path: what stands in the tree beside its indentation ("attn", "blocks.3")."""
+        parts = self.path.split(".")
+        return ".".join(parts[-2:]) if parts[-1].isdigit() else parts[-1]
 
 
 @dataclass(frozen=True)
@@ -295,7 +318,7 @@ def _matrix(title: str, values: ArrayLike, dimensions: int) -> Array:
 
 
 def _largest(values: Array, axis: int | None) -> Array:
-    """The largest finite absolute value, of the table (axis None) or of each row (axis 1, kept as a column)."""
+    """The largest finite absolute value, of the table (axis None) or of each row (axis 1, as a column)."""
     size = np.abs(values)
     size = np.where(np.isfinite(size), size, 0)
     return np.asarray(size.max(axis=axis, keepdims=axis is not None, initial=0))

@@ -1,4 +1,4 @@
-"""The parts of a figure: labels fit shapes, sources map cells, colours keep zero where it belongs, text is safe."""
+"""The parts of a figure: labels fit shapes, sources map cells, zero keeps its colour, text is safe."""
 
 import numpy as np
 import pytest
@@ -87,12 +87,19 @@ def test_text_in_a_figure_is_safe_to_show():
         hostile,
     )
     assert not any(character in repr(figure.parts[0].rows) for character in "\x1b\u202e\x00")
-    shown = [figure.title, figure.caption, *(part.title for part in figure.parts), figure.parts[2].tokens[0].tag]
+    shown = [
+        figure.title,
+        figure.caption,
+        *(part.title for part in figure.parts),
+        figure.parts[2].tokens[0].tag,
+    ]
     assert all("\x1b" not in text and "⟨U+202E⟩" in text for text in shown)
 
 
 def test_a_tree_opens_leaves_only():
-    tree = Tree("t", (TreeRow("layers", 0), TreeRow("layers.0.hidden", 1, (1, 2), "o * tanh(c)", ("batch", "pos"))))
+    tree = Tree(
+        "t", (TreeRow("layers", 0), TreeRow("layers.0.hidden", 1, (1, 2), "o * tanh(c)", ("batch", "pos")))
+    )
     assert tree.origin(0) is None
     assert tree.origin(1) == Origin("layers.0.hidden", ())
     assert tree.rows[1].label == "hidden"

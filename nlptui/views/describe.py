@@ -1,0 +1,287 @@
+"""One sentence in the reader's language that says what a cell of a figure means.
+
+There is one template for each kind of activation; the cell's axes fill its placeholders. Knows nothing of how
+the numbers were computed: it reads the name, the labels and the value.
+"""
+
+from __future__ import annotations
+
+import string
+from functools import cache
+
+from nlptui.locale import N_, _
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Tokens, Tree
+from nlptui.views.names import TOKEN_AXES, UNEDITED, place
+
+Fields = dict[str, str]
+
+# Several templates for a kind: the first one counts whose placeholders the cell can fill.
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    # inputs
+    "ids": (N_("the id of '{token}', which is token {position}: {value}"),),
+    "target_ids": (N_("the id of '{token}', which is token {position} of the decoder: {value}"),),
+    "positions": (N_("the position of '{token}': {value}"),),
+    "segments": (N_("the segment of '{token}': {value}"),),
+    "mask": (N_("whether '{token}' is read (1) or padding (0): {value}"),),
+    "attention_mask": (N_("whether '{query}' may look at '{key}' (1) or not (0): {value}"),),
+    "memory_mask": (N_("whether the decoder may look at '{key}' (1) or not (0): {value}"),),
+    "chars": (N_("the id of character {char} of '{token}': {value}"),),
+    # embeddings
+    "token_embed": (N_("component {unit} of the embedding of '{token}'{where}: {value}"),),
+    "pos_embed": (N_("component {unit} of the vector for position {position} ('{token}'){where}: {value}"),),
+    "segment_embed": (N_("component {unit} of the vector for the segment of '{token}': {value}"),),
+    "embed": (N_("component {unit} of what goes into the first layer for '{token}'{where}: {value}"),),
+    "embed_norm": (N_("component {unit} of the embedding of '{token}' after LayerNorm{where}: {value}"),),
+    "char_embed": (N_("component {unit} of the embedding of character {char} of '{token}': {value}"),),
+    "char_conv": (N_("how strongly filter {unit} answers at character {char} of '{token}': {value}"),),
+    "char_feature": (N_("the strongest answer of filter {unit} to the characters of '{token}': {value}"),),
+    # attention
+    "q": (N_("component {unit} of the query of '{query}'{where}: {value}"),),
+    "k": (N_("component {unit} of the key of '{key}'{where}: {value}"),),
+    "v": (N_("component {unit} of the value of '{key}'{where}: {value}"),),
+    "dot": (N_("the product of the query of '{query}' and the key of '{key}'{where}: {value}"),),
+    "scaled": (N_("query of '{query}' · key of '{key}', divided by √d_head{where}: {value}"),),
+    "scores": (
+        N_("the score that '{query}' gives to '{key}' before softmax{where}: {value}"),
+        N_("the score of '{key}' before softmax{where}: {value}"),
+    ),
+    "weights": (
+        N_("how much '{query}' (query {query_number}) looks at '{key}' (key {key_number}){where}: {value}"),
+        N_("the share of '{key}' in the pooled vector{where}: {value}"),
+    ),
+    "raw": (N_("the score of '{key}' before the mask{where}: {value}"),),
+    "z": (N_("component {unit} of what '{query}' gathers from the values it looks at{where}: {value}"),),
+    "head_out": (N_("what this head adds to unit {unit} for '{token}'{where}: {value}"),),
+    "out": (N_("what attention adds to unit {unit} for '{token}'{where}: {value}"),),
+    # the residual stream
+    "resid_pre": (N_("unit {unit} of the vector of '{token}' as the block receives it{where}: {value}"),),
+    "resid_mid": (
+        N_("unit {unit} of the residual stream at '{token}' after attention was added{where}: {value}"),
+    ),
+    "resid_post": (N_("unit {unit} of the residual stream at '{token}' after the block{where}: {value}"),),
+    "attn_sum": (N_("unit {unit} at '{token}': what came in plus what attention adds{where}: {value}"),),
+    "self_attn_sum": (
+        N_("unit {unit} at '{token}': what came in plus what self-attention adds{where}: {value}"),
+    ),
+    "cross_attn_sum": (
+        N_("unit {unit} at '{token}': what came in plus what cross-attention adds{where}: {value}"),
+    ),
+    "mlp_sum": (
+        N_("unit {unit} at '{token}': what came in plus what the feed-forward layer adds{where}: {value}"),
+    ),
+    "attn_norm": (N_("unit {unit} at '{token}' after attention, Add and Norm{where}: {value}"),),
+    "self_attn_norm": (N_("unit {unit} at '{token}' after self-attention, Add and Norm{where}: {value}"),),
+    "cross_attn_norm": (N_("unit {unit} at '{token}' after cross-attention, Add and Norm{where}: {value}"),),
+    "mlp_norm": (N_("unit {unit} at '{token}' after the feed-forward layer, Add and Norm{where}: {value}"),),
+    "norm1": (N_("unit {unit} at '{token}', normalised for attention{where}: {value}"),),
+    "norm2": (N_("unit {unit} at '{token}', normalised for the feed-forward layer{where}: {value}"),),
+    "norm_final": (N_("unit {unit} at '{token}' after the final LayerNorm: {value}"),),
+    "norm": (N_("unit {unit} at '{token}', normalised for the output layer{where}: {value}"),),
+    "mean": (N_("the mean over the units of '{token}', which LayerNorm takes away{where}: {value}"),),
+    "scale": (
+        N_("the standard deviation over the units of '{token}', by which LayerNorm divides{where}: {value}"),
+    ),
+    # the feed-forward layer
+    "mlp.pre": (
+        N_("unit {unit} of the feed-forward layer at '{token}' before its activation{where}: {value}"),
+    ),
+    "mlp.post": (N_("how active unit {unit} of the feed-forward layer is at '{token}'{where}: {value}"),),
+    "mlp.out": (N_("what the feed-forward layer adds to unit {unit} for '{token}'{where}: {value}"),),
+    # recurrent layers
+    "preact": (
+        N_("unit {unit} before tanh at '{token}': input and old state, weighted and added{where}: {value}"),
+    ),
+    "hidden": (N_("hidden state of unit {unit} after reading '{token}'{where}: {value}"),),
+    "input_gate": (N_("how much of the new content unit {unit} writes at '{token}'{where}: {value}"),),
+    "forget_gate": (N_("how much of the old cell state unit {unit} keeps at '{token}'{where}: {value}"),),
+    "output_gate": (N_("how much of its cell unit {unit} shows at '{token}'{where}: {value}"),),
+    "candidate": (N_("the new content that unit {unit} could take in at '{token}'{where}: {value}"),),
+    "kept": (N_("what unit {unit} keeps of its old cell state at '{token}'{where}: {value}"),),
+    "written": (N_("what unit {unit} adds to its cell state at '{token}'{where}: {value}"),),
+    "cell": (N_("cell state of unit {unit} after reading '{token}'{where}: {value}"),),
+    "reset_gate": (
+        N_("how much of the past the candidate of unit {unit} sees at '{token}'{where}: {value}"),
+    ),
+    "update_gate": (N_("how much of its old state unit {unit} keeps at '{token}'{where}: {value}"),),
+    "candidate.recurrent": (
+        N_("what the old state says to the candidate of unit {unit} at '{token}'{where}: {value}"),
+    ),
+    "input_gate.pre": (N_("input gate of unit {unit} at '{token}' before σ{where}: {value}"),),
+    "forget_gate.pre": (N_("forget gate of unit {unit} at '{token}' before σ{where}: {value}"),),
+    "output_gate.pre": (N_("output gate of unit {unit} at '{token}' before σ{where}: {value}"),),
+    "candidate.pre": (N_("candidate of unit {unit} at '{token}' before tanh{where}: {value}"),),
+    "reset_gate.pre": (N_("reset gate of unit {unit} at '{token}' before σ{where}: {value}"),),
+    "update_gate.pre": (N_("update gate of unit {unit} at '{token}' before σ{where}: {value}"),),
+    # pooling and heads
+    "pooler.pre": (N_("component {unit} of the pooled vector before tanh: {value}"),),
+    "pooled": (N_("component {unit} of the vector that stands for the whole text: {value}"),),
+    "mlm.pre": (N_("unit {unit} of the output layer at '{token}' before its activation{where}: {value}"),),
+    "act": (N_("how active unit {unit} of the output layer is at '{token}'{where}: {value}"),),
+    "mlm.logits": (N_("the score of '{word}' in the place of '{token}' before softmax: {value}"),),
+    "mlm.probs": (N_("the probability of '{word}' in the place of '{token}': {value}"),),
+    "nsp.logits": (N_("the score of '{label}' for the pair of sentences before softmax: {value}"),),
+    "nsp.probs": (N_("the probability of '{label}' for the pair of sentences: {value}"),),
+    "start.logits": (N_("the score of '{token}' as the start of the answer before softmax: {value}"),),
+    "start.probs": (N_("the probability that the answer starts at '{token}': {value}"),),
+    "end.logits": (N_("the score of '{token}' as the end of the answer before softmax: {value}"),),
+    "end.probs": (N_("the probability that the answer ends at '{token}': {value}"),),
+    "logits": (
+        N_("the score of '{word}' as the next token after '{token}' before softmax: {value}"),
+        N_("the score of the label {label} for '{token}' before softmax: {value}"),
+        N_("the score of the class {label} for the text before softmax: {value}"),
+    ),
+    "probs": (
+        N_("the probability of '{word}' as the next token after '{token}': {value}"),
+        N_("the probability of the label {label} for '{token}': {value}"),
+        N_("the probability of the class {label} for the text: {value}"),
+    ),
+    # HMM and CRF
+    "emission": (N_("the score of the tag {label} for '{token}' by itself: {value}"),),
+    "transition": (N_("the score of the tag {next} after the tag {label}: {value}"),),
+    "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
+    "backpointer": (N_("the tag before '{token}' on the best path that gives it the tag {label}: {value}"),),
+    "path": (N_("the tag of '{token}' on the best path: {value}"),),
+    # parameters
+    "weight": (
+        N_("component {unit} of the row of '{word}' in the matrix {name}: {value}"),
+        N_("row {row}, column {column} of the parameter {name}: {value}"),
+        N_("element {unit} of the parameter {name}: {value}"),
+    ),
+    "bias": (N_("element {unit} of the parameter {name}: {value}"),),
+}
+_PLAIN = N_("{name} at {row} × {column}: {value}")
+_BEFORE_EDIT = N_("before the edit, {sentence}")
+
+# Which placeholder an axis fills; every d_… axis, and a parameter's only one, is `unit`.
+_AXIS_FIELDS = {
+    "vocab": "word",
+    "label": "label",
+    "tag": "label",
+    "tag_next": "next",
+    "head": "head",
+    "char": "char",
+}
+
+
+def number(value: float) -> str:
+    """A value as a sentence holds it: six significant digits, whole numbers as they are."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{float(value):.6g}"
+
+
+def describe(figure: Figure, part: int, row: int, col: int = 0) -> str:
+    """What the cell at (row, col) of the figure's part number `part` means."""
+    shown = figure.parts[part]
+    if isinstance(shown, HeatTable):
+        return _cell(shown, row, col)
+    if isinstance(shown, Bars):
+        return _bar(shown, row)
+    if isinstance(shown, Tokens):
+        return _token(shown, row)
+    if isinstance(shown, Tree):
+        return _branch(shown, row)
+    return _point(shown, row, col)
+
+
+def _cell(table: HeatTable, row: int, col: int) -> str:
+    origin = table.origin(row, col)
+    value = number(table.values[row, col])
+    if origin is None:
+        return _("{title}, {row} × {column}: {value}").format(
+            title=table.title, row=table.rows[row], column=table.cols[col], value=value
+        )
+    fields: Fields = {}
+    for fixed in table.fixed:
+        _fill(fields, fixed.axis, fixed.index, fixed.label)
+    _fill(fields, table.row_axis, row, table.rows[row])
+    _fill(fields, table.col_axis, col, table.cols[col])
+    return sentence(origin, value, fields, table.rows[row], table.cols[col])
+
+
+def _bar(bars: Bars, row: int) -> str:
+    origin = bars.origin(row)
+    value = number(bars.values[row])
+    if origin is None:
+        return _("{title}, {row}: {value}").format(title=bars.title, row=bars.labels[row], value=value)
+    fields: Fields = {}
+    for fixed in bars.fixed:
+        _fill(fields, fixed.axis, fixed.index, fixed.label)
+    _fill(fields, bars.axis, row, bars.labels[row])
+    return sentence(origin, value, fields, bars.labels[row], "")
+
+
+def _token(part: Tokens, row: int) -> str:
+    token = part.tokens[row]
+    words = _("token {position}: '{token}'").format(position=row, token=token.text)
+    if token.id is not None:
+        words += _(", id {id}").format(id=token.id)
+    if token.start is not None and token.end is not None:
+        words += _(", characters {start} to {end}").format(start=token.start, end=token.end)
+    if token.special:
+        words += _(", added by the tokenizer")
+    if token.tag is not None:
+        words += _(", tag {tag}").format(tag=token.tag)
+    if token.prob is not None:
+        words += _(", probability {prob}").format(prob=number(token.prob))
+    return words
+
+
+def _branch(tree: Tree, row: int) -> str:
+    line = tree.rows[row]
+    if line.shape is None:
+        below = sum(1 for other in tree.rows if other.leaf and other.path.startswith(line.path + "."))
+        return _("{path}: {n} arrays").format(path=line.path, n=below)
+    axes = ", ".join(f"{axis} {size}" for axis, size in zip(line.axes, line.shape, strict=False))
+    if line.formula:
+        return _("{path} ({axes}) = {formula}").format(path=line.path, axes=axes, formula=line.formula)
+    return _("{path} ({axes}), given to the network").format(path=line.path, axes=axes)
+
+
+def _point(lines: Lines, row: int, col: int) -> str:
+    series = lines.series[row]
+    return _("{series} at {x_label} {x}: {y}").format(
+        series=series.name, x_label=lines.x_label, x=number(series.x[col]), y=number(series.y[col])
+    )
+
+
+def _fill(fields: Fields, axis: str, index: int, label: str) -> None:
+    """Add what `axis` says at `index` to the placeholders."""
+    if axis in TOKEN_AXES:
+        fields.setdefault("token", label)
+        fields.setdefault("position", str(index))
+        if axis in ("query", "key"):
+            fields[axis], fields[f"{axis}_number"] = label, str(index)
+    elif axis.startswith("d_") or axis == "unit":
+        fields["unit"] = label
+    elif axis in _AXIS_FIELDS:
+        fields[_AXIS_FIELDS[axis]] = label
+    else:
+        fields[axis] = label
+
+
+def sentence(origin: Origin, value: str, fields: Fields, row: str, column: str) -> str:
+    """The sentence for one element, from the template of its kind."""
+    name = origin.name.removesuffix(UNEDITED)
+    places = [place(name)] if place(name) else []
+    if "head" in fields:
+        places.append(_("head {n}").format(n=fields["head"]))
+    where = _(" ({places})").format(places=", ".join(places)) if places else ""
+    known = {"row": row, "column": column, **fields, "value": value, "where": where, "name": name}
+    template = next((t for t in templates(name) if placeholders(t) <= known.keys()), _PLAIN)
+    words = _(template).format(**known)
+    return _(_BEFORE_EDIT).format(sentence=words) if origin.name.endswith(UNEDITED) else words
+
+
+def templates(name: str) -> tuple[str, ...]:
+    """The templates for the kind of `name`: by its last two parts where there are any, otherwise by its last."""
+    parts = name.split(".")
+    return TEMPLATES.get(".".join(parts[-2:])) or TEMPLATES.get(parts[-1]) or ()
+
+
+@cache
+def placeholders(template: str) -> frozenset[str]:
+    """The names in braces."""
+    return frozenset(
+        field for _text, field, _spec, _conversion in string.Formatter().parse(template) if field
+    )

@@ -1,0 +1,168 @@
+"""What the model answers: a tag a word, a class, a token, a span, or a text, with the probabilities behind it.
+
+Knows nothing of decoding: the answer is the trace's `output`, the bars are its recorded probabilities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlptui.locale import N_, _
+from nlptui.views.figure import Array, Bars, Figure, HeatTable, Part, Source, Token, Tokens
+from nlptui.views.names import clamp, of_kind, prefix
+from nlptui.views.view import State, View, cut, fix, nothing, stack
+
+if TYPE_CHECKING:
+    from nlptui.trace import Trace
+
+TOP = 10
+"""How many of a vocabulary's candidates are shown."""
+_ANSWERS = 4
+"""At how many positions candidates are shown, besides the chosen one."""
+_HEADS = {"nsp": N_("does the second sentence follow?"), "start": N_("start"), "end": N_("end")}
+
+
+def best(values: Array, top: int) -> tuple[int, ...]:
+    """Indices of the `top` largest values, the largest first."""
+    top = min(top, len(values))
+    if top < len(values):
+        picked = np.argpartition(values, len(values) - top)[len(values) - top :]
+    else:
+        picked = np.arange(len(values))
+    return tuple(int(i) for i in picked[np.argsort(-values[picked], kind="stable")])
+
+
+def probability_bars(
+    trace: Trace, name: str, title: str, position: int | None = None, top: int = TOP
+) -> Bars:
+    """The largest probabilities of `name`, at `position` where it has positions."""
+    activation = trace[name]
+    axis = activation.axes[-1]
+    values = trace.array(name)[0] if position is None else trace.array(name)[0, position]
+    rows = best(values, top)
+    labels = trace.labels(name, axis)
+    return Bars(
+        title=title,
+        labels=tuple(labels[i] for i in rows),
+        values=values[list(rows)],
+        source=Source(name, (0, "row") if position is None else (0, position, "row"), rows=rows),
+        unit=_("probability"),
+        axis=axis,
+        fixed=() if position is None else (fix(trace, activation, activation.axes[1], position),),
+    )
+
+
+def candidate_title(trace: Trace, name: str, position: int) -> str:
+    """What the candidates at `position` are candidates for."""
+    token = trace.labels(name, trace[name].axes[1])[position]
+    if prefix(name).endswith("mlm."):
+        return _("what could stand at {position} ('{token}')").format(position=position, token=token)
+    return _("next token after '{token}' ({position})").format(position=position, token=token)
+
+
+def candidates(trace: Trace, name: str, state: State) -> list[Part]:
+    """Bars of the likeliest tokens: where the answer has candidates, and at the chosen position."""
+    length = trace[name].shape[1]
+    answered = [int(entry["pos"]) for entry in trace.output.get("candidates", ())]
+    places = answered if len(answered) <= _ANSWERS else []
+    positions = dict.fromkeys(
+        [p for p in places if p < length] + [clamp(state.position, length)] * (length > 0)
+    )
+    return [probability_bars(trace, name, candidate_title(trace, name, p), p) for p in positions]
+
+
+def label_parts(trace: Trace, name: str, state: State) -> list[Part]:
+    """A label a token: the chosen token's labels as bars, and the table of all tokens × labels."""
+    length = trace[name].shape[1]
+    if not length:
+        return []
+    position = clamp(state.position, length)
+    token = trace.labels(name, "pos")[position]
+    bars = probability_bars(trace, name, _("labels of '{token}'").format(token=token), position)
+    table = cut(
+        trace, name, "pos", trace[name].axes[-1], title=_("probabilities"), scale="probability", by=state.by
+    )
+    return [bars, table]
+
+
+def span_table(trace: Trace, names: list[str], state: State) -> HeatTable:
+    """Where the answer may begin and end: start and end × tokens."""
+    tables = [cut(trace, name, "", trace[name].axes[-1], scale="probability") for name in names]
+    labels = [_(_HEADS[prefix(name).rstrip(".").rsplit(".", 1)[-1]]) for name in names]
+    return stack(_("where the answer begins and ends"), tables, labels, "label", state.by)
+
+
+def recorded(trace: Trace, state: State) -> list[Part]:
+    """The parts that show recorded probabilities."""
+    parts: list[Part] = []
+    names = of_kind(trace.activations, "probs")
+    spans = [name for name in names if prefix(name).endswith(("start.", "end."))]
+    for name in names:
+        axes = trace[name].axes
+        if name in spans:
+            continue
+        if len(axes) == 2:
+            head = prefix(name).rstrip(".").rsplit(".", 1)[-1]
+            parts.append(
+                probability_bars(trace, name, _(_HEADS.get(head, N_("classes"))), top=trace[name].shape[1])
+            )
+        elif axes[-1] == "vocab":
+            parts += candidates(trace, name, state)
+        else:
+            parts += label_parts(trace, name, state)
+    if spans:
+        parts.append(span_table(trace, spans, state))
+    return parts
+
+
+def answered(output: dict[str, Any]) -> list[Part]:
+    """The parts that show the answer itself."""
+    parts: list[Part] = []
+    if "tags" in output:
+        words = (Token(word["token"], tag=word["tag"], prob=word["prob"]) for word in output["tags"])
+        parts.append(Tokens(_("tags"), tuple(words)))
+    if "spans" in output:
+        spans = output["spans"]
+        labels = tuple(f"{span['text']} ({span['start']}–{span['end']})" for span in spans)
+        probs = np.array([span["prob"] for span in spans], dtype=float)
+        parts.append(Bars(_("answers"), labels, probs, unit=_("probability")))
+    if "tokens" in output:
+        made = (
+            Token(token["text"], token.get("id"), prob=float(np.exp(token["logprob"])))
+            for token in output["tokens"]
+        )
+        parts.append(Tokens(_("output"), tuple(made)))
+    return parts
+
+
+def unrecorded(output: dict[str, Any]) -> list[Part]:
+    """The answer's own probabilities, for a run that recorded none."""
+    parts: list[Part] = []
+    if output.get("labels"):
+        labels = output["labels"]
+        probs = np.array([entry["prob"] for entry in labels], dtype=float)
+        parts.append(
+            Bars(_("classes"), tuple(e["label"] for e in labels), probs, unit=_("probability"), axis="label")
+        )
+    for entry in output.get("candidates", ())[:_ANSWERS]:
+        tokens = entry["tokens"][:TOP]
+        probs = np.array([token["prob"] for token in tokens], dtype=float)
+        title = _("candidates at {position}").format(position=entry["pos"])
+        parts.append(
+            Bars(title, tuple(t["text"] for t in tokens), probs, unit=_("probability"), axis="vocab")
+        )
+    return parts
+
+
+def draw(trace: Trace, state: State) -> Figure:
+    """The answer, then the probabilities that it was read from."""
+    title = _(VIEW.title)
+    parts = [*answered(trace.output), *(recorded(trace, state) or unrecorded(trace.output))]
+    if not parts:
+        return nothing("output", title)
+    return Figure("output", title, tuple(parts), trace.output.get("text") or "")
+
+
+VIEW = View("output", 6, N_("Output"), applies=lambda thing: True, draw=draw)

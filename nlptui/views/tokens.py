@@ -1,0 +1,55 @@
+"""What the tokenizer made of the text: tokens with ids, offsets and segments.
+
+Knows nothing of what the model does with them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nlptui.locale import N_, _
+from nlptui.views.figure import Figure, Source, Token, Tokens
+from nlptui.views.view import State, View
+
+if TYPE_CHECKING:
+    from nlptui.trace import Trace
+
+
+def token_row(title: str, encoding: Any, source: Source | None = None) -> Tokens:
+    """The tokens of an Encoding."""
+    tokens = []
+    for i, text in enumerate(encoding.tokens):
+        start, end = encoding.offsets[i] or (None, None)
+        tokens.append(
+            Token(
+                text=text,
+                id=encoding.ids[i],
+                start=start,
+                end=end,
+                special=encoding.special[i],
+                segment=encoding.segments[i],
+            )
+        )
+    return Tokens(title, tuple(tokens), source)
+
+
+def ids_source(trace: Trace, name: str) -> Source | None:
+    """Where a token's id can be opened, if the run kept its inputs."""
+    return Source(name, (0, "row")) if name in trace else None
+
+
+def draw(trace: Trace, state: State) -> Figure:
+    """One row of tokens, and one of the decoder's where there is a decoder."""
+    encoding, target = trace.encoding, trace.target
+    parts = [token_row(_("tokens"), encoding, ids_source(trace, "ids"))]
+    if target is not None:
+        parts.append(token_row(_("the decoder's tokens"), target, ids_source(trace, "target_ids")))
+    caption = _("{tokens} tokens for {characters} characters.").format(
+        tokens=len(encoding.tokens), characters=len(encoding.text) + len(encoding.pair or "")
+    )
+    if trace.truncated:
+        caption += " " + _("The text is longer than the model reads; only its beginning was used.")
+    return Figure("tokens", _(VIEW.title), tuple(parts), caption)
+
+
+VIEW = View("tokens", 1, N_("Tokens"), applies=lambda thing: True, draw=draw)

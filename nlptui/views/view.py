@@ -1,0 +1,168 @@
+"""What a view is: a name, a group (a key), and pure functions from a trace to a figure.
+
+Knows nothing of any particular view. Helps them cut tables out of activations, with labels and sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlptui.locale import _
+from nlptui.views.figure import By, Figure, Fixed, HeatTable, Scale, Source
+from nlptui.views.names import TOKEN_AXES, clamp, kind
+
+if TYPE_CHECKING:
+    from nlptui.trace import Activation, Trace
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a view stands. Numbers beyond what the trace has are taken as the nearest that it has."""
+
+    layer: int = 0
+    """Counts what `View.layers` counts."""
+    head: int = 0
+    """Counts what `View.heads` counts: heads, or directions."""
+    position: int = 0
+    """The token that the view is about, where it is about one."""
+    name: str | None = None
+    """One of `View.choices`; anything else means the first of them."""
+    by: By = "table"
+    """Whether colours compare within the table or within each row."""
+
+
+def _one(trace: Trace) -> int:
+    return 1
+
+
+def _no_choice(trace: Trace) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a trace."""
+
+    name: str
+    group: int
+    title: str
+    """In English, marked for translation; `heading` is what to show."""
+    applies: Callable[[Any], bool]
+    """Whether a model (its config, or a trace of it) has what the view shows."""
+    draw: Callable[[Trace, State], Figure]
+    layers: Callable[[Trace], int] = _one
+    """How many layers `[` and `]` walk."""
+    heads: Callable[[Trace], int] = _one
+    """How many heads or directions `,` and `.` walk."""
+    choices: Callable[[Trace], tuple[str, ...]] = _no_choice
+    """What `State.name` may choose; empty where there is no choice."""
+
+    @property
+    def heading(self) -> str:
+        """The title in the reader's language."""
+        return _(self.title)
+
+
+def config_of(thing: Any) -> Any:
+    """The config of a trace; a config as it is."""
+    return getattr(thing, "config", thing)
+
+
+def nothing(view: str, title: str, caption: str = "") -> Figure:
+    """The figure of a trace that lacks what the view shows (a run that recorded only some names, say)."""
+    return Figure(view, title, (), caption or _("This run did not record what this view shows."))
+
+
+def chosen(choices: tuple[str, ...], name: str | None) -> str:
+    """`name` if it is one of `choices`, otherwise the first of them."""
+    return name if name in choices else choices[0]
+
+
+def fix(trace: Trace, activation: Activation, axis: str, index: int) -> Fixed:
+    """`axis` held at `index`, with its label."""
+    if axis in TOKEN_AXES or axis in ("vocab", "label", "tag"):
+        return Fixed(axis, index, trace.labels(activation.name, axis)[index])
+    return Fixed(axis, index, str(index))
+
+
+def cut(
+    trace: Trace,
+    name: str,
+    rows: str,
+    cols: str,
+    at: Mapping[str, int] | None = None,
+    *,
+    title: str = "",
+    scale: Scale = "diverging",
+    by: By = "table",
+    digits: int = 2,
+) -> HeatTable:
+    """The table of `name` with the axis `rows` downwards and `cols` across, the others held where `at` says (or at 0).
+
+    `rows` may be "" for an activation with one axis besides those held (one row), and both for one number.
+    """
+    activation = trace[name]
+    held = {
+        axis: size
+        for axis, size in zip(activation.axes, activation.shape, strict=True)
+        if axis not in (rows, cols)
+    }
+    places = {axis: clamp((at or {}).get(axis, 0), size) for axis, size in held.items()}
+    index: tuple[int | str, ...] = tuple(
+        {rows: "row", cols: "col"}.get(axis) or places[axis] for axis in activation.axes
+    )
+    row_labels = trace.labels(name, rows) if rows else (kind(name),)
+    col_labels = trace.labels(name, cols) if cols else (kind(name),)
+    if 0 in held.values():
+        row_labels, values = (), np.zeros((0, len(col_labels)))
+    else:
+        values = trace.array(name)[tuple(slice(None) if isinstance(part, str) else part for part in index)]
+        if not rows:
+            values = values.reshape(1, -1)
+        elif index.index("row") > index.index("col"):
+            values = values.T
+    return HeatTable(
+        title=title or name,
+        values=values,
+        rows=row_labels,
+        cols=col_labels,
+        row_axis=rows,
+        col_axis=cols,
+        scale=scale,
+        source=Source(name, index),
+        digits=digits,
+        by=by,
+        note=activation.formula,
+        fixed=tuple(
+            fix(trace, activation, axis, places[axis]) for axis in held if held[axis] and axis != "batch"
+        ),
+    )
+
+
+def titled(words: str, *more: str) -> str:
+    """`words`, then what else there is to say, joined by a middle dot; empty parts are left out."""
+    return " · ".join(part for part in (words, *more) if part)
+
+
+def stack(
+    title: str, tables: Sequence[HeatTable], labels: Sequence[str], row_axis: str, by: By = "table"
+) -> HeatTable:
+    """One-row tables as one table, whose every row keeps its own source."""
+    first = tables[0]
+    return HeatTable(
+        title=title,
+        values=np.concatenate([table.values for table in tables]),
+        rows=tuple(labels),
+        cols=first.cols,
+        row_axis=row_axis,
+        col_axis=first.col_axis,
+        scale=first.scale,
+        source=tuple(table.source for table in tables if isinstance(table.source, Source)),
+        digits=first.digits,
+        by=by,
+        fixed=first.fixed,
+    )
