@@ -184,7 +184,7 @@ def follow(name: str, interval: float = 0.5) -> Iterator[tuple[RunStatus, list[d
 
 
 def wait(name: str, timeout: float | None = None) -> RunStatus:
-    """The status of the run once it has ended. Raises TimeoutError when that takes longer than `timeout` seconds."""
+    """The status of the run once it has ended. Raises TimeoutError after `timeout` seconds."""
     limit = None if timeout is None else time.monotonic() + timeout
     while (now := status(name)).state in ALIVE:
         if limit is not None and time.monotonic() > limit:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,17 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs
 from nlptui.text import visible
+from nlptui.tokenizers import TOKENIZER_KINDS
 
 RECIPE_FILE = "recipe.toml"
 # These fields of a model's config come from the data and the measurements, never from a recipe.
 _DERIVED = frozenset({"name", "language", "vocab_size", "n_chars", "labels", "metrics", "baselines", "data"})
+
+# Keys of the [data] table: those of `nlptui.data.splits`, and those of each task's reader (its OPTIONS).
+_DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "dev_share")
+_TASK_KEYS: dict[str, tuple[str, ...]] = {
+    "tagging": ("word_dropout", "words_of"),
+}
 
 
 def _bounded(default: Any, low: float, high: float = float("inf")) -> Any:
@@ -178,9 +186,9 @@ def recipe_from_dict(
         raise UserError(_("{where}: the table [train] is missing").format(where=where))
     _check(values["train"], TrainConfig, "train.", where)
     _check_name(values.get("name", ""), where)
-    _check_data(values.get("data", {}), where)
     _check_tokenizer(values.get("tokenizer", {}), where)
     _check_model(values.get("model", {}), where)
+    _check_data(values.get("data", {}), values["model"]["task"], where)
     floats = {item.name for item in dataclasses.fields(TrainConfig) if isinstance(item.default, float)}
     table: dict[str, Any] = {
         key: float(value) if key in floats else value for key, value in values["train"].items()
@@ -263,7 +271,7 @@ def _check_range(key: str, value: Any, limits: Mapping[str, Any], where: str) ->
                 where=where, key=key, value=visible(repr(value)), choices=", ".join(limits["choices"])
             )
         )
-    if "low" in limits and not limits["low"] <= value <= limits["high"]:
+    if "low" in limits and not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
         top = "" if limits["high"] == float("inf") else f"{limits['high']:g}"
         raise UserError(
             _("{where}: {key} = {value} is out of range; it goes from {low} to {high}").format(
@@ -288,7 +296,11 @@ def _check_name(name: str, where: str) -> None:
         )
 
 
-def _check_data(data: Mapping[str, Any], where: str) -> None:
+def _check_data(data: Mapping[str, Any], task: str, where: str) -> None:
+    known = (*_DATA_KEYS, *_TASK_KEYS.get(task, ()))
+    for key in data:
+        if key not in known:
+            _unknown(f"data.{key}", sorted(known), where)
     corpus = data.get("corpus")
     names = [corpus] if isinstance(corpus, str) else corpus
     if (
@@ -309,6 +321,8 @@ def _check_tokenizer(tokenizer: Mapping[str, Any], where: str) -> None:
                 where=where
             )
         )
+    if given == ["kind"] and tokenizer["kind"] not in TOKENIZER_KINDS:
+        _check_range("tokenizer.kind", tokenizer["kind"], {"choices": TOKENIZER_KINDS}, where)
     if given == ["from"] and len(tokenizer) > 1:
         _unknown("tokenizer." + next(key for key in tokenizer if key != "from"), ["from"], where)
 

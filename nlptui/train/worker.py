@@ -1,7 +1,7 @@
 """The worker process of one run: `python -m nlptui.train.worker RUN_DIRECTORY`.
 
-Claims the run, steps back for other programs, turns signals and files into wishes of the loop, and whatever goes
-wrong into one line of the status and a traceback in the log. Never writes to a terminal.
+Claims the run, steps back for other programs, turns signals and files into wishes of the loop, and what
+goes wrong into one line of the status and a traceback in the log. Never writes to a terminal.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""A home of its own for every test, and tiny corpora of our own making under the registry's names."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from nlptui.locale import set_language
+
+NOUNS = ("cat", "dog", "bird", "tree", "river", "stone")
+VERBS = ("sees", "likes", "finds", "takes", "calls")
+PLACES = ("at home", "in town", "by night", "in spring")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, one thread, English messages."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("NLPTUI_HOME", str(folder))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("NLPTUI_LANG", "en")
+    set_language("en")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders that look like the real corpora to the registry, filled with sentences from the lists above."""
+    root = tmp_path_factory.mktemp("corpora")
+    rng = random.Random(0)
+    for split, count in (("train", 60), ("dev", 12), ("test", 12)):
+        _write(root / "en_ewt" / f"{split}.conllu", "".join(_conllu(rng) for _ in range(count)))
+        _write(root / "zh_ud" / f"{split}.conllu", "".join(_conllu_zh(rng) for _ in range(count)))
+        _write(root / "zh_tang" / f"{split}.txt", "".join(_poem(rng) for _ in range(count)))
+    _write(root / "en_shakespeare" / "input.txt", "".join(_line(rng) for _ in range(400)))
+    for title in ("the_secret_garden", "a", "b"):
+        _write(root / "en_stories" / f"{title}.txt", "".join(_line(rng) * 3 for _ in range(60)))
+    return root
+
+
+@pytest.fixture
+def tiny_data(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NLPTUI_DATA", str(corpora))
+    return corpora
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _rows(words: list[tuple[str, str]], after: str) -> str:
+    lines = [f"{i}\t{form}\t{form}\t{tag}\t_\t_\t_\t_\t_\t{after}" for i, (form, tag) in enumerate(words, 1)]
+    return "\n".join(lines) + "\n\n"
+
+
+def _conllu(rng: random.Random) -> str:
+    words = [("the", "DET"), (rng.choice(NOUNS), "NOUN"), (rng.choice(VERBS), "VERB"), ("a", "DET")]
+    if rng.random() < 0.5:
+        words += [("small", "ADJ")]
+    return _rows([*words, (rng.choice(NOUNS), "NOUN"), (".", "PUNCT")], "_")
+
+
+def _conllu_zh(rng: random.Random) -> str:
+    words = [
+        (rng.choice(("我", "他们")), "PRON"),
+        (rng.choice(("看见", "喜欢")), "VERB"),
+        (rng.choice("猫狗鸟"), "NOUN"),
+    ]
+    return _rows([*words, ("。", "PUNCT")], "SpaceAfter=No")
+
+
+def _poem(rng: random.Random) -> str:
+    line = lambda: "".join(rng.choices("山水风月花鸟云天", k=5))  # noqa: E731
+    return f"{line()}，{line()}。{line()}，{line()}。\n"
+
+
+def _line(rng: random.Random) -> str:
+    subject, verb, other = rng.choice(NOUNS), rng.choice(VERBS), rng.choice(NOUNS)
+    return f"The {subject} {verb} the {other} {rng.choice(PLACES)}.\n"
