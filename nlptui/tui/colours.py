@@ -1,8 +1,8 @@
-"""The colours of the microscope: hand-picked tables for dark and light themes, 256 and 16 colours, or none at all.
+"""The colours of the microscope: hand-picked tables for dark and light themes, 256 and 16 colours, or none.
 
-Knows nothing of figures or widgets. A level is a number from a scale (0 is zero); every level is also told apart by
-its digits or its glyph, so colour is never the only sign. The 256-colour codes are used on true-colour terminals
-too: an escape sequence of 14 bytes a cell instead of 35 keeps a full repaint below 18 kB.
+Knows nothing of figures or widgets. Every level is also told apart by its digits or its glyph, so colour is
+never the only sign. The 256-colour codes are used on true-colour terminals too: an escape sequence of 14
+bytes a cell instead of 35 keeps a full repaint below 18 kB.
 """
 
 from __future__ import annotations
@@ -30,16 +30,25 @@ SHADES = " ·░▒▓█"
 _BLACK, _WHITE = 0, 15
 _CUBE = (0, 95, 135, 175, 215, 255)
 
-# Blue (negative, from weak to strong), the neutral zero, orange (positive). Zero is near the background, so that what
-# stands out is what is far from zero.
+# Blue (negative, from weak to strong), the neutral zero, orange (positive). Zero is near the background, so
+# that what stands out is what is far from zero.
 _DIVERGING_256 = {
     True: ((17, 18, 25, 32, 39, 75, 117), 235, (52, 94, 130, 166, 208, 214, 222)),
     False: ((189, 153, 111, 75, 32, 25, 18), 231, (230, 223, 215, 208, 172, 130, 94)),
 }
-# As cividis: from dark blue through grey to yellow; turned round in the light theme, so that more is further from the paper.
+# As cividis: dark blue, grey, yellow; turned round in the light theme, where more is further from the paper.
 _SEQUENTIAL_256 = {
     True: (17, 18, 24, 60, 242, 101, 137, 143, 179, 185, 221, 227),
     False: (230, 229, 187, 186, 144, 143, 101, 243, 60, 24, 18, 17),
+}
+# As text on the plain background weak levels would vanish, so they are stronger; the glyph tells them apart.
+_DIVERGING_INK = {
+    True: ((25, 25, 32, 32, 39, 75, 117), 240, (130, 130, 166, 166, 208, 214, 222)),
+    False: ((32, 32, 26, 26, 25, 19, 18), 247, (172, 172, 166, 166, 130, 130, 94)),
+}
+_SEQUENTIAL_INK = {
+    True: (60, 60, 66, 66, 102, 101, 137, 143, 179, 185, 221, 227),
+    False: (144, 144, 143, 101, 101, 101, 243, 60, 60, 24, 18, 17),
 }
 _DIVERGING_16 = {
     True: ((4, 4, 4, 4, 12, 12, 12), 0, (3, 3, 3, 3, 11, 11, 11)),
@@ -48,6 +57,14 @@ _DIVERGING_16 = {
 _SEQUENTIAL_16 = {
     True: (0, 0, 4, 4, 12, 12, 6, 6, 3, 3, 11, 11),
     False: (15, 15, 11, 11, 3, 3, 6, 6, 12, 12, 4, 4),
+}
+_DIVERGING_INK_16 = {
+    True: ((4, 4, 4, 12, 12, 12, 12), 8, (3, 3, 3, 11, 11, 11, 11)),
+    False: ((12, 12, 12, 4, 4, 4, 4), 8, (3, 3, 3, 1, 1, 1, 1)),
+}
+_SEQUENTIAL_INK_16 = {
+    True: (4, 4, 4, 12, 12, 6, 6, 6, 3, 3, 11, 11),
+    False: (8, 8, 3, 3, 6, 6, 6, 12, 12, 4, 4, 4),
 }
 _LIGHT_OF_16 = frozenset((3, 6, 7, 9, 10, 11, 13, 14, 15))
 """Which of the 16 colours are light in common terminal palettes, so that black text reads on them."""
@@ -125,7 +142,7 @@ class Palette:
         return _levels(self, scale, True)
 
     def word(self, name: str) -> Style:
-        """Style for a kind of word: faint, accent, special, tag or warning; attributes alone without colour."""
+        """Style for a kind of word: faint, accent, special, tag or warning; only attributes if colourless."""
         return _word(self, name)
 
     def series(self, number: int) -> Style:
@@ -151,12 +168,15 @@ def _levels(palette: Palette, scale: str, ink: bool) -> tuple[Style, ...]:
     diverging = scale == "diverging"
     if not palette.colour:
         return (Style.null(),) * (2 * SIDE + 1 if diverging else STEPS)
+    few = palette.depth == "16"
     codes: tuple[int, ...]
     if diverging:
-        negative, zero, positive = (_DIVERGING_256 if palette.depth == "256" else _DIVERGING_16)[palette.dark]
+        tables = (_DIVERGING_INK_16, _DIVERGING_INK) if ink else (_DIVERGING_16, _DIVERGING_256)
+        negative, zero, positive = tables[0 if few else 1][palette.dark]
         codes = (*reversed(negative), zero, *positive)
     else:
-        codes = (_SEQUENTIAL_256 if palette.depth == "256" else _SEQUENTIAL_16)[palette.dark]
+        ramps = (_SEQUENTIAL_INK_16, _SEQUENTIAL_INK) if ink else (_SEQUENTIAL_16, _SEQUENTIAL_256)
+        codes = ramps[0 if few else 1][palette.dark]
     return tuple(_ink(code) if ink else _paint(code) for code in codes)
 
 
@@ -192,7 +212,7 @@ _NO_COLOUR: tuple[LineFilter, ...] = (NoColor(),)
 def line_filters(app: App[Any]) -> tuple[LineFilter, ...]:
     """Filters for widgets that draw from a palette: colours go out as they are, or not at all.
 
-    Textual would turn every palette colour into a true colour, which costs three times the bytes, and under NO_COLOR
-    into a grey, which is still a colour.
+    Textual would turn every palette colour into a true colour, which costs three times the bytes, and under
+    NO_COLOR into a grey, which is still a colour.
     """
     return _NO_COLOUR if palette_of(app).depth == "none" else _NO_FILTERS

@@ -30,7 +30,7 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 
 def standing(text: str) -> str:
-    """`text`, on a dotted circle where it opens with a combining mark, which would otherwise land on its neighbour."""
+    """`text`, on a dotted circle where it opens with a combining mark that would land on its neighbour."""
     return f"◌{text}" if text and unicodedata.combining(text[0]) else text
 
 
@@ -47,7 +47,7 @@ class NumberFormat:
 
 
 def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
-    """The format for all of `values`: `digits` decimals, fewer for large numbers, an exponent for extreme ones.
+    """One format for all of `values`: `digits` decimals, fewer for large ones, an exponent for extreme ones.
 
     Looks at the smallest and the largest only; nothing else is turned into text.
     """
@@ -59,10 +59,12 @@ def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
         low = high = 0.0
     size = max(abs(low), abs(high))
     if size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
-        spec = f".{max(digits - 1, 1)}e"
+        spec = f"z.{max(digits - 1, 1)}e"
     else:
         whole = len(str(int(size)))
         spec = f"z.{max(0, digits - max(0, whole - 2))}f"
-    # In both forms the longest text is that of an end of the range, or of a number with a sign.
+    # The longest text is that of an end of the range; an exponent of three digits may also lie between them.
     width = max(len(format(low, spec)), len(format(high, spec)), 0 if everything else 4)
+    if spec.endswith("e") and values.dtype.itemsize > 4:
+        width += 1
     return NumberFormat(spec, width)

@@ -1,8 +1,9 @@
 """Send only the changed region of a line to the terminal.
 
-Textual's partial updates send each touched line from the left edge of its widget up to the right end of the changed
-region: a cursor in the last column of a heat table costs two whole lines. Here a line starts where the change starts.
-Knows nothing of what is drawn. `install` changes one private method of Textual and does nothing where that is missing.
+Textual's partial updates send each touched line from the left edge of its widget up to the right end of
+the changed region: a cursor in the last column of a heat table costs two whole lines. Here a line starts
+where the change starts. Knows nothing of what is drawn. `install` replaces one method of a private class
+of Textual, and does nothing where that is missing.
 """
 
 from __future__ import annotations
