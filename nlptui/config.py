@@ -58,11 +58,15 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.arch not in self.ARCHS:
             raise UserError(
-                _("unknown arch {arch!r}: choose one of {known}").format(arch=self.arch, known=", ".join(self.ARCHS))
+                _("unknown arch {arch!r}: choose one of {known}").format(
+                    arch=self.arch, known=", ".join(self.ARCHS)
+                )
             )
         if self.task not in TASKS:
             raise UserError(
-                _("unknown task {task!r}: choose one of {known}").format(task=self.task, known=", ".join(TASKS))
+                _("unknown task {task!r}: choose one of {known}").format(
+                    task=self.task, known=", ".join(TASKS)
+                )
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +91,7 @@ class ModelConfig:
                 _("{path}: not readable as JSON ({error})").format(path=path, error=visible(str(error)))
             ) from None
         if not isinstance(content, dict):
-            raise UserError(_("{path}: a JSON object is needed, with a key \"arch\"").format(path=path))
+            raise UserError(_('{path}: a JSON object is needed, with a key "arch"').format(path=path))
         return config_from_dict(content, where=str(path))
 
 
@@ -214,7 +218,10 @@ def config_from_dict(content: dict[str, Any], where: str) -> ModelConfig:
         if not _fits(value, hints[key]):
             raise UserError(
                 _("{where}: key {key!r} has the value {value}, which is not of type {type}").format(
-                    where=where, key=key, value=visible(json.dumps(value, ensure_ascii=False))[:80], type=_type_name(hints[key])
+                    where=where,
+                    key=key,
+                    value=visible(json.dumps(value, ensure_ascii=False))[:80],
+                    type=_type_name(hints[key]),
                 )
             )
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

@@ -122,7 +122,9 @@ class _Parser:
     def take(self, expected: str | None = None) -> str:
         token = self.peek()
         if not token or (expected is not None and token != expected):
-            raise ValueError(f"formula {self.text!r}: {expected or 'more'} expected, got {token or 'the end'!r}")
+            raise ValueError(
+                f"formula {self.text!r}: {expected or 'more'} expected, got {token or 'the end'!r}"
+            )
         self.at += 1
         return token
 
@@ -247,7 +249,8 @@ class Evaluator:
         """One element of an activation, input or parameter; `index` is broadcast from the right."""
         array = self.array(name.name)
         place = tuple(
-            0 if size == 1 else i for i, size in zip(index[len(index) - array.ndim :], array.shape, strict=True)
+            0 if size == 1 else i
+            for i, size in zip(index[len(index) - array.ndim :], array.shape, strict=True)
         )
         if name.rows is not None:
             place = (place[0] + name.rows[0], *place[1:])
@@ -308,7 +311,9 @@ class Evaluator:
         if node.function in ELEMENTWISE:
             inner = self.made(node.arguments[0], index)
             return _Made(ELEMENTWISE[node.function](inner.value), inner.terms, False)
-        method: Callable[[tuple[Node, ...], Position], _Made] | None = getattr(self, f"_fn_{node.function}", None)
+        method: Callable[[tuple[Node, ...], Position], _Made] | None = getattr(
+            self, f"_fn_{node.function}", None
+        )
         if method is None:
             raise ValueError(f"unknown function {node.function!r} in a formula")
         return method(node.arguments, index)
@@ -336,7 +341,9 @@ class Evaluator:
                 term = one.terms[0]
                 opened = other.terms[0] if len(other.terms) == 1 else None
                 if opened is not None:
-                    term = replace(term, factor=other.value, factor_name=opened.name, factor_index=opened.index)
+                    term = replace(
+                        term, factor=other.value, factor_name=opened.name, factor_index=opened.index
+                    )
                     return _Made(value, (term,), True)
         return _Made(value, _bare(left.terms + right.terms), False)
 
@@ -417,7 +424,11 @@ class Evaluator:
 
     def _fn_mean_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
         values = self._pooled(args, index)
-        return _summed([_scaled(term, 1.0 / len(values)) for x in values for term in x.terms]) if values else _NOTHING
+        return (
+            _summed([_scaled(term, 1.0 / len(values)) for x in values for term in x.terms])
+            if values
+            else _NOTHING
+        )
 
     def _fn_max_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
         return _greatest(self._pooled(args, index))
@@ -508,7 +519,9 @@ def _scaled(term: Term, factor: float) -> Term:
 
 
 def _bare(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return tuple(replace(t, factor=None, factor_name=None, factor_index=None) if t.factor == 1.0 else t for t in terms)
+    return tuple(
+        replace(t, factor=None, factor_name=None, factor_index=None) if t.factor == 1.0 else t for t in terms
+    )
 
 
 def _summed(terms: list[Term]) -> _Made:

@@ -74,7 +74,9 @@ class Edit:
 
     def __str__(self) -> str:
         index = ",".join(_slice_text(part) for part in self.index)
-        amount = {"scale": f":{self.amount}", "force": f":{self.amount}", "from": f":{self.source}"}.get(self.op, "")
+        amount = {"scale": f":{self.amount}", "force": f":{self.amount}", "from": f":{self.source}"}.get(
+            self.op, ""
+        )
         return f"{self.name}[{index}]={self.op}{amount}" if self.index else f"{self.name}={self.op}{amount}"
 
     @staticmethod
@@ -83,9 +85,9 @@ class Edit:
         match = re.fullmatch(r"\s*([^\[\]=\s]+)\s*(?:\[([^\]]*)\])?\s*=\s*(\w+)(?::(.*))?", text, flags=re.S)
         if not match or match[3] not in Edit.OPS:
             raise UserError(
-                _("edit {text!r} is not of the form NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz").format(
-                    text=visible(text)
-                )
+                _(
+                    "edit {text!r} is not of the form NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz"
+                ).format(text=visible(text))
             )
         name, index, op, argument = match[1], match[2] or "", match[3], match[4] or ""
         parts = tuple(_parse_slice(part, text) for part in index.split(",")) if index.strip() else ()
@@ -121,7 +123,9 @@ def _parse_amount(argument: str, text: str) -> float:
     except ValueError:
         amount = float("nan")
     if not np.isfinite(amount):
-        raise UserError(_("edit {text!r}: a finite number is needed after the colon").format(text=visible(text)))
+        raise UserError(
+            _("edit {text!r}: a finite number is needed after the colon").format(text=visible(text))
+        )
     return amount
 
 
@@ -139,7 +143,9 @@ def _read_tensor(file: str, name: str) -> np.ndarray:
         raise
     except Exception as error:
         raise UserError(
-            _("{file}: not readable as an .npz file ({error})").format(file=visible(file), error=visible(str(error)))
+            _("{file}: not readable as an .npz file ({error})").format(
+                file=visible(file), error=visible(str(error))
+            )
         ) from None
 
 
@@ -218,7 +224,9 @@ class Recorder:
         for part, tensor in (("factor", changes.factor), ("constant", changes.constant)):
             key = f"edits.{full}.{part}"
             self.root.inputs[key] = Activation(key, tensor, tuple(axes.split()), kind="input")
-        self._keep(full, edited, axes, f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)", step)
+        self._keep(
+            full, edited, axes, f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)", step
+        )
 
     def publish(self, by: str) -> str:
         """`by` with every name written in full."""
@@ -230,7 +238,12 @@ class Recorder:
             return self.parent.resolve(self.bindings[name])
         root = self.root
         full = self.prefix + name
-        if full in root.activations or full in root.inputs or full in root.parameters or f"{full}.weight" in root.parameters:
+        if (
+            full in root.activations
+            or full in root.inputs
+            or full in root.parameters
+            or f"{full}.weight" in root.parameters
+        ):
             return full
         return self.parent.resolve(name) if self.parent is not None else name
 
@@ -414,7 +427,8 @@ class Trace:
             return Activation(name, value, parameter_axes(value.ndim), kind="parameter")
         raise UserError(
             _("no activation named {name!r}; {hint}").format(
-                name=visible(name), hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters])
+                name=visible(name),
+                hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters]),
             )
         )
 
@@ -446,7 +460,9 @@ def as_array(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
     value = value.detach().cpu()
-    return np.asarray(value.float().numpy() if str(value.dtype) in ("torch.bfloat16", "torch.float16") else value.numpy())
+    return np.asarray(
+        value.float().numpy() if str(value.dtype) in ("torch.bfloat16", "torch.float16") else value.numpy()
+    )
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -455,3 +471,23 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     if near:
         return _("did you mean {names}?").format(names=", ".join(map(visible, near)))
     return _("there are {names}").format(names=", ".join(map(visible, list(known)[:8])) or "—")
+
+
+def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
+    """`edits` in which each `mean` carries its tensor: the mean over the positions of `trace`, a run without edits."""
+    return tuple(
+        replace(edit, tensor=_mean_over_positions(trace[edit.name])) if edit.op == "mean" else edit
+        for edit in edits
+    )
+
+
+def _mean_over_positions(activation: Activation) -> np.ndarray:
+    axis = next((name for name in ("pos", "query", "key") if name in activation.axes), None)
+    if axis is None:
+        raise UserError(
+            _("{name} has no positions to average over; use force or scale").format(
+                name=visible(activation.name)
+            )
+        )
+    values = as_array(activation.value)
+    return np.broadcast_to(values.mean(activation.axes.index(axis), keepdims=True), values.shape)

@@ -76,17 +76,33 @@ class Attention(nn.Module):
         The recorder's scope calls the arguments `x`, `source` and `mask`.
         """
         source = x if source is None else source
-        q = rec("q", self.split(self.wq(x)), "batch head query d_head", by=f"heads(linear(x, wq), {self.d_head})")
-        k = rec("k", self.split(self.wk(source)), "batch head key d_head", by=f"heads(linear(source, wk), {self.d_head})")
-        v = rec("v", self.split(self.wv(source)), "batch head key d_head", by=f"heads(linear(source, wv), {self.d_head})")
+        q = rec(
+            "q", self.split(self.wq(x)), "batch head query d_head", by=f"heads(linear(x, wq), {self.d_head})"
+        )
+        k = rec(
+            "k",
+            self.split(self.wk(source)),
+            "batch head key d_head",
+            by=f"heads(linear(source, wk), {self.d_head})",
+        )
+        v = rec(
+            "v",
+            self.split(self.wv(source)),
+            "batch head key d_head",
+            by=f"heads(linear(source, wv), {self.d_head})",
+        )
         if cache is not None:
             k, v = cache.extend(k, v)
         if rec.on:
             z = self._mix(q, k, v, mask, rec)
         else:
             dropout = self.dropout if self.training else 0.0
-            z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal and mask is None)
-        return rec("out", self.wo(z.transpose(1, 2).flatten(2)), "batch pos d_model", by="linear(join(z), wo)")
+            z = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal and mask is None
+            )
+        return rec(
+            "out", self.wo(z.transpose(1, 2).flatten(2)), "batch pos d_model", by="linear(join(z), wo)"
+        )
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         axes = "batch head query key"

@@ -83,8 +83,12 @@ class Bert(nn.Module):
             return {"logits": self.head.logits(pooled, rec.bind(x="pooler.pooled"))}
         if batch.mlm_positions is not None and not rec.on:
             hidden = hidden.flatten(0, 1)[batch.mlm_positions]
-        mlm = self.mlm(hidden, self.token_embedding.weight, rec.at("mlm", x=top, embedding="token_embedding.weight"))
-        nsp = self.nsp.logits(pooled, rec.at("nsp", x="pooler.pooled", nsp="nsp"), module="nsp")
+        mlm = self.mlm(
+            hidden, self.token_embedding.weight, rec.at("mlm", x=top, embedding="token_embedding.weight")
+        )
+        nsp = self.nsp.logits(
+            pooled, rec.at("nsp", x="pooler.pooled", nsp="nsp", label="nsp_label"), module="nsp"
+        )
         return {"mlm.logits": mlm, "nsp.logits": nsp}
 
     @property
@@ -112,8 +116,17 @@ class Bert(nn.Module):
             for name, value in (("ids", batch.ids), ("positions", positions), ("segments", segments)):
                 rec.input(name, value, "batch pos")
         axes = "batch pos d_model"
-        token = rec("token_embed", self.token_embedding(batch.ids), axes, by="embedding(ids, token_embedding)")
+        token = rec(
+            "token_embed", self.token_embedding(batch.ids), axes, by="embedding(ids, token_embedding)"
+        )
         pos = rec("pos_embed", self.pos_embedding(positions), axes, by="embedding(positions, pos_embedding)")
-        segment = rec("segment_embed", self.segment_embedding(segments), axes, by="embedding(segments, segment_embedding)")
+        segment = rec(
+            "segment_embed",
+            self.segment_embedding(segments),
+            axes,
+            by="embedding(segments, segment_embedding)",
+        )
         embed = rec("embed", token + pos + segment, axes, by="token_embed + pos_embed + segment_embed")
-        return F.dropout(self.embed_norm.norm(embed, rec, "embed_norm", of="embed"), self.config.dropout, self.training)
+        return F.dropout(
+            self.embed_norm.norm(embed, rec, "embed_norm", of="embed"), self.config.dropout, self.training
+        )

@@ -28,7 +28,9 @@ class PreNormBlock(nn.Module):
         self.mlp = FeedForward(config.d_model, config.d_ff, "gelu_tanh", config.bias)
         self.dropout = config.dropout
 
-    def forward(self, x: Tensor, mask: Tensor | None, rec: Rec = OFF, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None, rec: Rec = OFF, cache: KeyValueCache | None = None
+    ) -> Tensor:
         """x (batch pos d_model) → the same shape."""
         x = rec("resid_pre", x, "batch pos d_model", by="x")
         norm1 = self.norm1.norm(x, rec, "norm1", of="resid_pre")
@@ -53,7 +55,9 @@ class PostNormBlock(nn.Module):
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
         self.dropout = config.dropout
 
-    def forward(self, x: Tensor, mask: Tensor | None, rec: Rec = OFF, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None, rec: Rec = OFF, cache: KeyValueCache | None = None
+    ) -> Tensor:
         """x (batch pos d_model) → the same shape."""
         x = rec("resid_pre", x, "batch pos d_model", by="x")
         attend = rec.at("attn", x="resid_pre", source="resid_pre", mask="mask")
@@ -91,7 +95,9 @@ class GPT(nn.Module):
         """`logits` (batch pos vocab)."""
         hidden = self.hidden(batch, rec)
         by = f"linear({self._top}, token_embedding)"
-        return {"logits": record_logits(F.linear(hidden, self.token_embedding.weight), rec, "batch pos vocab", by)}
+        return {
+            "logits": record_logits(F.linear(hidden, self.token_embedding.weight), rec, "batch pos vocab", by)
+        }
 
     @property
     def _top(self) -> str:
@@ -108,7 +114,9 @@ class GPT(nn.Module):
         below = "embed"
         out = "resid_post" if self.config.norm_order == "pre" else "mlp_norm"
         for i, block in enumerate(self.blocks):
-            x = block(x, mask, rec.at(f"blocks.{i}", x=below, mask="attention_mask"), caches[i] if caches else None)
+            x = block(
+                x, mask, rec.at(f"blocks.{i}", x=below, mask="attention_mask"), caches[i] if caches else None
+            )
             below = f"blocks.{i}.{out}"
         return self.norm_final.norm(x, rec, "norm_final", of=below) if self.config.norm_order == "pre" else x
 
@@ -126,12 +134,24 @@ class GPT(nn.Module):
             rec.input("positions", positions, "batch pos")
             if mask is not None:
                 rec.input("attention_mask", mask, "batch head query key")
-        token = rec("token_embed", self.token_embedding(batch.ids), "batch pos d_model", by="embedding(ids, token_embedding)")
-        pos = rec("pos_embed", self.pos_embedding(positions), "batch pos d_model", by="embedding(positions, pos_embedding)")
+        token = rec(
+            "token_embed",
+            self.token_embedding(batch.ids),
+            "batch pos d_model",
+            by="embedding(ids, token_embedding)",
+        )
+        pos = rec(
+            "pos_embed",
+            self.pos_embedding(positions),
+            "batch pos d_model",
+            by="embedding(positions, pos_embedding)",
+        )
         embed = rec("embed", token + pos, "batch pos d_model", by="token_embed + pos_embed")
         return F.dropout(embed, self.config.dropout, self.training)
 
-    def next_logits(self, ids: Tensor, memory: list[KeyValueCache] | None = None) -> tuple[Tensor, list[KeyValueCache]]:
+    def next_logits(
+        self, ids: Tensor, memory: list[KeyValueCache] | None = None
+    ) -> tuple[Tensor, list[KeyValueCache]]:
         """Scores of the token after `ids` (batch pos), and the memory to go on from with further ids alone."""
         caches = memory if memory is not None else [KeyValueCache() for _ in self.blocks]
         hidden = self.hidden(Batch(ids), caches=caches)

@@ -24,7 +24,9 @@ def record_logits(logits: Tensor, rec: Rec, axes: str, by: str) -> Tensor:
 class LabelHead(nn.Linear):
     """One score for each label, of each token or of the whole sequence: logits = x Wᵀ + b."""
 
-    def logits(self, x: Float[Tensor, "*lead width"], rec: Rec = OFF, module: str = "head") -> Float[Tensor, "*lead label"]:
+    def logits(
+        self, x: Float[Tensor, "*lead width"], rec: Rec = OFF, module: str = "head"
+    ) -> Float[Tensor, "*lead label"]:
         """Scores of `x`, which the recorder's scope calls `x`; the head's parameters lie under `module`."""
         axes = "batch pos label" if x.ndim == 3 else "batch label"
         return record_logits(self(x), rec, axes, by=f"linear(x, {module})")
@@ -33,7 +35,7 @@ class LabelHead(nn.Linear):
 class MaskedLMHead(nn.Module):
     """BERT's head for [MASK] (Devlin et al. 2019): dense, GELU, LayerNorm, then the token embedding, transposed.
 
-        logits = norm(gelu(x W + b)) Eᵀ + c
+    logits = norm(gelu(x W + b)) Eᵀ + c
     """
 
     def __init__(self, d_model: int, vocab_size: int, eps: float) -> None:
@@ -49,7 +51,9 @@ class MaskedLMHead(nn.Module):
         pre = rec("pre", self.dense(x), "batch pos d_model", by="linear(x, dense)")
         act = rec("act", F.gelu(pre), "batch pos d_model", by="gelu(pre)")
         normed = self.norm.norm(act, rec, "norm", of="act")
-        return record_logits(F.linear(normed, embedding, self.bias), rec, "batch pos vocab", "linear(norm, embedding, bias)")
+        return record_logits(
+            F.linear(normed, embedding, self.bias), rec, "batch pos vocab", "linear(norm, embedding, bias)"
+        )
 
 
 class SpanHead(nn.Module):
@@ -60,10 +64,14 @@ class SpanHead(nn.Module):
         self.start = nn.Linear(d_model, 1)
         self.end = nn.Linear(d_model, 1)
 
-    def forward(self, x: Float[Tensor, "batch pos d_model"], rec: Rec = OFF) -> dict[str, Float[Tensor, "batch pos"]]:
+    def forward(
+        self, x: Float[Tensor, "batch pos d_model"], rec: Rec = OFF
+    ) -> dict[str, Float[Tensor, "batch pos"]]:
         """`start.logits` and `end.logits`. The recorder's scope is the head's parent; it calls the argument `x`."""
         out = {}
         for name, head in (("start", self.start), ("end", self.end)):
             by = f"column(linear(x, span.{name}), 0)"
-            out[f"{name}.logits"] = record_logits(head(x)[..., 0], rec.at(name, x="x", span="span"), "batch pos", by)
+            out[f"{name}.logits"] = record_logits(
+                head(x)[..., 0], rec.at(name, x="x", span="span"), "batch pos", by
+            )
         return out

@@ -54,7 +54,7 @@ ACTIVATIONS = {
 class FeedForward(nn.Module):
     """The position-wise layer of a block (Vaswani et al. 2017, section 3.3).
 
-        pre = x W_up + b_up,   post = act(pre),   out = post W_down + b_down
+    pre = x W_up + b_up,   post = act(pre),   out = post W_down + b_down
     """
 
     def __init__(self, d_model: int, d_ff: int, activation: str, bias: bool = True) -> None:
@@ -63,7 +63,9 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(d_ff, d_model, bias=bias)
         self.activation = activation
 
-    def forward(self, x: Float[Tensor, "batch pos d_model"], rec: Rec = OFF) -> Float[Tensor, "batch pos d_model"]:
+    def forward(
+        self, x: Float[Tensor, "batch pos d_model"], rec: Rec = OFF
+    ) -> Float[Tensor, "batch pos d_model"]:
         """The layer's output for `x`, which the recorder's scope calls `x`."""
         pre = rec("pre", self.up(x), "batch pos d_ff", by="linear(x, up)")
         post = rec("post", ACTIVATIONS[self.activation](pre), "batch pos d_ff", by=f"{self.activation}(pre)")

@@ -21,9 +21,9 @@ POOLINGS = ("cls", "mean", "max", "attention")
 class Pooler(nn.Module):
     """A pooler by name.
 
-        cls        tanh(W x₀ + b)                    (BERT: Devlin et al. 2019)
-        mean, max  over the positions that are not padding
-        attention  Σ_p softmax(w x + b)_p x_p         (Lin et al. 2017, one hop)
+    cls        tanh(W x₀ + b)                    (BERT: Devlin et al. 2019)
+    mean, max  over the positions that are not padding
+    attention  Σ_p softmax(w x + b)_p x_p         (Lin et al. 2017, one hop)
     """
 
     def __init__(self, method: str, width: int) -> None:
@@ -37,7 +37,10 @@ class Pooler(nn.Module):
             self.score = nn.Linear(width, 1)
 
     def forward(
-        self, x: Float[Tensor, "batch pos width"], mask: Bool[Tensor, "batch pos"] | None = None, rec: Rec = OFF
+        self,
+        x: Float[Tensor, "batch pos width"],
+        mask: Bool[Tensor, "batch pos"] | None = None,
+        rec: Rec = OFF,
     ) -> Float[Tensor, "batch width"]:
         """The pooled vector. The recorder's scope calls the arguments `x` and `mask`."""
         pooled: Tensor = getattr(self, f"_{self.method}")(x, mask, rec)
@@ -51,13 +54,17 @@ class Pooler(nn.Module):
         if mask is None:
             return rec("pooled", x.mean(1), "batch d_model", by="mean_pos(x)")
         kept = mask[..., None].to(x.dtype)
-        return rec("pooled", (x * kept).sum(1) / kept.sum(1).clamp(min=1), "batch d_model", by="mean_pos(x, mask)")
+        return rec(
+            "pooled", (x * kept).sum(1) / kept.sum(1).clamp(min=1), "batch d_model", by="mean_pos(x, mask)"
+        )
 
     def _max(self, x: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         if mask is None:
             return rec("pooled", x.amax(1), "batch d_model", by="max_pos(x)")
         top = x.masked_fill(~mask[..., None], -math.inf).amax(1)
-        return rec("pooled", top.masked_fill(~mask.any(1, keepdim=True), 0.0), "batch d_model", by="max_pos(x, mask)")
+        return rec(
+            "pooled", top.masked_fill(~mask.any(1, keepdim=True), 0.0), "batch d_model", by="max_pos(x, mask)"
+        )
 
     def _attention(self, x: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         allowed = None if mask is None else mask[:, None]

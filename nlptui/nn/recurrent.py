@@ -22,11 +22,13 @@ from nlptui.trace import OFF, Recorder, Steps
 class RNN(nn.RNN):
     """The Elman network (Elman 1990).
 
-        preact = W_x x + b_x + W_h h + b_h
-        h' = tanh(preact)
+    preact = W_x x + b_x + W_h h + b_h
+    h' = tanh(preact)
     """
 
-    def run(self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+    def run(
+        self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None
+    ) -> tuple[Tensor, Any]:
         """See `run`."""
         return run(self, x, rec, mask, state)
 
@@ -37,7 +39,13 @@ class RNN(nn.RNN):
 
     @staticmethod
     def cell_step(
-        wx: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Tensor | None, t: int, note: Steps, keep: Tensor | None
+        wx: Tensor,
+        state: tuple[Tensor, ...],
+        w: Tensor,
+        b: Tensor | None,
+        t: int,
+        note: Steps,
+        keep: Tensor | None,
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x (batch d_hidden)."""
         (h,) = state
@@ -48,17 +56,19 @@ class RNN(nn.RNN):
 class LSTM(nn.LSTM):
     """The LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-        i = σ(W_i x + U_i h + b_i)      how much of the new content is written
-        f = σ(W_f x + U_f h + b_f)      how much of the old cell is kept
-        g = tanh(W_g x + U_g h + b_g)   the new content
-        o = σ(W_o x + U_o h + b_o)      how much of the cell is shown
-        c' = f ⊙ c + i ⊙ g
-        h' = o ⊙ tanh(c')
+    i = σ(W_i x + U_i h + b_i)      how much of the new content is written
+    f = σ(W_f x + U_f h + b_f)      how much of the old cell is kept
+    g = tanh(W_g x + U_g h + b_g)   the new content
+    o = σ(W_o x + U_o h + b_o)      how much of the cell is shown
+    c' = f ⊙ c + i ⊙ g
+    h' = o ⊙ tanh(c')
     """
 
     GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 
-    def run(self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+    def run(
+        self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None
+    ) -> tuple[Tensor, Any]:
         """See `run`."""
         return run(self, x, rec, mask, state)
 
@@ -69,7 +79,13 @@ class LSTM(nn.LSTM):
 
     @staticmethod
     def cell_step(
-        wx: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Tensor | None, t: int, note: Steps, keep: Tensor | None
+        wx: Tensor,
+        state: tuple[Tensor, ...],
+        w: Tensor,
+        b: Tensor | None,
+        t: int,
+        note: Steps,
+        keep: Tensor | None,
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x (batch 4·d_hidden)."""
         h, c = state
@@ -83,20 +99,24 @@ class LSTM(nn.LSTM):
         kept = note(t, "kept", gate["forget_gate"] * c, "forget_gate * prev(cell)")
         written = note(t, "written", gate["input_gate"] * gate["candidate"], "input_gate * candidate")
         c = note(t, "cell", _keep(kept + written, keep), _kept("kept + written", keep))
-        h = note(t, "hidden", _keep(gate["output_gate"] * c.tanh(), keep), _kept("output_gate * tanh(cell)", keep))
+        h = note(
+            t, "hidden", _keep(gate["output_gate"] * c.tanh(), keep), _kept("output_gate * tanh(cell)", keep)
+        )
         return h, c
 
 
 class GRU(nn.GRU):
     """The GRU (Cho et al. 2014), in PyTorch's form: the reset gate acts after the recurrent product.
 
-        r = σ(W_r x + U_r h + b_r)              how much of the past the candidate sees
-        z = σ(W_z x + U_z h + b_z)              how much of the old state stays
-        n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))
-        h' = (1 − z) ⊙ n + z ⊙ h
+    r = σ(W_r x + U_r h + b_r)              how much of the past the candidate sees
+    z = σ(W_z x + U_z h + b_z)              how much of the old state stays
+    n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))
+    h' = (1 − z) ⊙ n + z ⊙ h
     """
 
-    def run(self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+    def run(
+        self, x: Tensor, rec: Rec = OFF, mask: Tensor | None = None, state: Any = None
+    ) -> tuple[Tensor, Any]:
         """See `run`."""
         return run(self, x, rec, mask, state)
 
@@ -107,15 +127,31 @@ class GRU(nn.GRU):
 
     @staticmethod
     def cell_step(
-        wx: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Tensor | None, t: int, note: Steps, keep: Tensor | None
+        wx: Tensor,
+        state: tuple[Tensor, ...],
+        w: Tensor,
+        b: Tensor | None,
+        t: int,
+        note: Steps,
+        keep: Tensor | None,
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x (batch 3·d_hidden)."""
         (h,) = state
         width = h.shape[1]
         x_r, x_z, x_n = wx.chunk(3, 1)
         h_r, h_z, h_n = F.linear(h, w, b).chunk(3, 1)
-        r = note(t, "reset_gate", note(t, "reset_gate.pre", x_r + h_r, _sum(0, width, b)).sigmoid(), "sigmoid(reset_gate.pre)")
-        z = note(t, "update_gate", note(t, "update_gate.pre", x_z + h_z, _sum(1, width, b)).sigmoid(), "sigmoid(update_gate.pre)")
+        r = note(
+            t,
+            "reset_gate",
+            note(t, "reset_gate.pre", x_r + h_r, _sum(0, width, b)).sigmoid(),
+            "sigmoid(reset_gate.pre)",
+        )
+        z = note(
+            t,
+            "update_gate",
+            note(t, "update_gate.pre", x_z + h_z, _sum(1, width, b)).sigmoid(),
+            "sigmoid(update_gate.pre)",
+        )
         past = note(t, "candidate.recurrent", h_n, _linear("prev(hidden)", "hh", 2, width, b))
         by = _linear("x", "ih", 2, width, b) + " + reset_gate * candidate.recurrent"
         n = note(t, "candidate", note(t, "candidate.pre", x_n + r * past, by).tanh(), "tanh(candidate.pre)")
@@ -156,18 +192,28 @@ def _stepwise(core: RNN | LSTM | GRU, x: Tensor, rec: Recorder, mask: Tensor | N
         below = {} if layer == 0 else {"x": f"{layer - 1}.hidden"}
         outs = [_direction(core, x, rec, mask, layer, direction, below) for direction in directions]
         by = "concat(forward.hidden, backward.hidden)" if len(outs) > 1 else "forward.hidden"
-        x = rec.at(str(layer))("hidden", torch.cat(outs, -1) if len(outs) > 1 else outs[0], "batch pos d_hidden", by=by)
+        x = rec.at(str(layer))(
+            "hidden", torch.cat(outs, -1) if len(outs) > 1 else outs[0], "batch pos d_hidden", by=by
+        )
     return x
 
 
 def _direction(
-    core: RNN | LSTM | GRU, x: Tensor, rec: Recorder, mask: Tensor | None, layer: int, direction: str, below: dict[str, str]
+    core: RNN | LSTM | GRU,
+    x: Tensor,
+    rec: Recorder,
+    mask: Tensor | None,
+    layer: int,
+    direction: str,
+    below: dict[str, str],
 ) -> Tensor:
     backward = direction == "backward"
     suffix = f"_l{layer}" + ("_reverse" if backward else "")
     names = {f"{kind}_{way}": f"{kind}_{way}{suffix}" for kind in ("weight", "bias") for way in ("ih", "hh")}
     weight_ih, weight_hh = getattr(core, names["weight_ih"]), getattr(core, names["weight_hh"])
-    bias_ih, bias_hh = (getattr(core, names["bias_ih"]), getattr(core, names["bias_hh"])) if core.bias else (None, None)
+    bias_ih, bias_hh = (
+        (getattr(core, names["bias_ih"]), getattr(core, names["bias_hh"])) if core.bias else (None, None)
+    )
     length = x.shape[1]
     note = rec.at(f"{layer}.{direction}", **names, **below).steps(length, backward)
     from_input = F.linear(x, weight_ih, bias_ih)

@@ -32,7 +32,12 @@ class CharacterFeatures(nn.Module):
 
     def forward(self, chars: Tensor, rec: Rec = OFF) -> Tensor:
         """chars (batch pos char) → (batch pos d_feature)."""
-        embed = rec("char_embed", self.embedding(chars), "batch pos char d_char", by="embedding(chars, char.embedding)")
+        embed = rec(
+            "char_embed",
+            self.embedding(chars),
+            "batch pos char d_char",
+            by="embedding(chars, char.embedding)",
+        )
         conv = self.conv(embed.flatten(0, 1).transpose(1, 2)).transpose(1, 2).unflatten(0, chars.shape[:2])
         conv = rec("char_conv", conv, "batch pos char d_char", by="conv(char_embed, char.conv)")
         top = conv.masked_fill((chars == 0)[..., None], -torch.inf).amax(2)
@@ -49,11 +54,18 @@ class RecurrentModel(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_embed)
         width = config.d_embed
         if config.n_chars:
-            self.char = CharacterFeatures(config.n_chars, config.d_char, config.d_char_feature, config.char_kernel)
+            self.char = CharacterFeatures(
+                config.n_chars, config.d_char, config.d_char_feature, config.char_kernel
+            )
             width += config.d_char_feature
         between = config.dropout if config.n_layers > 1 else 0.0
         self.layers = CELLS[config.arch](
-            width, config.d_hidden, config.n_layers, batch_first=True, bidirectional=config.bidirectional, dropout=between
+            width,
+            config.d_hidden,
+            config.n_layers,
+            batch_first=True,
+            bidirectional=config.bidirectional,
+            dropout=between,
         )
         width = config.d_hidden * (2 if config.bidirectional else 1)
         if config.task == "classification":
@@ -69,7 +81,9 @@ class RecurrentModel(nn.Module):
                 rec.input("chars", batch.chars, "batch pos char")
             if batch.mask is not None:
                 rec.input("mask", batch.mask, "batch pos")
-                rec.input("keep", batch.mask[..., None].to(self.token_embedding.weight.dtype), "batch pos stat")
+                rec.input(
+                    "keep", batch.mask[..., None].to(self.token_embedding.weight.dtype), "batch pos stat"
+                )
         hidden, _state = self.encode(batch, rec)
         return {"logits": self._output(hidden, batch.mask, rec)}
 
@@ -80,7 +94,12 @@ class RecurrentModel(nn.Module):
         return F.dropout(hidden, self.config.dropout, self.training), state
 
     def _embed(self, batch: Batch, rec: Rec) -> Tensor:
-        embed = rec("token_embed", self.token_embedding(batch.ids), "batch pos d_model", by="embedding(ids, token_embedding)")
+        embed = rec(
+            "token_embed",
+            self.token_embedding(batch.ids),
+            "batch pos d_model",
+            by="embedding(ids, token_embedding)",
+        )
         by = "token_embed"
         if self.config.n_chars:
             if batch.chars is None:
