@@ -1,0 +1,310 @@
+"""The engine: one model, loaded; a text goes in, and a trace, an answer or a continuation comes out.
+
+Knows nothing of screens or of the command line.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlptui.config import ModelConfig
+from nlptui.engine import checkpoint
+from nlptui.engine.check import differences
+from nlptui.engine.generation import Sampling, Step, generate
+from nlptui.engine.inputs import batch_of
+from nlptui.engine.library import find_model
+from nlptui.errors import UserError
+from nlptui.formula import Derivation, explain
+from nlptui.locale import _
+from nlptui.nn import OFF, Batch
+from nlptui.nn.attention import KeyValueCache
+from nlptui.tasks import load_examples, task_for
+from nlptui.text import visible
+from nlptui.tokenizers import Encoding, Tokenizer
+from nlptui.trace import Edit, Recorder, Trace, with_means
+
+EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
+    "tagging": {"tags": []},
+    "classification": {"labels": []},
+    "language_model": {"candidates": []},
+    "pretraining": {"candidates": []},
+    "question_answering": {"spans": []},
+    "translation": {"text": "", "tokens": []},
+}
+NSP_LABELS = ("IsNext", "NotNext")
+
+
+def pick_device(wanted: str) -> str:
+    """The device to use: "auto" is CUDA, then MPS, then the CPU, whichever is there. Raises UserError."""
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if usable[name])
+    if not usable.get(wanted.split(":")[0], False):
+        there = ", ".join(name for name, works in usable.items() if works)
+        raise UserError(_("device {name!r} is not available here; there is {there}").format(name=visible(wanted), there=there))
+    return wanted
+
+
+class Engine:
+    """One loaded model and everything that can be asked of it."""
+
+    def __init__(self, model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, path: Path, device: str = "cpu") -> None:
+        self.model = model.to(device).eval()
+        self.config = config
+        self.tokenizer = tokenizer
+        self.path = path
+        self.device = device
+        self.task = task_for(config, tokenizer)
+        self.name = config.name or path.name
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, device: str = "auto") -> Engine:
+        """The model called so, or in that folder. Raises UserError that names the file and key at fault."""
+        path = Path(name_or_path) if isinstance(name_or_path, Path) else find_model(name_or_path)
+        model, config, tokenizer = checkpoint.load(path)
+        return cls(model, config, tokenizer, path, pick_device(device))
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Every parameter and fixed table, by name."""
+        return {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """The tokens that the model reads of `text`, cut to its context."""
+        return self.tokenizer.encode(text, pair, max_length=self.config.context)
+
+    # -- tracing
+
+    def trace(
+        self,
+        text: str,
+        pair: str | None = None,
+        edits: Sequence[Edit] = (),
+        only: Sequence[str] | None = None,
+        target: str | None = None,
+    ) -> Trace:
+        """Run `text` and write down everything, with `edits` made on the way.
+
+        only: globs of names to keep. target: for a translator, the text to force on the decoder, instead of its own.
+        Raises UserError for an edit that fits nothing.
+        """
+        edits = tuple(edits)
+        if any(edit.op == "mean" for edit in edits):
+            edits = tuple(with_means(edits, self.trace(text, pair, only=[edit.name for edit in edits], target=target)))
+        encoding = self.encode(text, pair)
+        blank = Trace({}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=edits)
+        blank.truncated = encoding.truncated
+        blank.parameters = self.parameters
+        blank.output = dict(EMPTY_OUTPUTS[self.config.task])
+        if not encoding.ids:
+            return blank
+        return self._recorded(blank, only, target)
+
+    def _recorded(self, trace: Trace, only: Sequence[str] | None, target: str | None) -> Trace:
+        started = time.perf_counter()
+        translation = self._translation(trace.encoding, target) if self.config.task == "translation" else None
+        steps, target_ids = translation or ([], None)
+        recorder = Recorder(trace.parameters, trace.edits, only)
+        with torch.no_grad():
+            outputs = self.model(batch_of(trace.encoding, self.device, target_ids), recorder)
+        trace.seconds = time.perf_counter() - started
+        recorder.check_edits()
+        trace.activations, trace.inputs = recorder.activations, recorder.inputs
+        if target_ids is None:
+            trace.output = self._decoded(outputs, trace.encoding)
+        else:
+            trace.output = _generated(steps)
+        trace.label_sets = self._labels(trace.encoding, target_ids)
+        return trace
+
+    def _decoded(self, outputs: dict[str, Tensor], encoding: Encoding) -> dict[str, Any]:
+        return self.task.decode({name: value.cpu() for name, value in outputs.items()}, encoding)
+
+    def _labels(self, encoding: Encoding, target_ids: tuple[int, ...] | None) -> dict[str, tuple[str, ...]]:
+        vocabulary = tuple(self.tokenizer.vocabulary())
+        tokens = tuple(encoding.tokens)
+        sets = {"tokens": tokens, "src": tokens, "vocab": vocabulary, "label": self.config.labels, "nsp_label": NSP_LABELS}
+        if target_ids is not None:
+            sets["tgt"] = tuple(vocabulary[i] for i in target_ids)
+        return sets
+
+    # -- answers
+
+    def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
+        """{"model", "text", "tokens", "output"}, and "pair" and "truncated" where they apply; nothing is recorded."""
+        encoding = self.encode(text, pair)
+        answer: dict[str, Any] = {"model": self.name, "text": text, "tokens": token_list(encoding)}
+        if pair is not None:
+            answer["pair"] = pair
+        if encoding.truncated:
+            answer["truncated"] = True
+        return answer | {"output": self._output(encoding)}
+
+    def _output(self, encoding: Encoding) -> dict[str, Any]:
+        if not encoding.ids:
+            return dict(EMPTY_OUTPUTS[self.config.task])
+        if self.config.task == "translation":
+            steps, _ids = self._translation(encoding, None)
+            return _generated(steps)
+        with torch.no_grad():
+            return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
+
+    def explain(self, trace: Trace, name: str, index: Sequence[int]) -> Derivation:
+        """How the element of `name` at `index` (batch included) was made. Raises UserError for what is not there."""
+        return explain(trace, name, tuple(index))
+
+    def check(self, reference: nn.Module | None = None) -> dict[str, float]:
+        """For each part: max |Δ| of our step-by-step numbers against torch's fused ones, relative to max(1, |value|).
+
+        reference: the network to run fused; by default a copy of this one.
+        """
+        length = min(self.config.context, 24)
+        generator = torch.Generator().manual_seed(0)
+        ids = torch.randint(0, self.config.vocab_size, (1, length), generator=generator)
+        n_chars = getattr(self.config, "n_chars", 0)
+        chars = torch.randint(1, n_chars, (1, length, 6), generator=generator) if n_chars else None
+        rows = getattr(self.config, "target_vocab_size", 0) or self.config.vocab_size
+        target = torch.randint(0, rows, (1, length), generator=generator) if self.config.task == "translation" else None
+        segments = torch.arange(length)[None] * getattr(self.config, "n_segments", 1) // length
+        batch = Batch(ids, segments=segments, chars=chars, target_ids=target).to(self.device)
+        return differences(self.model, (reference or copy.deepcopy(self.model)).eval(), batch)
+
+    def evaluate(self, split: str = "test", batch_size: int = 32) -> dict[str, Any]:
+        """{"model", "split", "metrics", "baselines"} on a split of the corpora the model was trained on."""
+        examples = load_examples(self.config.data, split, self.tokenizer, self.config)
+        train = load_examples(self.config.data, "train", self.tokenizer, self.config)
+        return {
+            "model": self.name,
+            "split": split,
+            "metrics": self.task.metrics(self.model, examples, self.device, batch_size),
+            "baselines": self.task.baselines(train, examples),
+        }
+
+    # -- generation
+
+    def generate(
+        self,
+        prompt: str,
+        max_tokens: int = 100,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        cache: bool = True,
+    ) -> Iterator[Step]:
+        """Tokens that follow `prompt` (or that translate it), one by one. Raises UserError for a model that cannot.
+
+        cache: keep keys and values, or the recurrent state, between steps; the numbers are the same without.
+        """
+        sampling = Sampling(temperature, top_k, top_p, seed)
+        if self.config.task == "translation":
+            encoding = self.encode(prompt)
+            if not encoding.ids:
+                return iter(())
+            return self._decoder_steps(encoding, max_tokens, sampling, cache)
+        if self.config.task != "language_model":
+            raise UserError(
+                _("{name} is a {task} model and writes no text; choose a language model or a translator").format(
+                    name=visible(self.name), task=self.config.task
+                )
+            )
+        ids = self._prompt_ids(prompt)
+        end = self.tokenizer.specials.get("eos")
+        scores = self._cached_scores(ids) if cache else self._fresh_scores(ids)
+        return generate(scores, self.tokenizer.decode, max_tokens, sampling, end, ids)
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        ids = list(self.tokenizer.encode(prompt).ids)
+        end = self.tokenizer.specials.get("eos")
+        if len(ids) > 1 and ids[-1] == end:
+            ids.pop()
+        if ids:
+            return ids
+        newline = self.tokenizer.find("\n")
+        if newline is None:
+            raise UserError(_("the prompt is empty: {name} needs at least one token to go on from").format(name=visible(self.name)))
+        return [newline]
+
+    def _cached_scores(self, prompt: list[int]) -> Callable[[int | None], Tensor]:
+        ids, memory, seen = list(prompt), None, 0
+        bounded = self.config.arch == "gpt"
+
+        def scores(last: int | None) -> Tensor:
+            nonlocal memory, seen
+            if last is not None:
+                ids.append(last)
+            if bounded and len(ids) > self.config.context:
+                # The window slides: every position changes, so nothing of the cache holds.
+                memory, seen = None, len(ids) - self.config.context
+            with torch.no_grad():
+                new = torch.tensor([ids[seen:]], device=self.device)
+                logits, memory = self.model.next_logits(new, memory)  # type: ignore[operator]
+            seen = len(ids)
+            return logits[0]
+
+        return scores
+
+    def _fresh_scores(self, prompt: list[int]) -> Callable[[int | None], Tensor]:
+        ids = list(prompt)
+
+        def scores(last: int | None) -> Tensor:
+            if last is not None:
+                ids.append(last)
+            window = ids[-self.config.context :] if self.config.arch == "gpt" else ids
+            with torch.no_grad():
+                outputs = self.model(Batch(torch.tensor([window], device=self.device)), OFF)
+            return outputs["logits"][0, -1]  # type: ignore[no-any-return]
+
+        return scores
+
+    # -- translation
+
+    def _decoder_steps(self, encoding: Encoding, max_tokens: int, sampling: Sampling, cache: bool = True) -> Iterator[Step]:
+        bos, eos = self.tokenizer.specials["bos"], self.tokenizer.specials["eos"]
+        with torch.no_grad():
+            memory = self.model.encode(torch.tensor([encoding.ids], device=self.device))  # type: ignore[operator]
+        caches = [KeyValueCache() for _n in range(self.config.n_layers)] if cache else []  # type: ignore[attr-defined]
+        ids = [bos]
+
+        def scores(last: int | None) -> Tensor:
+            if last is not None:
+                ids.append(last)
+            new = ids[-1:] if cache and last is not None else ids
+            with torch.no_grad():
+                target = torch.tensor([new], device=self.device)
+                held = caches if cache else [KeyValueCache() for _n in range(self.config.n_layers)]  # type: ignore[attr-defined]
+                return self.model.next_logits(target, memory, held)[0]  # type: ignore[operator, no-any-return]
+
+        longest = min(max_tokens, self.config.context - 1)
+        return generate(scores, self.tokenizer.decode, longest, sampling, eos)
+
+    def _translation(self, encoding: Encoding, target: str | None) -> tuple[list[Step], tuple[int, ...]]:
+        """The decoder's tokens (its own choice, or `target`), and what it read to make them: <s> and all but the end."""
+        bos = self.tokenizer.specials["bos"]
+        if target is not None:
+            forced = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
+            return [Step(i, self.tokenizer.decode([i]), 0.0) for i in forced], (bos, *forced)
+        steps = list(self._decoder_steps(encoding, self.config.context - 1, Sampling()))
+        return steps, (bos, *(step.id for step in steps))
+
+
+def token_list(encoding: Encoding) -> list[dict[str, Any]]:
+    """The tokens as the command line prints them; special tokens have no place in the text."""
+    return [
+        {"id": i, "text": token, "start": place[0] if place else None, "end": place[1] if place else None}
+        for i, token, place in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+    ]
+
+
+def _generated(steps: Sequence[Step]) -> dict[str, Any]:
+    return {
+        "text": "".join(step.text for step in steps),
+        "tokens": [{"id": step.id, "text": step.text, "logprob": step.logprob} for step in steps],
+    }
