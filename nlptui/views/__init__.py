@@ -1,7 +1,6 @@
 """Views: a trace (or two, or the metrics of a run) in, a figure out.
 
-`VIEWS` is the list of all views, in the order of their groups; a group is a key. Nothing here runs a model, and
-nothing knows how a figure is drawn on a screen.
+`VIEWS` is the list of all views, in the order of their groups; a group is a key. Nothing here runs a model.
 """
 
 from __future__ import annotations

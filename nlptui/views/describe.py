@@ -23,6 +23,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "positions": (N_("the position of '{token}': {value}"),),
     "segments": (N_("the segment of '{token}': {value}"),),
     "mask": (N_("whether '{token}' is read (1) or padding (0): {value}"),),
+    "keep": (N_("whether '{token}' is read (1) or padding (0): {value}"),),
+    "factor": (N_("the factor by which an edit multiplies this value (1 leaves it): {value}"),),
+    "constant": (N_("what an edit adds to this value: {value}"),),
     "attention_mask": (N_("whether '{query}' may look at '{key}' (1) or not (0): {value}"),),
     "memory_mask": (N_("whether the decoder may look at '{key}' (1) or not (0): {value}"),),
     "chars": (N_("the id of character {char} of '{token}': {value}"),),
@@ -141,14 +144,11 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
     "backpointer": (N_("the tag before '{token}' on the best path that gives it the tag {label}: {value}"),),
     "path": (N_("the tag of '{token}' on the best path: {value}"),),
-    # parameters
-    "weight": (
-        N_("component {unit} of the row of '{word}' in the matrix {name}: {value}"),
-        N_("row {row}, column {column} of the parameter {name}: {value}"),
-        N_("element {unit} of the parameter {name}: {value}"),
-    ),
-    "bias": (N_("element {unit} of the parameter {name}: {value}"),),
 }
+_PARAMETER = (
+    N_("component {unit} of row {first} of the embedding matrix {name}: {value}"),
+    N_("element {index} of the parameter {name}: {value}"),
+)
 _PLAIN = N_("{name} at {row} × {column}: {value}")
 _BEFORE_EDIT = N_("before the edit, {sentence}")
 
@@ -252,12 +252,8 @@ def _fill(fields: Fields, axis: str, index: int, label: str) -> None:
         fields.setdefault("position", str(index))
         if axis in ("query", "key"):
             fields[axis], fields[f"{axis}_number"] = label, str(index)
-    elif axis.startswith("d_") or axis == "unit":
-        fields["unit"] = label
-    elif axis in _AXIS_FIELDS:
-        fields[_AXIS_FIELDS[axis]] = label
     else:
-        fields[axis] = label
+        fields[_AXIS_FIELDS.get(axis, "unit" if axis.startswith("d_") else axis)] = label
 
 
 def sentence(origin: Origin, value: str, fields: Fields, row: str, column: str) -> str:
@@ -267,16 +263,18 @@ def sentence(origin: Origin, value: str, fields: Fields, row: str, column: str) 
     if "head" in fields:
         places.append(_("head {n}").format(n=fields["head"]))
     where = _(" ({places})").format(places=", ".join(places)) if places else ""
-    known = {"row": row, "column": column, **fields, "value": value, "where": where, "name": name}
+    index = "[" + ", ".join(map(str, origin.index)) + "]"
+    known = {**fields, "row": row, "column": column, "value": value, "where": where, "name": name}
+    known |= {"index": index, "first": str(origin.index[0]) if origin.index else ""}
     template = next((t for t in templates(name) if placeholders(t) <= known.keys()), _PLAIN)
     words = _(template).format(**known)
     return _(_BEFORE_EDIT).format(sentence=words) if origin.name.endswith(UNEDITED) else words
 
 
 def templates(name: str) -> tuple[str, ...]:
-    """The templates for the kind of `name`: by its last two parts where there are any, otherwise by its last."""
+    """The templates for the kind of `name`: by its last two parts, or else by its last."""
     parts = name.split(".")
-    return TEMPLATES.get(".".join(parts[-2:])) or TEMPLATES.get(parts[-1]) or ()
+    return TEMPLATES.get(".".join(parts[-2:])) or TEMPLATES.get(parts[-1]) or _PARAMETER
 
 
 @cache

@@ -1,6 +1,6 @@
 """How ids become vectors: one-hot × matrix = row, and the embeddings that are added up.
 
-Knows nothing of what the layers do with them. The three-part sum is that of Devlin et al. 2019, "BERT" (fig. 2).
+Knows nothing of what the layers do with them. The sum of three is that of BERT (Devlin et al. 2019, fig. 2).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def matrix_of(trace: Trace, name: str) -> str | None:
 
 
 def product(trace: Trace, name: str, position: int, state: State) -> HeatTable | None:
-    """The one-hot vector times the matrix: the matrix's rows around the token's id, and which one is taken."""
+    """The one-hot vector times the matrix: the rows around the token's id, and which of them is taken."""
     matrix = matrix_of(trace, name)
     ids = next((word for word in re.findall(r"[\w.]+", trace[name].formula) if word in trace.inputs), None)
     if matrix is None or ids is None or not trace.array(ids).shape[1]:

@@ -29,7 +29,7 @@ _WORDS = {
 
 
 def stream(trace: Trace) -> list[str]:
-    """What each layer hands on, in the order computed: the embedding first in Transformers, hidden states in RNNs."""
+    """What each layer hands on, in the order computed: hidden states, or the stream from the embedding on."""
     hidden = of_kind(trace.activations, "hidden")
     if hidden:
         joined = [name for name in hidden if not prefix(name).endswith(_DIRECTIONS)]
@@ -37,6 +37,12 @@ def stream(trace: Trace) -> list[str]:
     found = of_kind(trace.activations, "embed", "embed_norm", *_LAYER_ENDS)
     normed = {prefix(name) for name in found if kind(name) == "embed_norm"}
     return [name for name in found if kind(name) != "embed" or prefix(name) not in normed]
+
+
+def side(name: str) -> str:
+    """Which stack of layers a name belongs to: encoder, decoder, or the only one."""
+    first = name.split(".")[0]
+    return first if first in ("encoder", "decoder") else ""
 
 
 def cells(trace: Trace, name: str) -> list[str]:
@@ -71,9 +77,7 @@ def draw(trace: Trace, state: State) -> Figure:
         parts.append(
             cut(trace, cell, "pos", "d_hidden", title=titled(_(_WORDS["cell"]), place(cell)), by=state.by)
         )
-    alike = [
-        n for n in names if trace[n].shape == trace[name].shape and n.split(".")[0] == name.split(".")[0]
-    ]
+    alike = [n for n in names if trace[n].shape == trace[name].shape and side(n) == side(name)]
     if len(alike) > 1 and trace[name].shape[1]:
         parts.append(by_layer(trace, alike, state))
     caption = _("Each row is the vector that stands for one token here; each column is one unit.")

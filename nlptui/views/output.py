@@ -1,4 +1,4 @@
-"""What the model answers: a tag a word, a class, a token, a span, or a text, with the probabilities behind it.
+"""What the model answers: tags, a class, tokens, a span or a text, with the probabilities behind it.
 
 Knows nothing of decoding: the answer is the trace's `output`, the bars are its recorded probabilities.
 """

@@ -101,7 +101,7 @@ def cut(
     by: By = "table",
     digits: int = 2,
 ) -> HeatTable:
-    """The table of `name` with the axis `rows` downwards and `cols` across, the others held where `at` says (or at 0).
+    """The table of `name`: the axis `rows` downwards, `cols` across, the others held where `at` says, or 0.
 
     `rows` may be "" for an activation with one axis besides those held (one row), and both for one number.
     """

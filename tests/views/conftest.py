@@ -1,0 +1,106 @@
+"""Traces of small networks with random weights, one for each family and head, over a hand-made encoding."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+
+from nlptui.config import BertConfig, GPTConfig, RecurrentConfig, TransformerConfig
+from nlptui.nn import Batch, build_model
+from nlptui.tokenizers.base import Encoding
+from nlptui.trace import Recorder, Trace
+
+TOKENS = ("the", "can", "[/bold]", "中文", "the")
+TARGET = ("<s>", "le", "chat")
+VOCABULARY = tuple(f"w{i}" for i in range(23))
+TAGS = ("NOUN", "VERB", "DET")
+RECURRENT = {"vocab_size": 23, "d_embed": 6, "d_hidden": 7, "n_layers": 2}
+STACK = {"vocab_size": 23, "d_model": 8, "n_layers": 2, "n_heads": 2, "d_ff": 12, "context": 600}
+
+CONFIGS = {
+    "rnn": RecurrentConfig(arch="rnn", task="tagging", labels=TAGS, bidirectional=True, **RECURRENT),
+    "lstm": RecurrentConfig(arch="lstm", task="tagging", labels=TAGS, bidirectional=True, **RECURRENT),
+    "gru": RecurrentConfig(arch="gru", task="tagging", labels=TAGS, bidirectional=True, **RECURRENT),
+    "lstm-chars": RecurrentConfig(
+        arch="lstm", task="tagging", labels=TAGS, n_chars=9, d_char=3, d_char_feature=4, **RECURRENT
+    ),
+    "lstm-lm": RecurrentConfig(arch="lstm", task="language_model", **RECURRENT),
+    "gru-class": RecurrentConfig(
+        arch="gru", task="classification", labels=TAGS, pooling="attention", **RECURRENT
+    ),
+    "bert": BertConfig(arch="bert", task="pretraining", **STACK),
+    "bert-tags": BertConfig(arch="bert", task="tagging", labels=TAGS, **STACK),
+    "bert-class": BertConfig(arch="bert", task="classification", labels=TAGS, **STACK),
+    "bert-qa": BertConfig(arch="bert", task="question_answering", **STACK),
+    "gpt": GPTConfig(arch="gpt", **STACK),
+    "gpt-post": GPTConfig(arch="gpt", norm_order="post", **STACK),
+    "transformer": TransformerConfig(arch="transformer", task="translation", **STACK),
+}
+
+
+def encoding_of(tokens: tuple[str, ...]) -> Encoding:
+    """Ids 1, 2, … in order (the same token has the same id), one space between tokens."""
+    ids = tuple(1 + tokens.index(token) % 22 for token in tokens)
+    starts = [sum(len(token) + 1 for token in tokens[:i]) for i in range(len(tokens))]
+    return Encoding(
+        text=" ".join(tokens),
+        ids=ids,
+        tokens=tokens,
+        offsets=tuple((start, start + len(token)) for start, token in zip(starts, tokens, strict=True)),
+        segments=(0,) * len(tokens),
+        special=tuple(token in ("<s>", "[CLS]") for token in tokens),
+    )
+
+
+@cache
+def network(family: str) -> torch.nn.Module:
+    """The family's network, with the same weights every time."""
+    torch.manual_seed(7)
+    return build_model(CONFIGS[family]).eval()
+
+
+def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
+    """A trace of `tokens` through the family's network."""
+    model, config, encoding = network(family), CONFIGS[family], encoding_of(tokens)
+    parameters = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    ids = torch.tensor([encoding.ids], dtype=torch.long)
+    batch = Batch(ids)
+    label_sets = {"tokens": tokens, "src": tokens, "vocab": VOCABULARY, "label": config.labels}
+    target = None
+    if family == "transformer":
+        target = encoding_of(TARGET)
+        batch.target_ids = torch.tensor([target.ids])
+        label_sets["tgt"] = TARGET
+    if family == "lstm-chars":
+        batch.chars = torch.tensor(
+            [[1 + (i + j) % 8 for j in range(4)] for i in range(len(tokens))], dtype=torch.long
+        )
+        batch.chars = batch.chars.view(1, -1, 4)
+    recorder = Recorder(parameters)
+    with torch.no_grad():
+        model(batch, recorder)
+    return Trace(
+        recorder.activations,
+        recorder.inputs,
+        parameters,
+        config=config,
+        encoding=encoding,
+        target=target,
+        label_sets=label_sets,
+        text=encoding.text,
+        **more,
+    )
+
+
+@cache
+def shared(family: str) -> Trace:
+    """The trace of TOKENS, computed once."""
+    return run(family)
+
+
+@pytest.fixture(params=CONFIGS)
+def trace(request: pytest.FixtureRequest) -> Trace:
+    """A trace of each family."""
+    return shared(request.param)
