@@ -18,7 +18,15 @@ except ModuleNotFoundError:  # as a script, only babel is needed
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
 # What a model folder ships; training leftovers beside it stay at home.
-MODEL_FILES = ("config.json", "recipe.toml", "README.md", "model.safetensors", "tokenizer*", "vocab*", "merges*")
+MODEL_FILES = (
+    "config.json",
+    "recipe.toml",
+    "README.md",
+    "model.safetensors",
+    "tokenizer*",
+    "vocab*",
+    "merges*",
+)
 
 
 def compile_catalogues(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""nlptui: a terminal microscope for language models. `from nlptui import Engine` is the same engine that the screen uses.
+"""nlptui: a terminal microscope for language models. `from nlptui import Engine` is what the screen uses too.
 
 Importing this package loads no torch; asking for `Engine` does.
 """

@@ -1,0 +1,119 @@
+"""What the command line prints of training runs: the list, one run, and its progress as it goes.
+
+Talks to the run client only; loads no torch.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nlptui.cli_output import DASH, dumps, message, number, table, write_line
+from nlptui.cli_show import metric_lines
+from nlptui.locale import N_, _
+from nlptui.text import visible
+from nlptui.train import client
+from nlptui.train.run import RunStatus
+
+# The states, so that they are translated where they are shown.
+STATE_WORDS = (
+    N_("queued"), N_("running"), N_("paused"), N_("stopped"), N_("done"), N_("failed"), N_("lost"),
+)  # fmt: skip
+
+
+def run_values(run: RunStatus) -> dict[str, Any]:
+    """The JSON of a run."""
+    values = {key: getattr(run, key) for key in ("name", "state", "pid", "step", "steps", "metrics")}
+    return values | ({"error": run.error} if run.error else {})
+
+
+def run_lines(runs: Sequence[RunStatus]) -> list[str]:
+    """A table of runs."""
+    if not runs:
+        return [_("no runs yet; nlptui train starts one")]
+    rows = [(run.name, _(run.state), _progress(run), run.metrics.get("loss"), _left(run)) for run in runs]
+    return table((_("run"), _("state"), _("step"), _("loss"), _("time left")), rows, right=(2, 3, 4))
+
+
+def run_page(run: RunStatus) -> list[str]:
+    """One run: its state, and everything measured last."""
+    lines = [f"{visible(run.name)}: {_(run.state)}, {_('step {step}').format(step=_progress(run))}"]
+    if run.error:
+        lines.append(visible(run.error))
+    return [*lines, *metric_lines(run.metrics)] if run.metrics else lines
+
+
+def _progress(run: RunStatus) -> str:
+    return f"{run.step}/{run.steps}" if run.steps else str(run.step)
+
+
+def _left(run: RunStatus) -> str:
+    if run.left is None or run.state != "running":
+        return DASH
+    minutes, seconds = divmod(round(run.left), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def progress_line(row: Mapping[str, Any], steps: int) -> str:
+    """One measurement: the step, and what was measured."""
+    hidden = ("step", "time", "split")
+    values = [f"{visible(str(key))} {number(value)}" for key, value in row.items() if key not in hidden]
+    split = [str(row["split"])] if "split" in row else []
+    place = f"{row.get('step', 0)}/{steps}" if steps else str(row.get("step", 0))
+    return "  ".join([place.rjust(2 * len(str(steps)) + 1), *split, *values])
+
+
+def follow(name: str, as_json: bool, stop: bool) -> bool:
+    """Print measurements as they come until the run ends; whether it ended well.
+
+    With `stop`, Ctrl+C asks the run to save and end, and waits for that; otherwise it leaves the run alone.
+    """
+    last = client.status(name)
+    stopping = False
+    while True:
+        try:
+            for last, rows in client.follow(name):
+                for row in rows:
+                    write_line(dumps(row) if as_json else progress_line(row, last.steps))
+            break
+        except KeyboardInterrupt:
+            if not stop or stopping:
+                raise
+            stopping = True
+            client.stop(name)
+            message(_("stopping: the run saves first; Ctrl+C again does not wait for that"))
+    end = _("{name}: {state} at step {step}")
+    end = end.format(name=last.name, state=_(last.state), step=_progress(last))
+    message(f"{end}: {last.error}" if last.error else end)
+    return last.state not in ("failed", "lost")
+
+
+class Download:
+    """Says on stderr how a download goes: on a terminal in one line, written over, elsewhere once a file."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+        self.when = 0.0
+
+    def __enter__(self) -> Download:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.shown and sys.stderr.isatty():
+            print(file=sys.stderr)
+
+    def __call__(self, file: str, here: int, size: int | None) -> None:
+        """`here` bytes of `file` are here, of `size`."""
+        if not sys.stderr.isatty():
+            if file != self.shown:
+                message(file)
+            self.shown = file
+            return
+        now = time.monotonic()
+        if file == self.shown and now - self.when < 0.1 and here != size:
+            return
+        of = f" / {size / 1e6:.1f}" if size else ""
+        print(f"\r\x1b[K{visible(file)}  {here / 1e6:.1f}{of} MB", end="", file=sys.stderr, flush=True)
+        self.shown, self.when = file, now

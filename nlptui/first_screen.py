@@ -1,0 +1,53 @@
+"""How the explorer opens: on a terminal the explorer itself, elsewhere its first screen as plain text.
+
+Chooses model, text and view where none are named, as the explorer does. Draws nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+
+if TYPE_CHECKING:
+    from nlptui.trace import Trace
+    from nlptui.views.figure import Figure
+
+# The view that opens where none is asked for: the first of these that the model has.
+FIRST_VIEWS = ("attention", "gates", "hidden", "embedding", "tokens")
+EXAMPLES = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的早晨看书。"}
+
+
+def fitting_views(trace: Trace) -> list[str]:
+    """The names of the views that have something to show of a trace."""
+    from nlptui.views import VIEWS
+
+    return [name for name, view in VIEWS.items() if view.applies(trace.config)]
+
+
+def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
+    """A view of a trace; `state` has the fields of `State`. Raises UserError where there is nothing to show."""
+    from nlptui.views import VIEWS, State
+
+    names = fitting_views(trace)
+    if view not in names:
+        raise UserError(
+            _("{model} has nothing that the view {view} shows; it has {views}").format(
+                model=visible(trace.model), view=visible(view), views=", ".join(names)
+            )
+        )
+    return VIEWS[view].draw(trace, State(**state))
+
+
+def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) -> str:
+    """The tokens, the view and the output, one under the other."""
+    from nlptui.views import render
+
+    names = fitting_views(trace)
+    chosen = view or next(name for name in (*FIRST_VIEWS, *names) if name in names)
+    wanted = dict.fromkeys(("tokens", chosen, "output"))
+    figures = [figure_of(trace, name, state) for name in wanted if name == chosen or name in names]
+    return "\n\n".join(render.to_text(figure, width).rstrip("\n") for figure in figures)
