@@ -1,0 +1,176 @@
+"""What a recipe's [data] table asks for, read into memory: tagged sentences, labelled texts, pairs or documents.
+
+    corpus      a name of the registry or of GENERATED, or a list of names
+    train, dev, test    file names, in place of those of the registry (books: which ones)
+    repeat      { name = n }: how many times the training part of a corpus is read
+    side        of sentence pairs, where running text is wanted: 0 the first language (default), 1 the second
+    dev_share   of a corpus that is one text: the share before the test part that is dev (default 0.02)
+
+Where several corpora are named, all of them train; the first alone is dev and test, so that a metric has one meaning.
+Knows nothing of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nlptui.data import generators, readers, registry
+from nlptui.data.readers import Sentence
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+
+SPLITS = ("train", "dev", "test")
+TEST_SHARE = 0.1
+DEV_SHARE = 0.02
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text that belongs together: a book, a poem."""
+
+    name: str
+    text: str
+    whole: bool
+    """Whether a model reads it in one piece, from its beginning to its end (a poem), or in windows (a book)."""
+
+
+def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
+    """The corpora that `split` is read from. Raises UserError."""
+    if split not in SPLITS:
+        raise UserError(
+            _("unknown split {split!r}: choose one of {known}").format(split=visible(split), known=", ".join(SPLITS))
+        )
+    named = recipe_data.get("corpus")
+    names = [named] if isinstance(named, str) else list(named or ())
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise UserError(_("[data] corpus: a name or a list of names is needed; nlptui data list shows them"))
+    return names if split == "train" else names[:1]
+
+
+def split_files(name: str, split: str, recipe_data: Mapping[str, Any]) -> list[Path]:
+    """The files of one split of a corpus on this machine. Raises UserError where the corpus or a file is missing."""
+    entry = registry.corpus(name)
+    folder = registry.find(name)
+    if folder is None:
+        raise UserError(
+            _("corpus {name} is not on this machine: get it with nlptui data get {name}").format(name=name)
+        )
+    chosen = recipe_data.get(split)
+    if chosen is None:
+        names = list(entry.splits[split])
+        if split == "train":
+            held_out = {file for other in ("dev", "test") for file in recipe_data.get(other) or ()}
+            names = [file for file in names if file not in held_out]
+    else:
+        names = [chosen] if isinstance(chosen, str) else list(chosen)
+    files = [folder / file for file in names]
+    for file in files:
+        if not file.is_file():
+            raise UserError(_("corpus {name}: {path} is missing").format(name=name, path=file))
+    return files
+
+
+def _collect(
+    recipe_data: Mapping[str, Any], split: str, formats: Mapping[str, Callable[[Path], list[Row]]], what: str
+) -> list[Row]:
+    rows: list[Row] = []
+    for name in corpus_names(recipe_data, split):
+        entry = registry.corpus(name)
+        if entry.format not in formats:
+            raise UserError(_("corpus {name} holds no {what}; a recipe for another task needs it").format(name=name, what=what))
+        part = [row for file in split_files(name, split, recipe_data) for row in formats[entry.format](file)]
+        rows += part * _repeats(recipe_data, name, split)
+    return rows
+
+
+def _repeats(recipe_data: Mapping[str, Any], name: str, split: str) -> int:
+    return int(recipe_data.get("repeat", {}).get(name, 1)) if split == "train" else 1
+
+
+def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentence]:
+    """Sentences of words with tags; `words_of = [names]` reads those corpora for their words only, tag UNTAGGED."""
+    sentences: list[Sentence] = []
+    for name in corpus_names(recipe_data, split):
+        if name in generators.GENERATED:
+            sentences += generators.GENERATED[name](split) * _repeats(recipe_data, name, split)
+            continue
+        part = _collect(
+            {**recipe_data, "corpus": name},
+            split,
+            {"conllu": readers.read_conllu, "iob2": readers.read_iob2},
+            _("tagged sentences"),
+        )
+        if name in recipe_data.get("words_of", ()):
+            part = [[readers.TaggedWord(w.form, readers.UNTAGGED, _no_space(name)) for w in words] for words in part]
+        sentences += part
+    return sentences
+
+
+def _no_space(name: str) -> bool:
+    # IOB2 files do not say where spaces were; Chinese has none between words.
+    return registry.corpus(name).language != "zh"
+
+
+def labelled_texts(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, ...]]:
+    """Rows of a label and a text."""
+    return _collect(recipe_data, split, {"labelled": readers.read_tsv}, _("labelled texts"))
+
+
+def sentence_pairs(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, ...]]:
+    """Rows of a sentence and its translation."""
+    return _collect(recipe_data, split, {"pairs": readers.read_tsv}, _("sentence pairs"))
+
+
+def documents(recipe_data: Mapping[str, Any], split: str) -> list[Document]:
+    """Texts in their order: books, one long text, or one document a line; of other corpora, their sentences."""
+    share = float(recipe_data.get("dev_share", DEV_SHARE))
+    side = int(recipe_data.get("side", 0))
+    return _collect(
+        recipe_data,
+        split,
+        {
+            "books": lambda path: [Document(path.stem, readers.read_text(path), whole=False)],
+            "text": lambda path: [_part_of_text(path, split, share)],
+            "lines": lambda path: _whole(path, readers.read_lines(path)),
+            "labelled": lambda path: _whole(path, [row[-1] for row in readers.read_tsv(path)]),
+            "pairs": lambda path: _whole(path, [row[side] for row in readers.read_tsv(path)]),
+            "conllu": lambda path: _whole(path, map(readers.sentence_text, readers.read_conllu(path))),
+        },
+        _("running text"),
+    )
+
+
+def _whole(path: Path, texts: Iterable[str]) -> list[Document]:
+    return [Document(path.stem, text, whole=True) for text in texts]
+
+
+def _part_of_text(path: Path, split: str, dev_share: float) -> Document:
+    text = readers.read_text(path)
+    test = int(len(text) * (1 - TEST_SHARE))
+    dev = int(len(text) * (1 - TEST_SHARE - dev_share))
+    part = {"train": text[:dev], "dev": text[dev:test], "test": text[test:]}[split]
+    if not part:
+        raise UserError(_("{path}: nothing is left for the {split} split").format(path=path, split=split))
+    return Document(path.stem, part, whole=False)
+
+
+def questions(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, str, str, int]]:
+    """Rows of a question, its passage, the answer, and the code point of the passage where the answer begins."""
+    return _collect(recipe_data, split, {"questions": _read_questions}, _("questions"))
+
+
+def _read_questions(path: Path) -> list[tuple[str, str, str, int]]:
+    rows = readers.read_tsv(path, 4)
+    for question, _passage, _answer, at in rows:
+        if not (at.isascii() and at.isdigit()):
+            raise UserError(
+                _("{path}, question {question!r}: {at!r} is no position").format(
+                    path=path, question=visible(question), at=visible(at)
+                )
+            )
+    return [(question, passage, answer, int(at)) for question, passage, answer, at in rows]

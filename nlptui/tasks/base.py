@@ -1,0 +1,179 @@
+"""What a task is: how a corpus becomes examples, examples a batch, a network's outputs a loss, metrics and an answer.
+
+A task knows the names of a network's outputs and nothing else of it. All sampling takes a numpy generator from its
+caller, so that every run can be repeated.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nlptui.config import ModelConfig
+from nlptui.nn.batch import Batch
+from nlptui.tokenizers import Encoding, Tokenizer
+
+Targets = dict[str, Tensor]
+Outputs = dict[str, Tensor]
+Ids = np.ndarray[Any, np.dtype[np.int32]]
+E = TypeVar("E")
+
+IGNORED = -100
+"""The target of a position that has none; torch's cross-entropy leaves it out."""
+
+BUCKET = 50
+"""Batches whose examples are sorted by length together, so that a batch needs little padding."""
+
+
+class Task(ABC, Generic[E]):
+    """What a model is for. `config.data`, the recipe's [data] table, holds the task's own options."""
+
+    name: ClassVar[str]
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    """Keys of the recipe's [data] table that this task reads, beside those of `nlptui.data.splits`."""
+
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        self.pad = tokenizer.specials.get("pad", 0)
+
+    def option(self, name: str, default: Any) -> Any:
+        """A value of the recipe's [data] table."""
+        return self.config.data.get(name, default)
+
+    # Examples and batches.
+
+    @abstractmethod
+    def load(self, recipe_data: Mapping[str, Any], split: str) -> list[E]:
+        """The examples of one split of the corpora that `recipe_data` names."""
+
+    @abstractmethod
+    def length(self, example: E) -> int:
+        """Tokens of an example, by which batches are made of examples of about the same length."""
+
+    @abstractmethod
+    def collate(self, examples: Sequence[E], device: str) -> tuple[Batch, Targets]:
+        """One padded batch and what the network should make of it."""
+
+    def plan(self, examples: Sequence[E], batch_size: int, rng: np.random.Generator) -> list[list[Any]]:
+        """One epoch: for each batch, what `draw` needs to make it; here the indices of its examples."""
+        lengths = np.fromiter((self.length(example) for example in examples), np.int64, len(examples))
+        return length_buckets(lengths, batch_size, rng)
+
+    def draw(self, examples: Sequence[E], keys: Sequence[Any], rng: np.random.Generator) -> list[E]:
+        """The examples of one batch of the plan, with whatever is chosen anew each time (masks, dropped words)."""
+        return [examples[key] for key in keys]
+
+    # What the network makes of them.
+
+    @abstractmethod
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+        """The mean loss, to call `backward` on, and further numbers for the log."""
+
+    @abstractmethod
+    def metrics(
+        self, model: nn.Module, examples: Sequence[E], device: str, batch_size: int
+    ) -> dict[str, float]:
+        """How good the model is on `examples`, by metric name."""
+
+    @abstractmethod
+    def baselines(self, train_examples: Sequence[E], test_examples: Sequence[E]) -> dict[str, float]:
+        """What the simplest method that learns from the same examples reaches, by metric name."""
+
+    @abstractmethod
+    def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
+        """The answer for one text (a batch of one): the `output` object of the command line."""
+
+    def outputs(
+        self, model: nn.Module, examples: Sequence[E], device: str, batch_size: int
+    ) -> Iterator[tuple[Sequence[E], Outputs, Targets]]:
+        """The network's outputs for all examples, without gradients or dropout, longest batches last."""
+        order = sorted(range(len(examples)), key=lambda i: self.length(examples[i]))
+        with evaluating(model):
+            for start in range(0, len(order), batch_size):
+                chosen = [examples[i] for i in order[start : start + batch_size]]
+                batch, targets = self.collate(chosen, device)
+                yield chosen, model(batch), targets
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Run the model as it is used, not as it is trained: no gradients, no dropout."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+def length_buckets(
+    lengths: np.ndarray[Any, Any], batch_size: int, rng: np.random.Generator
+) -> list[list[Any]]:
+    """Indices of all examples in batches: shuffled, each run of BUCKET batches sorted by length, batches shuffled."""
+    order = rng.permutation(len(lengths))
+    run = batch_size * BUCKET
+    for start in range(0, len(order), run):
+        part = order[start : start + run]
+        order[start : start + run] = part[np.argsort(lengths[part], kind="stable")]
+    batches = [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def pad_rows(rows: Sequence[np.ndarray[Any, Any]], value: int) -> Tensor:
+    """Rows of different lengths as one int64 tensor (batch pos)."""
+    padded = np.full((len(rows), max(map(len, rows), default=0)), value, np.int64)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def pad_grids(grids: Sequence[np.ndarray[Any, Any]]) -> Tensor:
+    """Character ids of different lengths and widths as one int64 tensor (batch pos char), 0 where there is none."""
+    length = max((len(grid) for grid in grids), default=0)
+    width = max((grid.shape[1] for grid in grids), default=0)
+    padded = np.zeros((len(grids), length, max(width, 1)), np.int64)
+    for i, grid in enumerate(grids):
+        padded[i, : grid.shape[0], : grid.shape[1]] = grid
+    return torch.from_numpy(padded)
+
+
+def padding_mask(lengths: Sequence[int]) -> Tensor | None:
+    """True at real tokens (batch pos); None where there is no padding."""
+    longest = max(lengths, default=0)
+    if all(length == longest for length in lengths):
+        return None
+    return torch.arange(longest)[None, :] < torch.tensor(lengths)[:, None]
+
+
+def id_array(ids: Sequence[int]) -> Ids:
+    """Token ids in little space."""
+    return np.asarray(ids, np.int32)
+
+
+def char_grid(char_ids: Sequence[Sequence[int]] | None) -> np.ndarray[Any, Any] | None:
+    """Character ids of each token as one array (pos char), 0 where a token has no more."""
+    if char_ids is None:
+        return None
+    grid = np.zeros((len(char_ids), max(map(len, char_ids), default=0)), np.int32)
+    for i, row in enumerate(char_ids):
+        grid[i, : len(row)] = row
+    return grid
+
+
+def top_tokens(logits: Tensor, tokenizer: Tokenizer, top: int) -> list[dict[str, Any]]:
+    """The likeliest tokens of one position, by softmax over the vocabulary."""
+    probs = logits.detach().float().softmax(-1)
+    best = probs.topk(min(top, probs.shape[-1]))
+    vocabulary = tokenizer.vocabulary()
+    return [
+        {"id": int(i), "text": vocabulary[int(i)], "prob": float(p)}
+        for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]

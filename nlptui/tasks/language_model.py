@@ -1,0 +1,163 @@
+"""The next token: windows cut from long texts, or one short text (a poem) at a time.
+
+An epoch reads each long text once, in windows of the model's context that lie end to end from a random start. The loss is
+in nats a token; perplexity is its exponential.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlptui.data import splits
+from nlptui.nn.batch import Batch
+from nlptui.tasks.base import (
+    IGNORED,
+    Ids,
+    Outputs,
+    Targets,
+    Task,
+    id_array,
+    length_buckets,
+    pad_rows,
+    top_tokens,
+)
+from nlptui.tokenizers import Encoding, Tokenizer
+
+CHUNK = 50_000
+"""Characters of a long text that are encoded at a time; the cut is at a line's end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningText:
+    """Token ids that follow each other: a whole document, or a window of one."""
+
+    ids: Ids
+
+
+class LanguageModel(Task[RunningText]):
+    """Predict each token from those before it."""
+
+    name = "language_model"
+
+    def load(self, recipe_data: Mapping[str, Any], split: str) -> list[RunningText]:
+        return [
+            RunningText(self._ids_of_whole(document.text) if document.whole else encode_long(self.tokenizer, document.text))
+            for document in splits.documents(recipe_data, split)
+        ]
+
+    def _ids_of_whole(self, text: str) -> Ids:
+        """A text with its beginning and its end, so that a model learns to stop."""
+        ids = list(self.tokenizer.encode(text).ids)
+        end = self.tokenizer.specials.get("eos")
+        if end is not None and ids[-1:] != [end]:
+            ids.append(end)
+        return id_array(ids)
+
+    def length(self, example: RunningText) -> int:
+        # The last token is only ever predicted, never read.
+        return max(len(example.ids) - 1, 0)
+
+    def windows(self, example: RunningText, start: int) -> list[RunningText]:
+        """Windows of the context's length plus the token to predict, end to end from `start`; the last may be shorter."""
+        ids, context = example.ids, self.config.context
+        return [RunningText(ids[at : at + context + 1]) for at in range(start, max(len(ids) - 1, 0), context)]
+
+    def plan(self, examples: Sequence[RunningText], batch_size: int, rng: np.random.Generator) -> list[list[Any]]:
+        """Keys are (document, start of the window)."""
+        keys: list[tuple[int, int]] = []
+        lengths: list[int] = []
+        context = self.config.context
+        for number, example in enumerate(examples):
+            length = self.length(example)
+            # A text that fits is read whole; of a longer one, what the random start cuts off comes as a short window.
+            begin = int(rng.integers(context)) if length > context else 0
+            starts = list(range(begin, length, context))
+            if begin and length > context:
+                keys.append((number, -begin))
+                lengths.append(begin)
+            keys += [(number, start) for start in starts]
+            lengths += [min(context, length - start) for start in starts]
+        chosen = length_buckets(np.array(lengths, np.int64), batch_size, rng)
+        return [[keys[i] for i in batch] for batch in chosen]
+
+    def draw(
+        self, examples: Sequence[RunningText], keys: Sequence[tuple[int, int]], rng: np.random.Generator
+    ) -> list[RunningText]:
+        drawn = []
+        for number, start in keys:
+            first, size = (0, -start) if start < 0 else (start, self.config.context)
+            drawn.append(RunningText(examples[number].ids[first : first + size + 1]))
+        return drawn
+
+    def collate(self, examples: Sequence[RunningText], device: str) -> tuple[Batch, Targets]:
+        inputs = [example.ids[:-1] for example in examples]
+        # No mask: padding comes last, a causal network never looks at it, and its targets are left out.
+        batch = Batch(ids=pad_rows(inputs, self.pad))
+        targets = {"next": pad_rows([example.ids[1:] for example in examples], IGNORED).to(device)}
+        return batch.to(device), targets
+
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+        return F.cross_entropy(outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED), {}
+
+    def metrics(
+        self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int
+    ) -> dict[str, float]:
+        """loss (nats a token) and perplexity, over windows of the context's length that lie end to end."""
+        windows = [window for example in examples for window in self.windows(example, 0)]
+        total, tokens = 0.0, 0
+        for chosen, outputs, targets in self.outputs(model, windows, device, batch_size):
+            logits = outputs["logits"].float().flatten(0, 1)
+            total += float(
+                F.cross_entropy(logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum").double()
+            )
+            tokens += sum(map(self.length, chosen))
+        return loss_and_perplexity(total, tokens)
+
+    def baselines(
+        self, train_examples: Sequence[RunningText], test_examples: Sequence[RunningText]
+    ) -> dict[str, float]:
+        """How often each token came in training, one added to each count, whatever stands before it."""
+        counts = np.ones(self.tokenizer.vocab_size)
+        for example in train_examples:
+            counts += np.bincount(example.ids, minlength=len(counts))
+        nats = -np.log(counts / counts.sum())
+        predicted = [example.ids[1:] for example in test_examples]
+        return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
+
+    def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
+        """{"candidates": [{"pos", "tokens"}]}: what may come after the last token (an end mark is no token of the text)."""
+        last = len(encoding) - 1
+        while last > 0 and encoding.ids[last] == self.tokenizer.specials.get("eos"):
+            last -= 1
+        if last < 0:
+            return {"candidates": []}
+        tokens = top_tokens(outputs["logits"][0, last], self.tokenizer, top)
+        return {"candidates": [{"pos": last, "tokens": tokens}]}
+
+
+def loss_and_perplexity(total: float, tokens: int) -> dict[str, float]:
+    """Nats a token, and its exponential (infinite beyond what a float holds)."""
+    loss = total / max(tokens, 1)
+    return {"loss": loss, "perplexity": math.exp(loss) if loss < 700 else math.inf}
+
+
+def encode_long(tokenizer: Tokenizer, text: str) -> Ids:
+    """The ids of a long text, without special tokens, encoded in stretches of whole lines to save memory."""
+    stretches: list[Ids] = []
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + CHUNK)
+        # A run of line ends stays together: a tokenizer may make one token of it.
+        while 0 <= end < len(text) and text[end] == "\n":
+            end += 1
+        end = len(text) if end < 0 else end
+        stretches.append(id_array(tokenizer.encode_ids(text[start:end])))
+        start = end
+    return np.concatenate(stretches) if stretches else id_array([])

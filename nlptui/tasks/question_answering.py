@@ -1,0 +1,158 @@
+"""Which words of a passage answer a question: the network marks where the answer begins and where it ends.
+
+    P(start s, end e) = P(start = s) P(end = e), over  s ≤ e < s + LONGEST  within the passage
+The question is the first text of a pair, the passage the second; both probabilities are over the passage's tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlptui.data import splits
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.nn.batch import Batch
+from nlptui.tasks.base import IGNORED, Ids, Outputs, Targets, Task, id_array, pad_rows, padding_mask
+from nlptui.text import visible
+from nlptui.tokenizers import Encoding
+
+LONGEST = 30
+"""Tokens that an answer may have."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionExample:
+    """A question with its passage, and the tokens where the answer begins and ends (the last one included)."""
+
+    ids: Ids
+    segments: Ids
+    start: int
+    end: int
+    passage: tuple[int, int]
+    """The passage's first token and the one after its last."""
+
+
+class QuestionAnswering(Task[QuestionExample]):
+    """Span extraction."""
+
+    name = "question_answering"
+
+    def load(self, recipe_data: Mapping[str, Any], split: str) -> list[QuestionExample]:
+        return [self.example(*row) for row in splits.questions(recipe_data, split)]
+
+    def example(self, question: str, passage: str, answer: str, at: int) -> QuestionExample:
+        """The tokens of a row, in whose passage `answer` stands at code point `at`. Raises UserError where it does not."""
+        if not answer or passage[at : at + len(answer)] != answer:
+            raise UserError(
+                _("the answer {answer!r} does not stand at {at} in the passage {passage!r}").format(
+                    answer=visible(answer), at=at, passage=visible(passage[:60])
+                )
+            )
+        encoding = self.tokenizer.encode(question, passage, max_length=self.config.context)
+        first, last = passage_span(encoding)
+        inside = [
+            i
+            for i in range(first, last)
+            if (offset := encoding.offsets[i]) and offset[0] < at + len(answer) and offset[1] > at
+        ]
+        start, end = (inside[0], inside[-1]) if inside else (IGNORED, IGNORED)
+        return QuestionExample(id_array(encoding.ids), id_array(encoding.segments), start, end, (first, last))
+
+    def length(self, example: QuestionExample) -> int:
+        return len(example.ids)
+
+    def collate(self, examples: Sequence[QuestionExample], device: str) -> tuple[Batch, Targets]:
+        ids = pad_rows([example.ids for example in examples], self.pad)
+        inside = torch.zeros(ids.shape, dtype=torch.bool)
+        for row, example in enumerate(examples):
+            inside[row, example.passage[0] : example.passage[1]] = True
+        batch = Batch(
+            ids=ids,
+            mask=padding_mask([len(example.ids) for example in examples]),
+            segments=pad_rows([example.segments for example in examples], 0),
+        )
+        targets = {
+            "start": torch.tensor([example.start for example in examples]),
+            "end": torch.tensor([example.end for example in examples]),
+            "passage": inside,
+        }
+        return batch.to(device), {name: value.to(device) for name, value in targets.items()}
+
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+        start = _cross_entropy(outputs["start.logits"], targets["passage"], targets["start"])
+        end = _cross_entropy(outputs["end.logits"], targets["passage"], targets["end"])
+        return (start + end) / 2, {}
+
+    def metrics(
+        self, model: nn.Module, examples: Sequence[QuestionExample], device: str, batch_size: int
+    ) -> dict[str, float]:
+        """exact_match: the share of questions whose best span is the answer, token for token."""
+        right = 0
+        for chosen, outputs, _targets in self.outputs(model, examples, device, batch_size):
+            for row, example in enumerate(chosen):
+                best = best_spans(outputs["start.logits"][row], outputs["end.logits"][row], example.passage, 1)
+                right += bool(best) and best[0][:2] == (example.start, example.end)
+        return {"exact_match": right / max(len(examples), 1)}
+
+    def baselines(
+        self, train_examples: Sequence[QuestionExample], test_examples: Sequence[QuestionExample]
+    ) -> dict[str, float]:
+        """A random token of the passage: what guessing gets, for answers of one token."""
+        hits = [
+            1 / (example.passage[1] - example.passage[0])
+            for example in test_examples
+            if example.start == example.end != IGNORED
+        ]
+        return {"exact_match": sum(hits) / max(len(test_examples), 1)}
+
+    def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
+        """{"spans": [{"text", "start", "end", "prob"}]}: the likeliest spans; start and end count code points."""
+        passage = passage_span(encoding)
+        text = encoding.text if encoding.pair is None else encoding.pair
+        spans = []
+        for first, last, prob in best_spans(outputs["start.logits"][0], outputs["end.logits"][0], passage, top):
+            begin, finish = encoding.offsets[first], encoding.offsets[last]
+            if begin is not None and finish is not None:
+                answer = text[begin[0] : finish[1]]
+                spans.append({"text": answer, "start": begin[0], "end": finish[1], "prob": prob})
+        return {"spans": spans}
+
+
+def passage_span(encoding: Encoding) -> tuple[int, int]:
+    """The tokens of the pair's second text, or of the only text, without special tokens: first, and one after the last."""
+    wanted = 0 if encoding.pair is None else 1
+    inside = [i for i in range(len(encoding)) if encoding.segments[i] == wanted and encoding.offsets[i] is not None]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def best_spans(
+    start_logits: Tensor, end_logits: Tensor, passage: tuple[int, int], top: int
+) -> list[tuple[int, int, float]]:
+    """(first token, last token, probability) of the likeliest spans within the passage."""
+    low, high = passage
+    if high <= low:
+        return []
+    start = start_logits[low:high].detach().float().cpu().log_softmax(-1)
+    end = end_logits[low:high].detach().float().cpu().log_softmax(-1)
+    size = high - low
+    scores = start[:, None] + end[None, :]
+    allowed = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(LONGEST - 1)
+    best = scores.masked_fill(~allowed, -math.inf).flatten().topk(min(top, int(allowed.sum())))
+    return [
+        (low + index // size, low + index % size, math.exp(score))
+        for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+
+
+def _cross_entropy(logits: Tensor, passage: Tensor, wanted: Tensor) -> Tensor:
+    """Over the passage's tokens only; 0 where a batch's answers all lie beyond the context."""
+    told = (wanted != IGNORED).sum().clamp(min=1)
+    inside = logits.masked_fill(~passage, torch.finfo(logits.dtype).min)
+    return F.cross_entropy(inside, wanted, ignore_index=IGNORED, reduction="sum") / told
