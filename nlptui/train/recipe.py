@@ -29,6 +29,7 @@ _DERIVED = frozenset({"name", "language", "vocab_size", "n_chars", "labels", "me
 _DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "dev_share")
 _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "tagging": ("word_dropout", "words_of"),
+    "pretraining": ("mask_share", "short_share"),
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nlptui.data import registry
 from nlptui.locale import set_language
 
 NOUNS = ("cat", "dog", "bird", "tree", "river", "stone")
@@ -35,8 +36,11 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _write(root / "zh_ud" / f"{split}.conllu", "".join(_conllu_zh(rng) for _ in range(count)))
         _write(root / "zh_tang" / f"{split}.txt", "".join(_poem(rng) for _ in range(count)))
     _write(root / "en_shakespeare" / "input.txt", "".join(_line(rng) for _ in range(400)))
-    for title in ("the_secret_garden", "a", "b"):
-        _write(root / "en_stories" / f"{title}.txt", "".join(_line(rng) * 3 for _ in range(60)))
+    for split in ("train", "dev", "test"):
+        for file in registry.corpus("en_stories").splits[split]:
+            _write(root / "en_stories" / file, "".join(_paragraph(rng) for _ in range(10)))
+        _write(root / "en_polarity" / f"{split}.tsv", "".join(_opinion(rng) for _ in range(40)))
+        _write(root / "en_zh_tatoeba" / f"{split}.tsv", "".join(_pair(rng) for _ in range(40)))
     return root
 
 
@@ -80,3 +84,17 @@ def _poem(rng: random.Random) -> str:
 def _line(rng: random.Random) -> str:
     subject, verb, other = rng.choice(NOUNS), rng.choice(VERBS), rng.choice(NOUNS)
     return f"The {subject} {verb} the {other} {rng.choice(PLACES)}.\n"
+
+
+def _paragraph(rng: random.Random) -> str:
+    return " ".join(_line(rng).strip() for _ in range(rng.randint(2, 5))) + "\n"
+
+
+def _opinion(rng: random.Random) -> str:
+    good = rng.random() < 0.5
+    return f"{'pos' if good else 'neg'}\tthe {rng.choice(NOUNS)} is {'good' if good else 'bad'}\n"
+
+
+def _pair(rng: random.Random) -> str:
+    number = rng.randrange(len(NOUNS))
+    return f"I see a {NOUNS[number]}.\t我看见{'猫狗鸟树河石'[number]}。\n"
