@@ -1,11 +1,12 @@
 """BERT's two tasks (Devlin et al. 2019, section 3.1): guess masked tokens, and say whether B follows A.
 
-Pairs. A stretch of whole sentences that fills the context is cut between two sentences, each cut as likely: A and B begin
-and end at sentence boundaries and have the same distribution of lengths. In half of the pairs B is then replaced by the B
-of another pair of nearly the same length, so that length tells nothing; half of these come from the same book.
+Pairs. A stretch of whole sentences that fills the context is cut between two sentences, each cut as likely: A
+and B begin and end at sentence boundaries and have the same distribution of lengths. In half of the pairs B
+is then replaced by the B of another pair of nearly the same length, so that length tells nothing; half of
+these come from the same book.
 
-Masks. 15 % of a pair's tokens are chosen; of them 80 % become [MASK], 10 % another token, 10 % stay. For metrics all of the
-chosen ones become [MASK], so that no token that is still to be seen counts as guessed.
+Masks. 15 % of a pair's tokens are chosen; of them 80 % become [MASK], 10 % another token, 10 % stay. For
+metrics all of the chosen ones become [MASK], so that no token that is still to be seen counts as guessed.
 """
 
 from __future__ import annotations
@@ -110,9 +111,9 @@ class Pretraining(Task[Any]):
         missing = [name for name in ("cls", "sep", "mask") if name not in tokenizer.specials]
         if missing:
             raise UserError(
-                _("pretraining needs a tokenizer with the special tokens cls, sep and mask; {missing} missing").format(
-                    missing=", ".join(missing)
-                )
+                _(
+                    "pretraining needs a tokenizer with the special tokens cls, sep and mask; {missing} missing"
+                ).format(missing=", ".join(missing))
             )
         self.cls, self.sep, self.mask = (tokenizer.specials[name] for name in ("cls", "sep", "mask"))
         special = set(tokenizer.specials.values())
@@ -126,7 +127,9 @@ class Pretraining(Task[Any]):
     def book(self, text: str) -> Book:
         """The sentences of a text, paragraph by paragraph."""
         sentences = [
-            self.tokenizer.encode_ids(sentence) for line in text.split("\n") for sentence in split_sentences(line)
+            self.tokenizer.encode_ids(sentence)
+            for line in text.split("\n")
+            for sentence in split_sentences(line)
         ]
         kept = [ids for ids in sentences if ids]
         starts = np.cumsum([0, *map(len, kept)], dtype=np.int64)
@@ -142,7 +145,9 @@ class Pretraining(Task[Any]):
         chosen = length_buckets(np.array(lengths, np.int64), batch_size, rng)
         return [[pairs[i] for i in batch] for batch in chosen]
 
-    def draw(self, examples: Sequence[Book], keys: Sequence[Pair], rng: np.random.Generator) -> list[MaskedPair]:
+    def draw(
+        self, examples: Sequence[Book], keys: Sequence[Pair], rng: np.random.Generator
+    ) -> list[MaskedPair]:
         return [self.masked(examples, pair, rng) for pair in keys]
 
     def pairs(self, books: Sequence[Book], rng: np.random.Generator) -> list[Pair]:
@@ -153,11 +158,13 @@ class Pretraining(Task[Any]):
             if book.sentences == 1 and book.size(0, 1) <= self.config.context - 2:
                 singles.append(Pair(Part(number, 0, 1), None, IGNORED))
             cuts += [
-                (Part(number, first, middle), Part(number, middle, last)) for first, middle, last in self._cut(book, rng)
+                (Part(number, first, middle), Part(number, middle, last))
+                for first, middle, last in self._cut(book, rng)
             ]
         false = np.arange(len(cuts)) % 2 == 1
         rng.shuffle(false)
-        others = _other_parts([b for _a, b in cuts], books, false, rng)
+        room = [self.config.context - 3 - books[a.book].size(a.first, a.last) for a, _b in cuts]
+        others = _other_parts([b for _a, b in cuts], room, books, false, rng)
         return [
             Pair(a, b, NEXT) if other is None else Pair(a, other, NOT_NEXT)
             for (a, b), other in zip(cuts, others, strict=True)
@@ -200,9 +207,16 @@ class Pretraining(Task[Any]):
         return MaskedPair(ids, segments, positions, originals, pair.label)
 
     def _mask(
-        self, ids: Ids, maskable: np.ndarray[Any, Any], share: float, rng: np.random.Generator, everywhere: bool
+        self,
+        ids: Ids,
+        maskable: np.ndarray[Any, Any],
+        share: float,
+        rng: np.random.Generator,
+        everywhere: bool,
     ) -> tuple[Ids, Ids]:
-        """Change `ids` in place at a share of the maskable positions; returns the positions and what stood there."""
+        """Change `ids` in place at a share of the maskable positions; returns the positions and what stood
+        there.
+        """
         count = min(max(1, round(share * len(maskable))), len(maskable))
         positions = np.sort(rng.choice(maskable, count, replace=False)).astype(np.int32)
         originals = ids[positions].copy()
@@ -239,7 +253,10 @@ class Pretraining(Task[Any]):
         mlm = F.cross_entropy(_chosen_logits(outputs, targets), targets["mlm"])
         # A batch of single sentences alone has no pair to judge: its mean over none would be NaN.
         told = (targets["nsp"] != IGNORED).sum().clamp(min=1)
-        nsp = F.cross_entropy(outputs["nsp.logits"], targets["nsp"], ignore_index=IGNORED, reduction="sum") / told
+        nsp = (
+            F.cross_entropy(outputs["nsp.logits"], targets["nsp"], ignore_index=IGNORED, reduction="sum")
+            / told
+        )
         return mlm + nsp, {"mlm_loss": float(mlm.detach()), "nsp_loss": float(nsp.detach())}
 
     def fixed_draws(self, examples: Sequence[Book]) -> list[MaskedPair]:
@@ -247,7 +264,9 @@ class Pretraining(Task[Any]):
         rng = np.random.default_rng(0)
         return [self.masked(examples, pair, rng, everywhere=True) for pair in self.pairs(examples, rng)]
 
-    def metrics(self, model: nn.Module, examples: Sequence[Book], device: str, batch_size: int) -> dict[str, float]:
+    def metrics(
+        self, model: nn.Module, examples: Sequence[Book], device: str, batch_size: int
+    ) -> dict[str, float]:
         """mlm_accuracy (the likeliest token at each [MASK]), nsp_accuracy, and loss in nats a masked token."""
         total = {"mlm": 0.0, "nsp": 0.0, "loss": 0.0}
         masked = told = 0
@@ -265,7 +284,10 @@ class Pretraining(Task[Any]):
         """Masked tokens from counts of their neighbours on both sides; pairs by the words that A and B share."""
         counts = cloze.NeighbourCounts([book.ids for book in train_examples], self.tokenizer.vocab_size)
         draws = self.fixed_draws(test_examples)
-        right = sum(counts.right(draw.ids, draw.positions, draw.originals, {self.cls, self.sep, self.mask}) for draw in draws)
+        right = sum(
+            counts.right(draw.ids, draw.positions, draw.originals, {self.cls, self.sep, self.mask})
+            for draw in draws
+        )
         scores = {"mlm_accuracy": right / max(sum(len(draw.positions) for draw in draws), 1)}
         shared = cloze.SharedWords([book.ids for book in train_examples], self.tokenizer.vocab_size)
         rng = np.random.default_rng(0)
@@ -303,11 +325,19 @@ def _chosen_logits(outputs: Outputs, targets: Targets) -> Tensor:
 
 
 def _other_parts(
-    parts: Sequence[Part], books: Sequence[Book], false: np.ndarray[Any, Any], rng: np.random.Generator
+    parts: Sequence[Part],
+    room: Sequence[int],
+    books: Sequence[Book],
+    false: np.ndarray[Any, Any],
+    rng: np.random.Generator,
 ) -> list[Part | None]:
-    """For each part where `false`: one of nearly the same length from elsewhere, by turns from its book and from another.
+    """For each part where `false`: one of nearly the same length from elsewhere, by turns from its book and
+    from another.
 
-    None where it stays; where the wanted kind does not exist, the other kind is taken; where neither does, it stays.
+    It has at most `room` tokens, so that it fits the context beside its A.
+
+    None where it stays; where the wanted kind does not exist, the other kind is taken; where neither does, it
+    stays.
     """
     lengths = np.array([books[part.book].size(part.first, part.last) for part in parts], np.int64)
     # By length, those of one length in random order.
@@ -322,10 +352,15 @@ def _other_parts(
     others: list[Part | None] = [None] * len(parts)
     same_book = True
     for index in rng.permutation(np.flatnonzero(false)).tolist():
-        book = parts[index].book
-        near = _near(of_book[book], place[index], rng) if len(of_book[book]) > 1 else None
+        book, most = parts[index].book, room[index]
+        near = _near(of_book[book], place[index], rng, lambda other, most=most: lengths[other] <= most)
         if not same_book or near is None:
-            far = _near(everyone, int(rank[index]), rng, lambda other, book=book: parts[other].book != book)
+            far = _near(
+                everyone,
+                int(rank[index]),
+                rng,
+                lambda other, book=book, most=most: parts[other].book != book and lengths[other] <= most,
+            )
             near = far if far is not None else near
         if near is not None:
             others[index] = parts[near]
@@ -334,7 +369,9 @@ def _other_parts(
 
 
 def _near(order: Sequence[int], at: int, rng: np.random.Generator, accept: Any = None) -> int | None:
-    """A member of `order` near place `at` but not at it, that `accept` accepts; the search widens until one is found."""
+    """A member of `order` near place `at` but not at it, that `accept` accepts; the search widens until one
+    is found.
+    """
     reach = NEIGHBOURS
     while True:
         low, high = max(at - reach, 0), min(at + reach + 1, len(order))
