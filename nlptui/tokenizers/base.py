@@ -173,7 +173,7 @@ class Tokenizer(ABC):
         max_length: int | None = None,
     ) -> Encoding:
         """The tokens of text that is already split: none spans two words, and every word has one or more
-        (the unknown token where the kind drops all of a word's characters).
+        (the unknown token, if there is one, for a word whose characters the kind drops).
 
         Offsets point into `text`, in which the words stand in order; without it, into the words joined by
         `joiner`. What stands between the words is not encoded.
@@ -273,13 +273,16 @@ class Tokenizer(ABC):
     def token(self, number: int) -> str:
         """The vocabulary's string for an id."""
         if not 0 <= number < self.vocab_size:
-            message = _("there is no token {id}: this tokenizer's ids go from 0 to {last}")
-            raise UserError(message.format(id=number, last=self.vocab_size - 1))
+            raise self._no_token(number)
         return self._strings()[number]
+
+    def _no_token(self, number: int) -> UserError:
+        message = _("there is no token {id}: this tokenizer's ids go from 0 to {last}")
+        return UserError(message.format(id=number, last=self.vocab_size - 1))
 
     def id(self, token: str) -> int:
         """The id of a token; the unknown token's where the vocabulary does not hold it."""
-        found = self.find(token)
+        found = self.find(without_surrogates(token))
         if found is None:
             found = self.specials.get("unk")
         if found is None:
@@ -289,11 +292,12 @@ class Tokenizer(ABC):
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`; special tokens other than the mask and the unknown token are left out."""
-        for number in ids:
-            if not 0 <= number < self.vocab_size:
-                self.token(number)
-        shown = {self.specials.get("mask"), self.specials.get("unk")}
-        return self._decode([n for n in ids if n not in self._special_ids or n in shown])
+        numbers, size = [int(number) for number in ids], self.vocab_size
+        for number in numbers:
+            if not 0 <= number < size:
+                raise self._no_token(number)
+        kept = {self.specials.get("mask"), self.specials.get("unk")}
+        return self._decode([n for n in numbers if n not in self._special_ids or n in kept])
 
     def _strings(self) -> list[str]:
         if self._tokens is None:
@@ -370,7 +374,9 @@ def special_names(template: str, names: Sequence[str] | None, *, unknown: bool =
         wanted |= {"mask"} if template == "cls_sep" else set()
     else:
         wanted = set(names)
-    for name in wanted - SPECIAL_TOKENS.keys():
+    if unknown and "unk" not in wanted:
+        raise UserError(_("the special token unk is needed: some text has what the vocabulary has not"))
+    for name in sorted(wanted - SPECIAL_TOKENS.keys()):
         message = _("unknown special token {name}: it is one of {names}")
         raise UserError(message.format(name=visible(str(name)), names=", ".join(SPECIAL_TOKENS)))
     check_template(template, wanted)
@@ -407,8 +413,7 @@ def read_common(settings: Settings) -> Common:
     size = settings.take("vocab_size", int)
     specials = settings.take("specials", dict)
     for name, number in specials.items():
-        known = name in SPECIAL_TOKENS and type(number) is int and 0 <= number < size
-        if not known or list(specials.values()).count(number) > 1:
+        if name not in SPECIAL_TOKENS or type(number) is not int or not 0 <= number < size:
             message = _("{path}: the special token {name} cannot have the id {id}")
             told = visible(json.dumps(number, ensure_ascii=False))[:80]
             raise UserError(message.format(path=shown(settings.path), name=visible(name), id=told))

@@ -91,9 +91,7 @@ def write_vocabulary(path: Path, tokens: Iterable[str]) -> None:
 def read_vocabulary(path: Path, size: int) -> list[str]:
     """The tokens of a vocabulary file, which must hold `size` of them, all different."""
     tokens = [_unescape(line) for line in read_text(path).split("\n")[:-1]]
-    if len(tokens) != size:
-        message = _("{path} holds {found} tokens where {config} says {size}: the two do not belong together")
-        raise UserError(message.format(path=shown(path), found=len(tokens), config=CONFIG_NAME, size=size))
+    check_size(path, len(tokens), size)
     seen: dict[str, int] = {}
     for number, token in enumerate(tokens):
         if seen.setdefault(token, number) != number:
@@ -103,6 +101,13 @@ def read_vocabulary(path: Path, size: int) -> list[str]:
                 message.format(path=shown(path), token=visible(token), first=first, second=second)
             )
     return tokens
+
+
+def check_size(path: Path, found: int, size: int) -> None:
+    """Refuse a vocabulary that is not as large as the settings beside it say."""
+    if found != size:
+        message = _("{path} holds {found} tokens where {config} says {size}: the two do not belong together")
+        raise UserError(message.format(path=shown(path), found=found, config=CONFIG_NAME, size=size))
 
 
 def _unescape(line: str) -> str:

@@ -20,7 +20,10 @@ _NO_WORD = (
     "\uff5b-\uff65\ufff0-\uffff\U0001f000-\U0001faff\U000e0000-\U000e0fff"
 )
 _W = f"[^{_NO_WORD}{_HAN}]"
-_START, _END = f"(?<!{_W})", f"(?!{_W})"
+
+# What English patterns begin and end at; a Chinese character may stand right beside them.
+_LATIN = "[A-Za-z0-9_\xaa\xb5\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u0300-\u036f]"
+_START, _END = f"(?<!{_LATIN})", f"(?!{_LATIN})"
 
 _PICTURE = (
     "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
@@ -56,7 +59,7 @@ WORD = re.compile(
   | {_START}No\.(?=\s*\d)                                            # No. 5
   | {_START}\d{{1,4}}(?:[-/.]\d{{1,4}}){{2,3}}{_END}                 # dates and telephone numbers
   | {_START}\d{{1,3}}-\d{{4}}{_END}
-  | \d++(?:[.,:/]\d++)*+(?:st|nd|rd|th|s)?{_END}                     # 1,000.5, 3:30, 1/2, 20th, 1990s
+  | \d++(?:[.,:/]\d++)*+(?:st|nd|rd|th|s)?(?!{_W})                    # 1,000.5, 3:30, 1/2, 20th, 1990s
   | \d++(?:[.,:/]\d++)++ | (?<![\w.])\.\d++                          # the 1.5 of 1.5x, .5
   | \d++(?=(?i:[ap]m|k|m|km|mm|cm|kg|gb|mb|lbs?|hrs?|mins?|yrs?|ft){_END})             # the 5 of 5pm
   | {_START}(?i:can)(?=(?i:not){_END})                               # can + not
