@@ -3,8 +3,8 @@
     ambiguous_en    can, will, mark, saw, duck, left, … as auxiliary, verb, noun, name, adjective, adverb
     short_zh        short sentences: who does what to whom
 
-The sentences that lessons begin with stay out of the training part, in whole and in stretches of four words; held-out
-sentences of the same kind are the dev and test part. Everything is made from a fixed seed.
+The sentences that lessons begin with stay out of the training part, in whole and in stretches of four words;
+held-out sentences of the same kind are the dev and test part. Everything is made from a fixed seed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _CLOSING = frozenset(".,?!")
 
 
 def shares_stretch(words: Sequence[str], others: Iterable[str], length: int = STRETCH) -> bool:
-    """Whether `words` holds `length` words in a row, whatever their case, that one of the other sentences holds too."""
+    """Whether `words` holds `length` words in a row, whatever their case, that one of the other sentences
+    holds too.
+    """
 
     def stretches(row: Sequence[str]) -> set[tuple[str, ...]]:
         lower = [word.lower() for word in row]
@@ -66,8 +68,12 @@ def _templates() -> tuple[list[list[tuple[str, str]]], dict[str, list[str]]]:
     )
 
 
-def _filled(template: list[tuple[str, str]], slots: dict[str, list[str]], rng: random.Random) -> list[tuple[str, str]]:
-    filled = [(rng.choice(slots[form[1:-1]]) if form.startswith("<") else form, tag) for form, tag in template]
+def _filled(
+    template: list[tuple[str, str]], slots: dict[str, list[str]], rng: random.Random
+) -> list[tuple[str, str]]:
+    filled = [
+        (rng.choice(slots[form[1:-1]]) if form.startswith("<") else form, tag) for form, tag in template
+    ]
     # People also type in lower case, and without the last mark.
     if rng.random() < 0.1:
         return filled
@@ -96,12 +102,16 @@ def ambiguous_en(split: str) -> list[Sentence]:
     return sentences
 
 
-_PRONOUNS = "我 你 他 她 我们 你们 他们 她们 大家".split()
-_NOUNS = "妈妈 爸爸 老师 孩子 朋友 哥哥 妹妹 医生".split()
-_THINGS = "苹果 书 音乐 茶 狗 猫 花 电影 歌".split()
-_VERBS = "爱 喜欢 想 帮 找 等 教 问 懂 恨 怕 认识 讨厌 帮助 看见 记得 相信 需要".split()
-_THING_VERBS = "爱 喜欢 想 找 买 看 要 怕 讨厌 需要".split()
-_ADVERBS = "不 也 都 很 常常 还 一直".split()
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_PRONOUNS = _words("我 你 他 她 我们 你们 他们 她们 大家")
+_NOUNS = _words("妈妈 爸爸 老师 孩子 朋友 哥哥 妹妹 医生")
+_THINGS = _words("苹果 书 音乐 茶 狗 猫 花 电影 歌")
+_VERBS = _words("爱 喜欢 想 帮 找 等 教 问 懂 恨 怕 认识 讨厌 帮助 看见 记得 相信 需要")
+_THING_VERBS = _words("爱 喜欢 想 找 买 看 要 怕 讨厌 需要")
+_ADVERBS = _words("不 也 都 很 常常 还 一直")
 
 
 def short_zh(split: str) -> list[Sentence]:

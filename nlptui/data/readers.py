@@ -1,6 +1,8 @@
-"""Readers of corpus files: CoNLL-U, IOB2 columns, TSV, lines, plain text; and a splitter of paragraphs into sentences.
+"""Readers of corpus files: CoNLL-U, IOB2 columns, TSV, lines, plain text; and a splitter of paragraphs into
+sentences.
 
-Knows nothing of which corpora there are or what a model does with them. Every error names the file and the line.
+Knows nothing of which corpora there are or what a model does with them. Every error names the file and the
+line.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise UserError(_("{path}: no such file").format(path=path)) from None
     except OSError as error:
-        raise UserError(_("{path}: cannot be read ({reason})").format(path=path, reason=error.strerror)) from None
+        raise UserError(
+            _("{path}: cannot be read ({reason})").format(path=path, reason=error.strerror)
+        ) from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -70,7 +74,9 @@ def read_lines(path: Path) -> list[str]:
 
 
 def _blocks(path: Path, comment: str) -> Iterator[list[tuple[int, str]]]:
-    """Runs of lines between blank ones, each line with its number; lines that begin with `comment` are left out."""
+    """Runs of lines between blank ones, each line with its number; lines that begin with `comment` are left
+    out.
+    """
     block: list[tuple[int, str]] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
@@ -94,7 +100,8 @@ def _wrong_columns(path: Path, line: int, expected: str, found: int) -> UserErro
 def read_conllu(path: Path) -> list[Sentence]:
     """Sentences of a CoNLL-U file: form and UPOS of each syntactic word.
 
-    Of a multiword token (`2-3 didn't`) the words inside are read, with the space after its last; empty nodes are left out.
+    Of a multiword token (`2-3 didn't`) the words inside are read, with the space after its last; empty nodes
+    are left out.
     """
     return [_conllu_sentence(path, block) for block in _blocks(path, "#")]
 
@@ -129,7 +136,9 @@ def _conllu_sentence(path: Path, block: list[tuple[int, str]]) -> Sentence:
 def _word_number(path: Path, line: int, text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise UserError(
-            _("{path}, line {line}: {text!r} is no word number").format(path=path, line=line, text=visible(text))
+            _("{path}, line {line}: {text!r} is no word number").format(
+                path=path, line=line, text=visible(text)
+            )
         )
     return int(text)
 
@@ -173,16 +182,34 @@ def read_tsv(path: Path, columns: int = 2) -> list[tuple[str, ...]]:
     return rows
 
 
-_ABBREVIATIONS = frozenset(
-    "Mr Mrs Ms Dr St Sr Jr Rev Hon Capt Col Gen Lieut Sergt Prof Esq Messrs Mme Mlle No Nos vol p pp etc viz e.g i.e vs".split()
+_TITLES = (
+    "Mr",
+    "Mrs",
+    "Ms",
+    "Dr",
+    "St",
+    "Sr",
+    "Jr",
+    "Rev",
+    "Hon",
+    "Capt",
+    "Col",
+    "Gen",
+    "Lieut",
+    "Sergt",
+    "Prof",
 )
-# A sentence ends at . ! ? (and the closing quotes after it) before white space and something that can begin the next one.
+_OTHERS = ("Esq", "Messrs", "Mme", "Mlle", "No", "Nos", "vol", "p", "pp", "etc", "viz", "e.g", "i.e", "vs")
+_ABBREVIATIONS = frozenset((*_TITLES, *_OTHERS))
+# A sentence ends at . ! ? (and the closing quotes after it) before white space and something that can begin
+# the next one.
 _BOUNDARY = re.compile(r"([.!?][\"'”’)\]]*)\s+(?=[\"'“‘(\[_]*[A-Z0-9])")
 _CHINESE_BOUNDARY = re.compile(r"(?<=[。！？；])(?![”’」』）])")
 
 
 def split_sentences(paragraph: str) -> list[str]:
-    """The sentences of one paragraph, in order, by its punctuation; nothing but the space between them is lost.
+    """The sentences of one paragraph, in order, by its punctuation; nothing but the space between them is
+    lost.
 
     Titles (Mr., Dr.) and single initials end no sentence.
     """

@@ -1,7 +1,7 @@
 """The corpora that recipes name: licence, splits, where to find them here, and where to get them.
 
-The facts stand in `corpora.json`. A corpus is looked for in the folders that NLPTUI_DATA names, then in the data folder;
-`get` downloads what is missing. Knows nothing of what the files mean.
+The facts stand in `corpora.json`. A corpus is looked for in the folders that NLPTUI_DATA names, then in the
+data folder; `get` downloads what is missing. Knows nothing of what the files mean.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class SplitFile:
     name: str
     bytes: int
     sha256: str | None = None
-    """None where the order of the sentences may differ from that of the folder that published models were made from."""
+    """None where the order of the sentences may differ from that of the folder that published models were
+    made from.
+    """
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def _corpus(name: str, entry: dict[str, object]) -> Corpus:
         splits={split: tuple(names) for split, names in splits.items()},
         files=tuple(SplitFile(file, **facts) for file, facts in files.items()),
         originals=tuple(
-            Original(source["repository"], source["commit"], **facts) for source in sources for facts in source["files"]
+            Original(source["repository"], source["commit"], **facts)
+            for source in sources
+            for facts in source["files"]
         ),
         **known,  # type: ignore[arg-type]
     )
@@ -131,7 +135,9 @@ def corpus(name: str) -> Corpus:
 
 
 def find(name: str) -> Path | None:
-    """The folder of the corpus on this machine: in NLPTUI_DATA, then in the data folder; None where it is in neither."""
+    """The folder of the corpus on this machine: in NLPTUI_DATA, then in the data folder; None where it is in
+    neither.
+    """
     wanted = corpus(name)
     for folder in paths.data_dirs():
         if any((folder / name / file.name).is_file() for file in wanted.files):

@@ -1,4 +1,5 @@
-"""What a recipe's [data] table asks for, read into memory: tagged sentences, labelled texts, pairs or documents.
+"""What a recipe's [data] table asks for, read into memory: tagged sentences, labelled texts, pairs or
+documents.
 
     corpus      a name of the registry or of GENERATED, or a list of names
     train, dev, test    file names, in place of those of the registry (books: which ones)
@@ -6,8 +7,8 @@
     side        of sentence pairs, where running text is wanted: 0 the first language (default), 1 the second
     dev_share   of a corpus that is one text: the share before the test part that is dev (default 0.02)
 
-Where several corpora are named, all of them train; the first alone is dev and test, so that a metric has one meaning.
-Knows nothing of tokens.
+Where several corpora are named, all of them train; the first alone is dev and test, so that a metric has one
+meaning. Knows nothing of tokens.
 """
 
 from __future__ import annotations
@@ -36,14 +37,17 @@ class Document:
     name: str
     text: str
     whole: bool
-    """Whether a model reads it in one piece, from its beginning to its end (a poem), or in windows (a book)."""
+    """Whether a model reads it in one piece, from its beginning to its end (a poem), or in windows (a book).
+    """
 
 
 def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
     """The corpora that `split` is read from. Raises UserError."""
     if split not in SPLITS:
         raise UserError(
-            _("unknown split {split!r}: choose one of {known}").format(split=visible(split), known=", ".join(SPLITS))
+            _("unknown split {split!r}: choose one of {known}").format(
+                split=visible(split), known=", ".join(SPLITS)
+            )
         )
     named = recipe_data.get("corpus")
     names = [named] if isinstance(named, str) else list(named or ())
@@ -53,7 +57,9 @@ def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
 
 
 def split_files(name: str, split: str, recipe_data: Mapping[str, Any]) -> list[Path]:
-    """The files of one split of a corpus on this machine. Raises UserError where the corpus or a file is missing."""
+    """The files of one split of a corpus on this machine. Raises UserError where the corpus or a file is
+    missing.
+    """
     entry = registry.corpus(name)
     folder = registry.find(name)
     if folder is None:
@@ -82,7 +88,11 @@ def _collect(
     for name in corpus_names(recipe_data, split):
         entry = registry.corpus(name)
         if entry.format not in formats:
-            raise UserError(_("corpus {name} holds no {what}; a recipe for another task needs it").format(name=name, what=what))
+            raise UserError(
+                _("corpus {name} holds no {what}; a recipe for another task needs it").format(
+                    name=name, what=what
+                )
+            )
         part = [row for file in split_files(name, split, recipe_data) for row in formats[entry.format](file)]
         rows += part * _repeats(recipe_data, name, split)
     return rows
@@ -93,7 +103,9 @@ def _repeats(recipe_data: Mapping[str, Any], name: str, split: str) -> int:
 
 
 def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentence]:
-    """Sentences of words with tags; `words_of = [names]` reads those corpora for their words only, tag UNTAGGED."""
+    """Sentences of words with tags; `words_of = [names]` reads those corpora for their words only, tag
+    UNTAGGED.
+    """
     sentences: list[Sentence] = []
     for name in corpus_names(recipe_data, split):
         if name in generators.GENERATED:
@@ -106,7 +118,10 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
             _("tagged sentences"),
         )
         if name in recipe_data.get("words_of", ()):
-            part = [[readers.TaggedWord(w.form, readers.UNTAGGED, _no_space(name)) for w in words] for words in part]
+            part = [
+                [readers.TaggedWord(w.form, readers.UNTAGGED, _no_space(name)) for w in words]
+                for words in part
+            ]
         sentences += part
     return sentences
 

@@ -1,4 +1,6 @@
-"""What a model is for: tagging, classification, language modelling, pretraining, translation, question answering."""
+"""What a model is for: tagging, classification, language modelling, pretraining, translation, question
+answering.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What a task is: how a corpus becomes examples, examples a batch, a network's outputs a loss, metrics and an answer.
+"""What a task is: how a corpus becomes examples, examples a batch, a network's outputs a loss, metrics and an
+answer.
 
-A task knows the names of a network's outputs and nothing else of it. All sampling takes a numpy generator from its
-caller, so that every run can be repeated.
+A task knows the names of a network's outputs and nothing else of it. All sampling takes a numpy generator
+from its caller, so that every run can be repeated.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Task(ABC, Generic[E]):
         return length_buckets(lengths, batch_size, rng)
 
     def draw(self, examples: Sequence[E], keys: Sequence[Any], rng: np.random.Generator) -> list[E]:
-        """The examples of one batch of the plan, with whatever is chosen anew each time (masks, dropped words)."""
+        """The examples of one batch of the plan, with whatever is chosen anew each time (masks, dropped
+        words).
+        """
         return [examples[key] for key in keys]
 
     # What the network makes of them.
@@ -117,7 +120,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def length_buckets(
     lengths: np.ndarray[Any, Any], batch_size: int, rng: np.random.Generator
 ) -> list[list[Any]]:
-    """Indices of all examples in batches: shuffled, each run of BUCKET batches sorted by length, batches shuffled."""
+    """Indices of all examples in batches: shuffled, each run of BUCKET batches sorted by length, batches
+    shuffled.
+    """
     order = rng.permutation(len(lengths))
     run = batch_size * BUCKET
     for start in range(0, len(order), run):
@@ -136,7 +141,9 @@ def pad_rows(rows: Sequence[np.ndarray[Any, Any]], value: int) -> Tensor:
 
 
 def pad_grids(grids: Sequence[np.ndarray[Any, Any]]) -> Tensor:
-    """Character ids of different lengths and widths as one int64 tensor (batch pos char), 0 where there is none."""
+    """Character ids of different lengths and widths as one int64 tensor (batch pos char), 0 where there is
+    none.
+    """
     length = max((len(grid) for grid in grids), default=0)
     width = max((grid.shape[1] for grid in grids), default=0)
     padded = np.zeros((len(grids), length, max(width, 1)), np.int64)

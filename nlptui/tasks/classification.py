@@ -17,7 +17,17 @@ from nlptui.data import splits
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
-from nlptui.tasks.base import Ids, Outputs, Targets, Task, char_grid, id_array, pad_grids, pad_rows, padding_mask
+from nlptui.tasks.base import (
+    Ids,
+    Outputs,
+    Targets,
+    Task,
+    char_grid,
+    id_array,
+    pad_grids,
+    pad_rows,
+    padding_mask,
+)
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
 
@@ -40,7 +50,9 @@ class Classification(Task[LabelledExample]):
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
         if not config.labels:
-            raise UserError(_("{name}: a classification model needs labels in its config").format(name=config.name))
+            raise UserError(
+                _("{name}: a classification model needs labels in its config").format(name=config.name)
+            )
         self.labels = config.labels
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[LabelledExample]:
@@ -94,7 +106,9 @@ class Classification(Task[LabelledExample]):
         """The label that is most frequent in training, for every text."""
         counts = Counter(example.label for example in train_examples)
         best = max(sorted(counts), key=lambda label: counts[label])
-        return {"accuracy": sum(example.label == best for example in test_examples) / max(len(test_examples), 1)}
+        return {
+            "accuracy": sum(example.label == best for example in test_examples) / max(len(test_examples), 1)
+        }
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
         """{"labels": [{"label", "prob"}]}, the likeliest first."""

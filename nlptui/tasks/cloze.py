@@ -1,4 +1,5 @@
-"""Baselines for pretraining that only count: a masked token from its neighbours, a pair from the words that it shares.
+"""Baselines for pretraining that only count: a masked token from its neighbours, a pair from the words that
+it shares.
 
 Knows nothing of networks, masks or books: it gets arrays of token ids.
 """
@@ -20,7 +21,8 @@ TRUST = 4.0
 class NeighbourCounts:
     """A token w between l and r, from counts of what stood between and beside them.
 
-        P(w | l, r) = (count(l w r) + TRUST · Q(w)) / (count(l · r) + TRUST),   Q(w) ∝ P(w | l) P(w | r) / P(w)
+        P(w | l, r) = (count(l w r) + TRUST · Q(w)) / (count(l · r) + TRUST)
+        Q(w)        ∝ P(w | l) P(w | r) / P(w)
 
     P(w | l) and P(w | r) are smoothed with P(w) in the same way.
     """
@@ -56,9 +58,10 @@ class NeighbourCounts:
     ) -> np.ndarray[Any, Any]:
         codes, counts = table
         low, high = np.searchsorted(codes, (context * self.size, (context + 1) * self.size))
-        estimate = TRUST * prior
+        estimate: np.ndarray[Any, Any] = TRUST * prior
         estimate[codes[low:high] - context * self.size] += counts[low:high]
-        return estimate / (counts[low:high].sum() + TRUST)
+        estimate /= counts[low:high].sum() + TRUST
+        return estimate
 
     def right(self, ids: Ids, positions: Ids, originals: Ids, hidden: set[int]) -> int:
         """How many of the originals at `positions` are guessed; neighbours in `hidden` are not to be seen."""
@@ -76,7 +79,9 @@ def _counted(codes: Sequence[Codes]) -> tuple[Codes, Codes]:
 
 
 class SharedWords:
-    """Whether B follows A, by the cosine of their bags of words, each word weighted by how rare it is in training."""
+    """Whether B follows A, by the cosine of their bags of words, each word weighted by how rare it is in
+    training.
+    """
 
     def __init__(self, texts: Sequence[Ids], vocab_size: int) -> None:
         counts = np.ones(vocab_size)

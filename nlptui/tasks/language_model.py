@@ -1,7 +1,7 @@
 """The next token: windows cut from long texts, or one short text (a poem) at a time.
 
-An epoch reads each long text once, in windows of the model's context that lie end to end from a random start. The loss is
-in nats a token; perplexity is its exponential.
+An epoch reads each long text once, in windows of the model's context that lie end to end from a random start.
+The loss is in nats a token; perplexity is its exponential.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class LanguageModel(Task[RunningText]):
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[RunningText]:
         return [
-            RunningText(self._ids_of_whole(document.text) if document.whole else encode_long(self.tokenizer, document.text))
+            RunningText(
+                self._ids_of_whole(document.text)
+                if document.whole
+                else encode_long(self.tokenizer, document.text)
+            )
             for document in splits.documents(recipe_data, split)
         ]
 
@@ -65,18 +69,23 @@ class LanguageModel(Task[RunningText]):
         return max(len(example.ids) - 1, 0)
 
     def windows(self, example: RunningText, start: int) -> list[RunningText]:
-        """Windows of the context's length plus the token to predict, end to end from `start`; the last may be shorter."""
+        """Windows of the context's length plus the token to predict, end to end from `start`; the last may be
+        shorter.
+        """
         ids, context = example.ids, self.config.context
         return [RunningText(ids[at : at + context + 1]) for at in range(start, max(len(ids) - 1, 0), context)]
 
-    def plan(self, examples: Sequence[RunningText], batch_size: int, rng: np.random.Generator) -> list[list[Any]]:
+    def plan(
+        self, examples: Sequence[RunningText], batch_size: int, rng: np.random.Generator
+    ) -> list[list[Any]]:
         """Keys are (document, start of the window)."""
         keys: list[tuple[int, int]] = []
         lengths: list[int] = []
         context = self.config.context
         for number, example in enumerate(examples):
             length = self.length(example)
-            # A text that fits is read whole; of a longer one, what the random start cuts off comes as a short window.
+            # A text that fits is read whole; of a longer one, what the random start cuts off comes as a
+            # short window.
             begin = int(rng.integers(context)) if length > context else 0
             starts = list(range(begin, length, context))
             if begin and length > context:
@@ -104,7 +113,9 @@ class LanguageModel(Task[RunningText]):
         return batch.to(device), targets
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
-        return F.cross_entropy(outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED), {}
+        return F.cross_entropy(
+            outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
+        ), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int
@@ -115,7 +126,9 @@ class LanguageModel(Task[RunningText]):
         for chosen, outputs, targets in self.outputs(model, windows, device, batch_size):
             logits = outputs["logits"].float().flatten(0, 1)
             total += float(
-                F.cross_entropy(logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum").double()
+                F.cross_entropy(
+                    logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum"
+                ).double()
             )
             tokens += sum(map(self.length, chosen))
         return loss_and_perplexity(total, tokens)
@@ -132,7 +145,9 @@ class LanguageModel(Task[RunningText]):
         return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
-        """{"candidates": [{"pos", "tokens"}]}: what may come after the last token (an end mark is no token of the text)."""
+        """{"candidates": [{"pos", "tokens"}]}: what may come after the last token (an end mark is no token of
+        the text).
+        """
         last = len(encoding) - 1
         while last > 0 and encoding.ids[last] == self.tokenizer.specials.get("eos"):
             last -= 1

@@ -1,9 +1,6 @@
 """BERT's two tasks (Devlin et al. 2019, section 3.1): guess masked tokens, and say whether B follows A.
 
-Pairs. A stretch of whole sentences that fills the context is cut between two sentences, each cut as likely: A
-and B begin and end at sentence boundaries and have the same distribution of lengths. In half of the pairs B
-is then replaced by the B of another pair of nearly the same length, so that length tells nothing; half of
-these come from the same book.
+How pairs are made stands in `pairs.py`.
 
 Masks. 15 % of a pair's tokens are chosen; of them 80 % become [MASK], 10 % another token, 10 % stay. For
 metrics all of the chosen ones become [MASK], so that no token that is still to be seen counts as guessed.
@@ -13,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,52 +36,12 @@ from nlptui.tasks.base import (
     padding_mask,
     top_tokens,
 )
+from nlptui.tasks.pairs import NEXT, Book, Pair, sentence_pairs
 from nlptui.tokenizers import Encoding, Tokenizer
 
 MASK_SHARE = 0.15
 SHORT_SHARE = 0.1
 """Share of stretches that are shorter than the context, since short texts are read too."""
-NEIGHBOURS = 8
-"""How far from its own place, in the order of lengths, a false B is looked for."""
-NEXT, NOT_NEXT = 0, 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Book:
-    """A document as sentences: all its ids, and where each sentence begins."""
-
-    ids: Ids
-    starts: np.ndarray[Any, np.dtype[np.int64]]
-    """One more than there are sentences: the last is where the book ends."""
-
-    @property
-    def sentences(self) -> int:
-        """How many there are."""
-        return len(self.starts) - 1
-
-    def stretch(self, first: int, last: int) -> Ids:
-        """Ids of the sentences from `first` up to, not including, `last`."""
-        return self.ids[self.starts[first] : self.starts[last]]
-
-    def size(self, first: int, last: int) -> int:
-        """Tokens of the sentences from `first` up to, not including, `last`."""
-        return int(self.starts[last] - self.starts[first])
-
-
-class Part(NamedTuple):
-    """Sentences of one book, from `first` up to, not including, `last`."""
-
-    book: int
-    first: int
-    last: int
-
-
-class Pair(NamedTuple):
-    """A, B (None for a document of one sentence), and NEXT, NOT_NEXT or IGNORED."""
-
-    a: Part
-    b: Part | None
-    label: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +69,7 @@ class Pretraining(Task[Any]):
         if missing:
             raise UserError(
                 _(
-                    "pretraining needs a tokenizer with the special tokens cls, sep and mask; {missing} missing"
+                    "pretraining needs a tokenizer with the tokens cls, sep and mask; {missing} missing"
                 ).format(missing=", ".join(missing))
             )
         self.cls, self.sep, self.mask = (tokenizer.specials[name] for name in ("cls", "sep", "mask"))
@@ -151,43 +108,9 @@ class Pretraining(Task[Any]):
         return [self.masked(examples, pair, rng) for pair in keys]
 
     def pairs(self, books: Sequence[Book], rng: np.random.Generator) -> list[Pair]:
-        """Every book cut into pairs, half of them (±1) with another B; single sentences last."""
-        cuts: list[tuple[Part, Part]] = []
-        singles: list[Pair] = []
-        for number, book in enumerate(books):
-            if book.sentences == 1 and book.size(0, 1) <= self.config.context - 2:
-                singles.append(Pair(Part(number, 0, 1), None, IGNORED))
-            cuts += [
-                (Part(number, first, middle), Part(number, middle, last))
-                for first, middle, last in self._cut(book, rng)
-            ]
-        false = np.arange(len(cuts)) % 2 == 1
-        rng.shuffle(false)
-        room = [self.config.context - 3 - books[a.book].size(a.first, a.last) for a, _b in cuts]
-        others = _other_parts([b for _a, b in cuts], room, books, false, rng)
-        return [
-            Pair(a, b, NEXT) if other is None else Pair(a, other, NOT_NEXT)
-            for (a, b), other in zip(cuts, others, strict=True)
-        ] + singles
-
-    def _cut(self, book: Book, rng: np.random.Generator) -> list[tuple[int, int, int]]:
-        """Stretches of at least two sentences that fit the context, as (first, middle, last)."""
-        room = self.config.context - 3
-        short = float(self.option("short_share", SHORT_SHARE))
-        cuts: list[tuple[int, int, int]] = []
-        first = 0
-        # The first stretch has any length, so that each epoch cuts a book at other places.
-        target = int(rng.integers(min(8, room), room + 1))
-        while first + 2 <= book.sentences:
-            fits = int(np.searchsorted(book.starts, book.starts[first] + target, side="right")) - 1
-            last = max(fits, first + 2)
-            if book.size(first, last) > room:
-                first += 1
-                continue
-            cuts.append((first, int(rng.integers(first + 1, last)), last))
-            first = last
-            target = int(rng.integers(min(8, room), room + 1)) if rng.random() < short else room
-        return cuts
+        """Pairs of passages that fit the context beside one [CLS] and two [SEP]."""
+        short_share = float(self.option("short_share", SHORT_SHARE))
+        return sentence_pairs(books, self.config.context - 3, short_share, rng)
 
     def masked(
         self, books: Sequence[Book], pair: Pair, rng: np.random.Generator, everywhere: bool = False
@@ -322,62 +245,3 @@ def _chosen_logits(outputs: Outputs, targets: Targets) -> Tensor:
     """The MLM head's rows at the chosen positions, whether or not the network left the others out."""
     logits = outputs["mlm.logits"]
     return logits.flatten(0, 1)[targets["mlm_positions"]] if logits.dim() == 3 else logits
-
-
-def _other_parts(
-    parts: Sequence[Part],
-    room: Sequence[int],
-    books: Sequence[Book],
-    false: np.ndarray[Any, Any],
-    rng: np.random.Generator,
-) -> list[Part | None]:
-    """For each part where `false`: one of nearly the same length from elsewhere, by turns from its book and
-    from another.
-
-    It has at most `room` tokens, so that it fits the context beside its A.
-
-    None where it stays; where the wanted kind does not exist, the other kind is taken; where neither does, it
-    stays.
-    """
-    lengths = np.array([books[part.book].size(part.first, part.last) for part in parts], np.int64)
-    # By length, those of one length in random order.
-    ranked = np.lexsort((rng.random(len(parts)), lengths))
-    rank = np.empty(len(parts), np.int64)
-    rank[ranked] = np.arange(len(parts))
-    of_book: dict[int, list[int]] = {}
-    for index in ranked.tolist():
-        of_book.setdefault(parts[index].book, []).append(index)
-    place = {index: at for members in of_book.values() for at, index in enumerate(members)}
-    everyone = ranked.tolist()
-    others: list[Part | None] = [None] * len(parts)
-    same_book = True
-    for index in rng.permutation(np.flatnonzero(false)).tolist():
-        book, most = parts[index].book, room[index]
-        near = _near(of_book[book], place[index], rng, lambda other, most=most: lengths[other] <= most)
-        if not same_book or near is None:
-            far = _near(
-                everyone,
-                int(rank[index]),
-                rng,
-                lambda other, book=book, most=most: parts[other].book != book and lengths[other] <= most,
-            )
-            near = far if far is not None else near
-        if near is not None:
-            others[index] = parts[near]
-        same_book = not same_book
-    return others
-
-
-def _near(order: Sequence[int], at: int, rng: np.random.Generator, accept: Any = None) -> int | None:
-    """A member of `order` near place `at` but not at it, that `accept` accepts; the search widens until one
-    is found.
-    """
-    reach = NEIGHBOURS
-    while True:
-        low, high = max(at - reach, 0), min(at + reach + 1, len(order))
-        near = [order[i] for i in range(low, high) if i != at and (accept is None or accept(order[i]))]
-        if near:
-            return near[int(rng.integers(len(near)))]
-        if high - low == len(order):
-            return None
-        reach *= 4

@@ -1,7 +1,8 @@
 """Which words of a passage answer a question: the network marks where the answer begins and where it ends.
 
     P(start s, end e) = P(start = s) P(end = e), over  s ≤ e < s + LONGEST  within the passage
-The question is the first text of a pair, the passage the second; both probabilities are over the passage's tokens.
+The question is the first text of a pair, the passage the second; both probabilities are over the passage's
+tokens.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class QuestionAnswering(Task[QuestionExample]):
         return [self.example(*row) for row in splits.questions(recipe_data, split)]
 
     def example(self, question: str, passage: str, answer: str, at: int) -> QuestionExample:
-        """The tokens of a row, in whose passage `answer` stands at code point `at`. Raises UserError where it does not."""
+        """The tokens of a row, in whose passage `answer` stands at code point `at`. Raises UserError where it
+        does not.
+        """
         if not answer or passage[at : at + len(answer)] != answer:
             raise UserError(
                 _("the answer {answer!r} does not stand at {at} in the passage {passage!r}").format(
@@ -97,7 +100,9 @@ class QuestionAnswering(Task[QuestionExample]):
         right = 0
         for chosen, outputs, _targets in self.outputs(model, examples, device, batch_size):
             for row, example in enumerate(chosen):
-                best = best_spans(outputs["start.logits"][row], outputs["end.logits"][row], example.passage, 1)
+                best = best_spans(
+                    outputs["start.logits"][row], outputs["end.logits"][row], example.passage, 1
+                )
                 right += bool(best) and best[0][:2] == (example.start, example.end)
         return {"exact_match": right / max(len(examples), 1)}
 
@@ -113,11 +118,15 @@ class QuestionAnswering(Task[QuestionExample]):
         return {"exact_match": sum(hits) / max(len(test_examples), 1)}
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
-        """{"spans": [{"text", "start", "end", "prob"}]}: the likeliest spans; start and end count code points."""
+        """{"spans": [{"text", "start", "end", "prob"}]}: the likeliest spans; start and end count code
+        points.
+        """
         passage = passage_span(encoding)
         text = encoding.text if encoding.pair is None else encoding.pair
         spans = []
-        for first, last, prob in best_spans(outputs["start.logits"][0], outputs["end.logits"][0], passage, top):
+        for first, last, prob in best_spans(
+            outputs["start.logits"][0], outputs["end.logits"][0], passage, top
+        ):
             begin, finish = encoding.offsets[first], encoding.offsets[last]
             if begin is not None and finish is not None:
                 answer = text[begin[0] : finish[1]]
@@ -126,9 +135,13 @@ class QuestionAnswering(Task[QuestionExample]):
 
 
 def passage_span(encoding: Encoding) -> tuple[int, int]:
-    """The tokens of the pair's second text, or of the only text, without special tokens: first, and one after the last."""
+    """The tokens of the pair's second text, or of the only text, without special tokens: first, and one after
+    the last.
+    """
     wanted = 0 if encoding.pair is None else 1
-    inside = [i for i in range(len(encoding)) if encoding.segments[i] == wanted and encoding.offsets[i] is not None]
+    inside = [
+        i for i in range(len(encoding)) if encoding.segments[i] == wanted and encoding.offsets[i] is not None
+    ]
     return (inside[0], inside[-1] + 1) if inside else (0, 0)
 
 
@@ -143,7 +156,9 @@ def best_spans(
     end = end_logits[low:high].detach().float().cpu().log_softmax(-1)
     size = high - low
     scores = start[:, None] + end[None, :]
-    allowed = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(LONGEST - 1)
+    allowed = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(
+        LONGEST - 1
+    )
     best = scores.masked_fill(~allowed, -math.inf).flatten().topk(min(top, int(allowed.sum())))
     return [
         (low + index // size, low + index % size, math.exp(score))

@@ -1,7 +1,7 @@
 """An endless stream of training batches that can be left anywhere and taken up again.
 
-Every batch is a function of (seed, epoch, index): what was drawn before plays no part, so the position is two numbers.
-Knows nothing of networks or optimizers.
+Every batch is a function of (seed, epoch, index): what was drawn before plays no part, so the position is two
+numbers. Knows nothing of networks or optimizers.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class DataStream:
         for key, here in (("seed", self.seed), ("batch_size", self.batch_size)):
             if state.get(key) != here:
                 raise UserError(
-                    _("the data position was saved with {key} {saved}, this run has {here}; set it back to go on").format(
-                        key=key, saved=state.get(key), here=here
-                    )
+                    _(
+                        "the data position was saved with {key} {saved}, this run has {here}; set it back"
+                    ).format(key=key, saved=state.get(key), here=here)
                 )
         self.epoch, self.index, self._plan = int(state["epoch"]), int(state["index"]), None

@@ -1,9 +1,13 @@
-"""A label for every word: parts of speech, entities; or, of Chinese characters, words and parts of speech at once.
+"""A label for every word: parts of speech, entities; or, of Chinese characters, words and parts of speech at
+once.
 
 Two schemes, told apart by the labels:
     words        one label a word, read at the word's first token (NOUN, VERB, …; or O, B-PER, I-PER, …)
-    characters   B-TAG begins a word and I-TAG goes on with it, so that cutting and tagging are one (every label is B-… or I-…)
-In the second, a word that spans tokens s…e has the tag t that maximises  log P(B-t at s) + Σ log P(I-t at s+1…e).
+    characters   every label is B-TAG or I-TAG: B- begins a word and I- goes on with it, so that cutting a
+    text
+                 into words and tagging them are one
+In the second, a word of tokens s…e has the tag t that maximises
+    log P(B-t at s) + Σ log P(I-t at s+1…e)
 """
 
 from __future__ import annotations
@@ -51,7 +55,8 @@ class TaggedExample:
     labels: Ids
     """One a token; IGNORED where a token has none."""
     spans: tuple[Span, ...]
-    """First token and the one after the last, of each word; (NOWHERE, NOWHERE) for words beyond the context."""
+    """First token and the one after the last, of each word; (NOWHERE, NOWHERE) for words beyond the context.
+    """
     forms: tuple[str, ...]
     gold: Ids
     """The tag's number for each word; NOWHERE for a tag that the model does not know."""
@@ -120,7 +125,9 @@ class Tagging(Task[TaggedExample]):
     def draw(
         self, examples: Sequence[TaggedExample], keys: Sequence[int], rng: np.random.Generator
     ) -> list[TaggedExample]:
-        """The examples, with a share `word_dropout` of their tokens made unknown, so that unknown words are practised."""
+        """The examples, with a share `word_dropout` of their tokens made unknown, so that unknown words are
+        practised.
+        """
         share, unknown = float(self.option("word_dropout", 0.0)), self.tokenizer.specials.get("unk")
         chosen = [examples[key] for key in keys]
         if not share or unknown is None:
@@ -158,7 +165,9 @@ class Tagging(Task[TaggedExample]):
     def metrics(
         self, model: nn.Module, examples: Sequence[TaggedExample], device: str, batch_size: int
     ) -> dict[str, float]:
-        """accuracy over words (on gold words in the scheme of characters); f1 of entities, segmentation_f1 of words."""
+        """accuracy over words (on gold words in the scheme of characters); f1 of entities, segmentation_f1 of
+        words.
+        """
         predicted: list[list[int]] = []
         cut: list[Sequence[Span]] = []
         order: list[TaggedExample] = []
@@ -178,18 +187,25 @@ class Tagging(Task[TaggedExample]):
         return [best[start] if start != NOWHERE else NOWHERE for start, _end in spans]
 
     def _scores(
-        self, examples: Sequence[TaggedExample], predicted: Sequence[Sequence[int]], cut: Sequence[Sequence[Span]]
+        self,
+        examples: Sequence[TaggedExample],
+        predicted: Sequence[Sequence[int]],
+        cut: Sequence[Sequence[Span]],
     ) -> dict[str, float]:
         right = total = 0
         for example, tags in zip(examples, predicted, strict=True):
-            right += sum(tag == gold != NOWHERE for tag, gold in zip(tags, example.gold.tolist(), strict=True))
+            right += sum(
+                tag == gold != NOWHERE for tag, gold in zip(tags, example.gold.tolist(), strict=True)
+            )
             total += len(tags)
         scores = {"accuracy": right / max(total, 1)}
         if self.entities:
             gold_spans = [entity_spans(self._names(example.gold.tolist())) for example in examples]
             scores["f1"] = f1(gold_spans, [entity_spans(self._names(tags)) for tags in predicted])
         if self.joint:
-            scores["segmentation_f1"] = f1([set(example.spans) for example in examples], [set(spans) for spans in cut])
+            scores["segmentation_f1"] = f1(
+                [set(example.spans) for example in examples], [set(spans) for spans in cut]
+            )
         return scores
 
     def _names(self, tags: Iterable[int]) -> list[str]:
@@ -205,7 +221,8 @@ class Tagging(Task[TaggedExample]):
         return int(tag), float(prob)
 
     def _cut(self, log_probs: Tensor, inked: Sequence[bool]) -> list[Span]:
-        """Word spans: a word begins where the B- labels together are likelier than the I- labels, and after a gap.
+        """Word spans: a word begins where the B- labels together are likelier than the I- labels, and after a
+        gap.
 
         `inked` is False at special tokens and white space, which belong to no word.
         """
@@ -223,7 +240,9 @@ class Tagging(Task[TaggedExample]):
     def baselines(
         self, train_examples: Sequence[TaggedExample], test_examples: Sequence[TaggedExample]
     ) -> dict[str, float]:
-        """The most frequent tag of each word, of all words for an unseen one; words cut by longest match from the left."""
+        """The most frequent tag of each word, if unseen of its lower-case form, else of all words; words cut by
+        longest match from the left.
+        """
         seen: dict[str, Counter[int]] = {}
         overall: Counter[int] = Counter()
         for example in train_examples:
@@ -233,7 +252,11 @@ class Tagging(Task[TaggedExample]):
                     overall[tag] += 1
         best = {form: counts.most_common(1)[0][0] for form, counts in seen.items()}
         default = overall.most_common(1)[0][0] if overall else NOWHERE
-        predicted = [[best.get(form, default) for form in example.forms] for example in test_examples]
+
+        def guess(form: str) -> int:
+            return best.get(form, best.get(form.lower(), default))
+
+        predicted = [[guess(form) for form in example.forms] for example in test_examples]
         forms = {form for example in train_examples for form in example.forms}
         cut = [_longest_match(example, forms) for example in test_examples] if self.joint else []
         return self._scores(test_examples, predicted, cut)
@@ -314,7 +337,9 @@ def _stretch(encoding: Encoding, start: int, end: int) -> str:
 
 
 def _longest_match(example: TaggedExample, forms: set[str]) -> list[Span]:
-    """Spans of words found from left to right, always taking the longest known one; tokens must be characters."""
+    """Spans of words found from left to right, always taking the longest known one; tokens must be
+    characters.
+    """
     text = "".join(example.forms)
     placed = [start for start, end in example.spans if start != NOWHERE for start in range(start, end)]
     if len(placed) != len(text):

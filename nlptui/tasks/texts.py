@@ -1,4 +1,5 @@
-"""What a recipe's corpora hold for those who come before the model: texts for the tokenizer, names for the labels.
+"""What a recipe's corpora hold for those who come before the model: texts for the tokenizer, names for the
+labels.
 
 Only the training part is ever read here.
 """
@@ -18,8 +19,12 @@ JOINT_KINDS = ("characters", "bytes")
 """Tokenizers that cut inside words, so that a tagger of their tokens has to find the words too."""
 
 
-def texts_for_tokenizer(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> list[str] | list[list[str]]:
-    """The training texts of a recipe. For a tagger with a tokenizer of `kind` words: each sentence as its words."""
+def texts_for_tokenizer(
+    recipe_data: Mapping[str, Any], task: str, kind: str = ""
+) -> list[str] | list[list[str]]:
+    """The training texts of a recipe. For a tagger with a tokenizer of `kind` words: each sentence as its
+    words.
+    """
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         if kind == "words":
@@ -31,15 +36,21 @@ def texts_for_tokenizer(recipe_data: Mapping[str, Any], task: str, kind: str = "
         return [text for row in splits.sentence_pairs(recipe_data, "train") for text in row]
     documents = splits.documents(recipe_data, "train")
     if task == "pretraining":
-        return [s for document in documents for line in document.text.split("\n") for s in split_sentences(line)]
+        return [
+            s for document in documents for line in document.text.split("\n") for s in split_sentences(line)
+        ]
     # Line ends are tokens of a long text, so they stay on their lines.
     return [
-        line for document in documents for line in ([document.text] if document.whole else document.text.splitlines(True))
+        line
+        for document in documents
+        for line in ([document.text] if document.whole else document.text.splitlines(True))
     ]
 
 
 def labels_for(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> tuple[str, ...]:
-    """The names of the classes that the training part shows; B-TAG and I-TAG for a tagger that reads characters."""
+    """The names of the classes that the training part shows; B-TAG and I-TAG for a tagger that reads
+    characters.
+    """
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         tags = sorted({word.tag for words in sentences for word in words} - {UNTAGGED})
@@ -50,7 +61,9 @@ def labels_for(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> tup
             return tuple(f"{place}-{tag}" for place in "BI" for tag in tags)
         return tuple(tags)
     if task == "classification":
-        return tuple(_some(sorted({row[0] for row in splits.labelled_texts(recipe_data, "train")}), recipe_data))
+        return tuple(
+            _some(sorted({row[0] for row in splits.labelled_texts(recipe_data, "train")}), recipe_data)
+        )
     if task == "pretraining":
         return ("next", "not next")
     return ()
@@ -58,5 +71,9 @@ def labels_for(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> tup
 
 def _some(labels: list[str], recipe_data: Mapping[str, Any]) -> list[str]:
     if not labels:
-        raise UserError(_("corpus {name}: no labels in its train split").format(name=visible(str(recipe_data.get("corpus")))))
+        raise UserError(
+            _("corpus {name}: no labels in its train split").format(
+                name=visible(str(recipe_data.get("corpus")))
+            )
+        )
     return labels

@@ -1,6 +1,7 @@
 """A sentence from another: the decoder is given the target's tokens so far and predicts the next one.
 
-The target begins with the tokenizer's bos and ends with its eos. Generation is the engine's; here a teacher-forced loss.
+The target begins with the tokenizer's bos and ends with its eos. Generation is the engine's; here a teacher-
+forced loss.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from nlptui.data import splits
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
-from nlptui.tasks.base import IGNORED, Ids, Outputs, Targets, Task, id_array, pad_rows, padding_mask, top_tokens
+from nlptui.tasks.base import (
+    IGNORED,
+    Ids,
+    Outputs,
+    Targets,
+    Task,
+    id_array,
+    pad_rows,
+    padding_mask,
+    top_tokens,
+)
 from nlptui.tasks.language_model import loss_and_perplexity
 from nlptui.tokenizers import Encoding, Tokenizer
 
@@ -41,9 +52,9 @@ class Translation(Task[TranslationExample]):
         missing = [name for name in ("bos", "eos") if name not in tokenizer.specials]
         if missing:
             raise UserError(
-                _("translation needs a tokenizer with the special tokens bos and eos; {missing} missing").format(
-                    missing=", ".join(missing)
-                )
+                _(
+                    "translation needs a tokenizer with the special tokens bos and eos; {missing} missing"
+                ).format(missing=", ".join(missing))
             )
         self.bos, self.eos = tokenizer.specials["bos"], tokenizer.specials["eos"]
 
@@ -70,10 +81,14 @@ class Translation(Task[TranslationExample]):
             target_ids=pad_rows(given, self.pad),
             target_mask=padding_mask(list(map(len, given))),
         )
-        return batch.to(device), {"next": pad_rows([example.target[1:] for example in examples], IGNORED).to(device)}
+        return batch.to(device), {
+            "next": pad_rows([example.target[1:] for example in examples], IGNORED).to(device)
+        }
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
-        return F.cross_entropy(outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED), {}
+        return F.cross_entropy(
+            outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
+        ), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[TranslationExample], device: str, batch_size: int
@@ -83,7 +98,9 @@ class Translation(Task[TranslationExample]):
         for chosen, outputs, targets in self.outputs(model, examples, device, batch_size):
             logits = outputs["logits"].float().flatten(0, 1)
             total += float(
-                F.cross_entropy(logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum").double()
+                F.cross_entropy(
+                    logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum"
+                ).double()
             )
             tokens += sum(len(example.target) - 1 for example in chosen)
         return loss_and_perplexity(total, tokens)
@@ -100,8 +117,12 @@ class Translation(Task[TranslationExample]):
         return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
-        """{"candidates": [{"pos", "tokens"}]}: the target's next token after those that the decoder was given."""
+        """{"candidates": [{"pos", "tokens"}]}: the target's next token after those that the decoder was
+        given.
+        """
         logits = outputs["logits"][0]
         if not len(logits):
             return {"candidates": []}
-        return {"candidates": [{"pos": len(logits) - 1, "tokens": top_tokens(logits[-1], self.tokenizer, top)}]}
+        return {
+            "candidates": [{"pos": len(logits) - 1, "tokens": top_tokens(logits[-1], self.tokenizer, top)}]
+        }
