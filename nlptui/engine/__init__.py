@@ -1,4 +1,4 @@
-"""The engine: everything that front ends ask of models. `Engine` is loaded when it is first named, and torch with it."""
+"""The engine: everything that front ends ask of models. `Engine` and torch are loaded when first named."""
 
 from __future__ import annotations
 

@@ -26,9 +26,14 @@ CARD_FILE = "README.md"
 
 
 def save(
-    folder: Path, model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, card: str | None = None, half: bool = False
+    folder: Path,
+    model: nn.Module,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    card: str | None = None,
+    half: bool = False,
 ) -> None:
-    """Write the model folder. A new folder appears whole or not at all; in an old one each file is replaced at once.
+    """Write the model folder. A new one appears whole or not at all; in an old one, file by file.
 
     half: store float32 weights as float16.
     """
@@ -83,14 +88,14 @@ def check_vocabulary(config: ModelConfig, tokenizer: Tokenizer, folder: Path) ->
     """Raise UserError if the tokenizer's ids are not the rows of the model's embedding."""
     if tokenizer.vocab_size != config.vocab_size:
         raise UserError(
-            _("{folder}: the tokenizer has {tokens} tokens, but the model has {rows} embeddings; they do not fit").format(
-                folder=visible(str(folder)), tokens=tokenizer.vocab_size, rows=config.vocab_size
-            )
+            _(
+                "{folder}: the tokenizer has {tokens} tokens, the model {rows} embeddings; they do not fit"
+            ).format(folder=visible(str(folder)), tokens=tokenizer.vocab_size, rows=config.vocab_size)
         )
     n_chars = getattr(config, "n_chars", 0)
     if n_chars and tokenizer.char_vocab_size != n_chars:
         raise UserError(
-            _("{folder}: the tokenizer has {tokens} characters, but the model has {rows} of them; they do not fit").format(
+            _("{folder}: the tokenizer has {tokens} characters, the model {rows}; they do not fit").format(
                 folder=visible(str(folder)), tokens=tokenizer.char_vocab_size, rows=n_chars
             )
         )
@@ -106,7 +111,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
             raise UserError(_("{file}: the weight {name} is missing").format(file=file, name=name))
     for name in found:
         if name not in wanted:
-            message = _("{file}: the weight {name} belongs to no part of the model that config.json describes")
+            message = _(
+                "{file}: the weight {name} belongs to no part of the model that config.json describes"
+            )
             raise UserError(message.format(file=file, name=visible(name)))
     for name, shape in wanted.items():
         if found[name] != shape:
@@ -118,5 +125,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
     try:
         values = load_file(str(path))
     except (SafetensorError, OSError) as error:
-        raise UserError(_("{file}: not readable ({error})").format(file=file, error=visible(str(error)))) from None
-    model.load_state_dict({name: value.float() if value.dtype == torch.float16 else value for name, value in values.items()})
+        raise UserError(
+            _("{file}: not readable ({error})").format(file=file, error=visible(str(error)))
+        ) from None
+    model.load_state_dict(
+        {name: value.float() if value.dtype == torch.float16 else value for name, value in values.items()}
+    )

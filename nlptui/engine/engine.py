@@ -48,14 +48,20 @@ def pick_device(wanted: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if usable[name])
     if not usable.get(wanted.split(":")[0], False):
         there = ", ".join(name for name, works in usable.items() if works)
-        raise UserError(_("device {name!r} is not available here; there is {there}").format(name=visible(wanted), there=there))
+        raise UserError(
+            _("device {name!r} is not available here; there is {there}").format(
+                name=visible(wanted), there=there
+            )
+        )
     return wanted
 
 
 class Engine:
     """One loaded model and everything that can be asked of it."""
 
-    def __init__(self, model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, path: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, path: Path, device: str = "cpu"
+    ) -> None:
         self.model = model.to(device).eval()
         self.config = config
         self.tokenizer = tokenizer
@@ -92,14 +98,18 @@ class Engine:
     ) -> Trace:
         """Run `text` and write down everything, with `edits` made on the way.
 
-        only: globs of names to keep. target: for a translator, the text to force on the decoder, instead of its own.
+        only: globs of names to keep. target: for a translator, the text to force on the decoder.
         Raises UserError for an edit that fits nothing.
         """
         edits = tuple(edits)
         if any(edit.op == "mean" for edit in edits):
-            edits = tuple(with_means(edits, self.trace(text, pair, only=[edit.name for edit in edits], target=target)))
+            edits = tuple(
+                with_means(edits, self.trace(text, pair, only=[edit.name for edit in edits], target=target))
+            )
         encoding = self.encode(text, pair)
-        blank = Trace({}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=edits)
+        blank = Trace(
+            {}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=edits
+        )
         blank.truncated = encoding.truncated
         blank.parameters = self.parameters
         blank.output = dict(EMPTY_OUTPUTS[self.config.task])
@@ -130,7 +140,13 @@ class Engine:
     def _labels(self, encoding: Encoding, target_ids: tuple[int, ...] | None) -> dict[str, tuple[str, ...]]:
         vocabulary = tuple(self.tokenizer.vocabulary())
         tokens = tuple(encoding.tokens)
-        sets = {"tokens": tokens, "src": tokens, "vocab": vocabulary, "label": self.config.labels, "nsp_label": NSP_LABELS}
+        sets = {
+            "tokens": tokens,
+            "src": tokens,
+            "vocab": vocabulary,
+            "label": self.config.labels,
+            "nsp_label": NSP_LABELS,
+        }
         if target_ids is not None:
             sets["tgt"] = tuple(vocabulary[i] for i in target_ids)
         return sets
@@ -138,7 +154,7 @@ class Engine:
     # -- answers
 
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
-        """{"model", "text", "tokens", "output"}, and "pair" and "truncated" where they apply; nothing is recorded."""
+        """{"model", "text", "tokens", "output"}, with "pair" and "truncated" where they apply."""
         encoding = self.encode(text, pair)
         answer: dict[str, Any] = {"model": self.name, "text": text, "tokens": token_list(encoding)}
         if pair is not None:
@@ -157,11 +173,11 @@ class Engine:
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
     def explain(self, trace: Trace, name: str, index: Sequence[int]) -> Derivation:
-        """How the element of `name` at `index` (batch included) was made. Raises UserError for what is not there."""
+        """How the element of `name` at `index` (batch included) was made. Raises UserError if unknown."""
         return explain(trace, name, tuple(index))
 
     def check(self, reference: nn.Module | None = None) -> dict[str, float]:
-        """For each part: max |Δ| of our step-by-step numbers against torch's fused ones, relative to max(1, |value|).
+        """Part → max |Δ| of our step-by-step numbers from torch's fused ones, over max(1, max |value|).
 
         reference: the network to run fused; by default a copy of this one.
         """
@@ -171,7 +187,11 @@ class Engine:
         n_chars = getattr(self.config, "n_chars", 0)
         chars = torch.randint(1, n_chars, (1, length, 6), generator=generator) if n_chars else None
         rows = getattr(self.config, "target_vocab_size", 0) or self.config.vocab_size
-        target = torch.randint(0, rows, (1, length), generator=generator) if self.config.task == "translation" else None
+        target = (
+            torch.randint(0, rows, (1, length), generator=generator)
+            if self.config.task == "translation"
+            else None
+        )
         segments = torch.arange(length)[None] * getattr(self.config, "n_segments", 1) // length
         batch = Batch(ids, segments=segments, chars=chars, target_ids=target).to(self.device)
         return differences(self.model, (reference or copy.deepcopy(self.model)).eval(), batch)
@@ -199,7 +219,7 @@ class Engine:
         seed: int = 0,
         cache: bool = True,
     ) -> Iterator[Step]:
-        """Tokens that follow `prompt` (or that translate it), one by one. Raises UserError for a model that cannot.
+        """Tokens that follow `prompt` (or translate it), one by one. Raises UserError if the model cannot.
 
         cache: keep keys and values, or the recurrent state, between steps; the numbers are the same without.
         """
@@ -211,9 +231,9 @@ class Engine:
             return self._decoder_steps(encoding, max_tokens, sampling, cache)
         if self.config.task != "language_model":
             raise UserError(
-                _("{name} is a {task} model and writes no text; choose a language model or a translator").format(
-                    name=visible(self.name), task=self.config.task
-                )
+                _(
+                    "{name} is a {task} model and writes no text; choose a language model or a translator"
+                ).format(name=visible(self.name), task=self.config.task)
             )
         ids = self._prompt_ids(prompt)
         end = self.tokenizer.specials.get("eos")
@@ -229,7 +249,11 @@ class Engine:
             return ids
         newline = self.tokenizer.find("\n")
         if newline is None:
-            raise UserError(_("the prompt is empty: {name} needs at least one token to go on from").format(name=visible(self.name)))
+            raise UserError(
+                _("the prompt is empty: {name} needs at least one token to go on from").format(
+                    name=visible(self.name)
+                )
+            )
         return [newline]
 
     def _cached_scores(self, prompt: list[int]) -> Callable[[int | None], Tensor]:
@@ -247,7 +271,8 @@ class Engine:
                 new = torch.tensor([ids[seen:]], device=self.device)
                 logits, memory = self.model.next_logits(new, memory)  # type: ignore[operator]
             seen = len(ids)
-            return logits[0]
+            row: Tensor = logits[0]
+            return row
 
         return scores
 
@@ -260,13 +285,16 @@ class Engine:
             window = ids[-self.config.context :] if self.config.arch == "gpt" else ids
             with torch.no_grad():
                 outputs = self.model(Batch(torch.tensor([window], device=self.device)), OFF)
-            return outputs["logits"][0, -1]  # type: ignore[no-any-return]
+            last_row: Tensor = outputs["logits"][0, -1]
+            return last_row
 
         return scores
 
     # -- translation
 
-    def _decoder_steps(self, encoding: Encoding, max_tokens: int, sampling: Sampling, cache: bool = True) -> Iterator[Step]:
+    def _decoder_steps(
+        self, encoding: Encoding, max_tokens: int, sampling: Sampling, cache: bool = True
+    ) -> Iterator[Step]:
         bos, eos = self.tokenizer.specials["bos"], self.tokenizer.specials["eos"]
         with torch.no_grad():
             memory = self.model.encode(torch.tensor([encoding.ids], device=self.device))  # type: ignore[operator]
@@ -280,13 +308,14 @@ class Engine:
             with torch.no_grad():
                 target = torch.tensor([new], device=self.device)
                 held = caches if cache else [KeyValueCache() for _n in range(self.config.n_layers)]  # type: ignore[attr-defined]
-                return self.model.next_logits(target, memory, held)[0]  # type: ignore[operator, no-any-return]
+                logits: Tensor = self.model.next_logits(target, memory, held)  # type: ignore[operator]
+                return logits[0]
 
         longest = min(max_tokens, self.config.context - 1)
         return generate(scores, self.tokenizer.decode, longest, sampling, eos)
 
     def _translation(self, encoding: Encoding, target: str | None) -> tuple[list[Step], tuple[int, ...]]:
-        """The decoder's tokens (its own choice, or `target`), and what it read to make them: <s> and all but the end."""
+        """The decoder's tokens (its own, or `target`), and what it read to make them: <s> and they."""
         bos = self.tokenizer.specials["bos"]
         if target is not None:
             forced = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids

@@ -42,7 +42,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise UserError(_("temperature is {value}; it must be 0 (greedy) or more").format(value=self.temperature))
+            raise UserError(
+                _("temperature is {value}; it must be 0 (greedy) or more").format(value=self.temperature)
+            )
         if self.top_k < 0:
             raise UserError(_("top-k is {value}; it must be 0 (all) or more").format(value=self.top_k))
         if not 0 < self.top_p <= 1:

@@ -59,7 +59,14 @@ def describe(path: Path) -> ModelEntry:
     except UserError as error:
         return ModelEntry(path.name, path, problem=str(error))
     return ModelEntry(
-        path.name, path, config.arch, config.task, config.language, parameters, config.context, dict(config.metrics)
+        path.name,
+        path,
+        config.arch,
+        config.task,
+        config.language,
+        parameters,
+        config.context,
+        dict(config.metrics),
     )
 
 
@@ -88,19 +95,21 @@ def read_header(path: Path) -> dict[str, dict[str, list[int]]]:
         raise UserError(_broken_weights(path)) from None
     if size != 8 + length + end:
         raise UserError(
-            _("{path}: is {size} bytes long where its header says {wanted}; it is cut off or damaged, copy it again").format(
-                path=visible(str(path)), size=size, wanted=8 + length + end
-            )
+            _(
+                "{path}: has {size} bytes, its header says {wanted}; it is cut off or damaged, copy it again"
+            ).format(path=visible(str(path)), size=size, wanted=8 + length + end)
         )
     return header  # type: ignore[no-any-return]
 
 
 def _missing_weights(path: Path) -> str:
-    pickles = [file.name for file in path.parent.glob("*") if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".ckpt")]
+    pickles = [
+        file.name for file in path.parent.glob("*") if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+    ]
     if pickles:
-        return _("{path}: missing; {pickle} is a pickle, which is never loaded: convert it to safetensors").format(
-            path=visible(str(path)), pickle=visible(pickles[0])
-        )
+        return _(
+            "{path}: missing; {pickle} is a pickle, which is never loaded: convert it to safetensors"
+        ).format(path=visible(str(path)), pickle=visible(pickles[0]))
     return _("{path}: no such file; a model folder needs its weights there").format(path=visible(str(path)))
 
 
@@ -108,7 +117,9 @@ def _broken_weights(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
     if start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        return _("{path}: is a pickle, which is never loaded: convert it to safetensors").format(path=visible(str(path)))
+        return _("{path}: is a pickle, which is never loaded: convert it to safetensors").format(
+            path=visible(str(path))
+        )
     return _("{path}: is no safetensors file, or is cut off; copy it again").format(path=visible(str(path)))
 
 
@@ -138,5 +149,9 @@ def default_model() -> str:
     entries = [entry for entry in list_models() if not entry.problem]
     if not entries:
         raise UserError(_("no models found in {folder}").format(folder=models_dirs()[0]))
-    preferred = [entry for entry in entries if entry.task == "tagging" and entry.arch == "lstm" and entry.language == "en"]
+    preferred = [
+        entry
+        for entry in entries
+        if entry.task == "tagging" and entry.arch == "lstm" and entry.language == "en"
+    ]
     return (preferred or entries)[0].name

@@ -12,7 +12,7 @@ from nlptui.tokenizers import Tokenizer, build_tokenizer, load_tokenizer
 
 
 def find_tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of the model called `name`; of the file or folder at the path `name`; or "bytes". Raises UserError."""
+    """The tokenizer of a model, of the file or folder at the path `name`, or "bytes". Raises UserError."""
     if name == "bytes":
         return build_tokenizer("bytes", [])
     path = Path(name).expanduser()

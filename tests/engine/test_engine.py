@@ -1,0 +1,199 @@
+"""The engine on every family: traces that explain themselves, answers that agree, hostile input."""
+
+import json
+import random
+
+import pytest
+import torch
+
+from nlptui.engine import Engine
+from nlptui.engine.explain import Derivation, Edit, Trace
+from nlptui.errors import UserError
+from tests.engine.models import FAMILIES
+
+SENTENCE = "the old wind can open"
+HOSTILE = [
+    "",
+    "x",
+    " ",
+    "[/bold]",
+    "[@click=app.quit]x[/]",
+    "\x1b[2J\x1b]0;title\x07",
+    "a\0b",
+    "\ud800 lone \udfff",
+    "مرحبا بالعالم",
+    "\u202eevil\u202c",
+    "👩‍👩‍👧 é é",
+    "word " * 400,
+]
+
+
+def close(derivation: Derivation) -> bool:
+    value, total = derivation.value, derivation.total
+    return value == total or abs(value - total) <= 1e-5 * max(1.0, abs(value))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_random_cells_of_every_activation_are_explained(engines: dict[str, Engine], family: str) -> None:
+    engine, chance = engines[family], random.Random(family)
+    trace = engine.trace(SENTENCE, pair="a white duck" if family in ("bert", "qa-bert") else None)
+    assert trace.activations
+    for name, activation in trace.activations.items():
+        for _n in range(4):
+            index = tuple(chance.randrange(size) for size in activation.shape)
+            derivation = engine.explain(trace, name, index)
+            assert close(derivation), derivation
+            for term in derivation.terms:
+                assert term.name in trace
+                assert float(trace.array(term.name)[term.index]) == pytest.approx(
+                    term.value, abs=1e-12, nan_ok=True
+                )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_chains_of_terms_end_at_parameters_or_inputs(engines: dict[str, Engine], family: str) -> None:
+    engine, chance = engines[family], random.Random(family)
+    trace = engine.trace(SENTENCE)
+    for _n in range(10):
+        name = "mlm.logits" if family == "bert" else "start.logits" if family == "qa-bert" else "logits"
+        index = tuple(chance.randrange(size) for size in trace[name].shape)
+        for _step in range(400):
+            derivation = engine.explain(trace, name, index)
+            assert close(derivation)
+            if not derivation.terms:
+                break
+            term = chance.choice(derivation.terms)
+            name, index = term.name, term.index
+        assert trace[name].kind in ("parameter", "input") or "prev" in trace[name].formula
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_predicting_and_tracing_agree(engines: dict[str, Engine], family: str) -> None:
+    sentence = f"[MASK] {SENTENCE}"
+    traced, predicted = engines[family].trace(sentence).output, engines[family].predict(sentence)["output"]
+
+    def numbers(value: object) -> list[object]:
+        if isinstance(value, dict):
+            return [n for key in sorted(value) for n in numbers(value[key])]
+        return [n for item in value for n in numbers(item)] if isinstance(value, list) else [value]
+
+    assert len(numbers(traced)) == len(numbers(predicted)) > 0
+    for one, other in zip(numbers(traced), numbers(predicted), strict=True):
+        assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_breaks_a_trace(engines: dict[str, Engine], family: str, text: str) -> None:
+    engine = engines[family]
+    trace = engine.trace(text)
+    json.dumps(trace.output, allow_nan=False)
+    json.dumps(engine.predict(text), allow_nan=False)
+    for activation in trace.activations.values():
+        assert not activation.value.isnan().any(), activation.name
+    limit = engine.config.context
+    assert trace.truncated == (len(engine.tokenizer.encode(text).ids) > limit)
+    assert len(trace.encoding.ids) <= limit
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_check_passes_and_fails_when_one_weight_is_moved(engines: dict[str, Engine], family: str) -> None:
+    engine = engines[family]
+    found = engine.check()
+    assert len(found) >= 2
+    assert all(value <= 1e-5 for value in found.values()), found
+    import copy
+
+    other = copy.deepcopy(engine.model)
+    weights = [
+        value for name, value in other.named_parameters() if value.ndim == 2 and "embedding" not in name
+    ]
+    with torch.no_grad():
+        weights[0].view(-1)[0] += 0.5
+    assert max(engine.check(reference=other).values()) > 1e-5
+
+
+def test_labels_of_cross_attention_are_source_and_target(engines: dict[str, Engine]) -> None:
+    trace = engines["translator"].trace("a can of paint")
+    source = tuple(trace.encoding.tokens)
+    name = "decoder.0.cross_attn.weights"
+    assert trace.labels(name, "key") == source
+    assert trace.labels(name, "query")[0] == "<s>"
+    assert trace.labels("encoder.1.attn.weights", "query") == source
+    assert trace.labels("decoder.1.self_attn.weights", "key") == trace.labels(name, "query")
+    assert trace.labels("decoder.0.mlp_norm", "pos") == trace.labels(name, "query")
+
+
+def test_labels_of_outputs(engines: dict[str, Engine]) -> None:
+    trace = engines["tag-lstm"].trace(SENTENCE)
+    assert trace.labels("probs", "label") == ("NOUN", "VERB", "DET", "X")
+    assert trace.labels("probs", "pos") == tuple(SENTENCE.split())
+    trace = engines["bert"].trace(SENTENCE, pair="a duck")
+    assert trace.labels("nsp.probs", "label") == ("IsNext", "NotNext")
+    assert trace.labels("mlm.probs", "vocab") == tuple(engines["bert"].tokenizer.vocabulary())
+
+
+def test_only_keeps_what_matches(engines: dict[str, Engine]) -> None:
+    trace = engines["gpt"].trace(SENTENCE, only=["*.weights", "logits"])
+    assert list(trace.activations) == ["blocks.0.attn.weights", "blocks.1.attn.weights", "logits"]
+
+
+def test_a_forced_translation_is_traced(engines: dict[str, Engine]) -> None:
+    trace = engines["translator"].trace("a can", target="rain")
+    assert trace.labels("decoder.0.mlp_norm", "pos") == ("<s>", "r", "a", "i", "n")
+
+
+EDITS = {
+    "zero": Edit.parse("blocks.0.attn.weights[0,1]=zero"),
+    "mean": Edit.parse("blocks.0.mlp.post[:,:,2]=mean"),
+    "scale": Edit.parse("blocks.0.attn.z[0,2]=scale:0.5"),
+    "force": Edit.parse("blocks.0.norm1[0,3,1]=force:2"),
+}
+
+
+def outcome(trace: Trace) -> torch.Tensor:
+    return trace["logits"].value
+
+
+@pytest.mark.parametrize("op", EDITS)
+def test_an_edit_changes_what_follows_and_is_explained(engines: dict[str, Engine], op: str) -> None:
+    engine, edit = engines["gpt"], EDITS[op]
+    plain, edited = engine.trace(SENTENCE), engine.trace(SENTENCE, edits=[edit])
+    assert not torch.equal(outcome(plain), outcome(edited))
+    assert torch.equal(plain["embed"].value, edited["embed"].value)
+    assert edited.edits[0].op == op
+    chance = random.Random(op)
+    for name in (edit.name, f"{edit.name}.unedited", "blocks.1.resid_post", "logits"):
+        for _n in range(10):
+            index = tuple(chance.randrange(size) for size in edited[name].shape)
+            assert close(engine.explain(edited, name, index))
+
+
+def test_a_mean_edit_of_a_recurrent_state_uses_the_run_without_it(engines: dict[str, Engine]) -> None:
+    engine = engines["tag-gru"]
+    plain = engine.trace(SENTENCE)
+    edited = engine.trace(SENTENCE, edits=[Edit.parse("layers.0.forward.hidden[0,:,3]=mean")])
+    mean = plain["layers.0.forward.hidden"].value[0, :, 3].mean()
+    assert torch.allclose(edited["layers.0.forward.hidden"].value[0, :, 3], mean.expand(len(plain.encoding)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nowhere=zero",
+        "blocks.0.attn.weights[0,9]=zero",
+        "blocks.0.attn.weights[0,0,0,0,0]=zero",
+        "logits=from:none.npz",
+    ],
+)
+def test_an_edit_that_fits_nothing_is_told(engines: dict[str, Engine], text: str) -> None:
+    with pytest.raises(UserError):
+        engines["gpt"].trace(SENTENCE, edits=[Edit.parse(text)])
+
+
+def test_an_unknown_device_is_told(engines: dict[str, Engine]) -> None:
+    for device in ("tpu", "cuda:9"):
+        if device.startswith("cuda") and torch.cuda.is_available():
+            continue
+        with pytest.raises(UserError, match="cpu"):
+            Engine.load(engines["gpt"].path, device=device)

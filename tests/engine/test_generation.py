@@ -1,0 +1,100 @@
+"""Generation: cache against none, the sampling rules against numpy by hand, seeds, ends."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nlptui.engine import Engine
+from nlptui.engine.generation import Sampling, allowed, generate
+from nlptui.errors import UserError
+
+WRITERS = ["gpt", "gpt1", "lm-lstm", "lm-rnn", "lm-gru", "translator"]
+
+
+@pytest.mark.parametrize("family", WRITERS)
+def test_the_cache_changes_nothing(engines: dict[str, Engine], family: str) -> None:
+    # 30 tokens go far beyond the GPTs' context of 12: the window slides.
+    settings = {"max_tokens": 30, "temperature": 1.0, "seed": 5}
+    cached = list(engines[family].generate("a can of", cache=True, **settings))
+    fresh = list(engines[family].generate("a can of", cache=False, **settings))
+    assert [step.id for step in cached] == [step.id for step in fresh]
+    assert len(cached) > 0
+    for one, other in zip(cached, fresh, strict=True):
+        assert abs(one.logprob - other.logprob) <= 1e-5
+
+
+@pytest.mark.parametrize("family", WRITERS)
+def test_a_seed_repeats_and_another_differs(engines: dict[str, Engine], family: str) -> None:
+    def ids(seed: int) -> list[int]:
+        return [s.id for s in engines[family].generate("the old", max_tokens=20, temperature=1.5, seed=seed)]
+
+    assert ids(1) == ids(1)
+    assert len({tuple(ids(seed)) for seed in range(4)}) > 1
+
+
+def test_greedy_takes_the_likeliest(engines: dict[str, Engine]) -> None:
+    engine = engines["gpt"]
+    step = next(engine.generate("the old", max_tokens=1))
+    best = engine.predict("the old")["output"]["candidates"][0]["tokens"][0]
+    assert step.id == best["id"]
+    assert math.isclose(math.exp(step.logprob), best["prob"], rel_tol=1e-5)
+
+
+def by_hand(logits: np.ndarray, temperature: float, k: int, p: float) -> set[int]:
+    """Which tokens top-k and then top-p leave, written in another way."""
+    scaled = np.exp((logits - logits.max()) / temperature)
+    order = sorted(range(len(logits)), key=lambda i: (-scaled[i], i))
+    order = order[:k] if k else order
+    probs = scaled[order] / scaled[order].sum()
+    kept, total = set(), 0.0
+    for token, prob in zip(order, probs, strict=True):
+        if total >= p:
+            break
+        kept.add(token)
+        total += prob
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("temperature", "k", "p"), [(1.0, 0, 1.0), (0.5, 5, 1.0), (2.0, 0, 0.7), (1.3, 8, 0.6), (1, 1, 1e-9)]
+)
+def test_top_k_and_top_p_leave_what_they_should(temperature: float, k: int, p: float) -> None:
+    logits = torch.randn(40, generator=torch.Generator().manual_seed(k))
+    scores = allowed(logits, Sampling(temperature, k, p))
+    kept = {i for i, score in enumerate(scores.tolist()) if score != -math.inf}
+    assert kept == by_hand(logits.double().numpy(), temperature, k, p)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"temperature": -1}, {"temperature": math.nan}, {"top_k": -1}, {"top_p": 0}, {"top_p": 1.1}]
+)
+def test_settings_out_of_range_are_told(engines: dict[str, Engine], bad: dict[str, float]) -> None:
+    with pytest.raises(UserError):
+        engines["gpt"].generate("x", **bad)
+
+
+def test_generation_stops_at_the_end_token() -> None:
+    rows = iter([torch.tensor([0.0, 5.0, 0.0]), torch.tensor([0.0, 0.0, 9.0])])
+    steps = list(generate(lambda _last: next(rows), lambda ids: "ab"[: len(ids)], 10, Sampling(), end=2))
+    assert [(step.id, step.text) for step in steps] == [(1, "a")]
+
+
+def test_a_character_split_over_tokens_comes_whole() -> None:
+    pieces = "猫".encode()
+    rows = iter([torch.nn.functional.one_hot(torch.tensor(byte), 256) * 9.0 for byte in pieces])
+    steps = list(
+        generate(lambda _l: next(rows), lambda ids: bytes(ids).decode(errors="replace"), 3, Sampling(), None)
+    )
+    assert [step.text for step in steps] == ["", "", "猫"]
+
+
+def test_an_empty_prompt(engines: dict[str, Engine]) -> None:
+    assert len(list(engines["gpt"].generate("", max_tokens=3))) == 3
+    assert list(engines["translator"].generate("", max_tokens=3)) == []
+
+
+def test_models_that_write_nothing_say_so(engines: dict[str, Engine]) -> None:
+    with pytest.raises(UserError, match="writes no text"):
+        engines["tag-lstm"].generate("the old")
