@@ -15,25 +15,21 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.colours import SHADES, SIDE, STEPS, Palette, line_filters, palette_of
-from nlptui.tui.widgets import narrow
+from nlptui.tui.colours import SHADES, SIDE, STEPS
 from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
-from nlptui.tui.widgets.keys import CURSOR_KEYS
+from nlptui.tui.widgets.line_view import WHEEL_LINES, LineView
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.views.figure import Array, HeatTable
 
 Show = Literal["numbers", "shades"]
 
 _WIDEST_HEADER = 12
-_WHEEL_ROWS, _WHEEL_COLS = 3, 2
+WHEEL_COLS = 2
 
 
 class Grid(NamedTuple):
@@ -49,21 +45,11 @@ class Grid(NamedTuple):
     """Columns in sight."""
 
 
-class HeatTableView(ScrollView, can_focus=True):
+class HeatTableView(LineView):
     """One `HeatTable`, scrolled by whole rows and columns.
 
     The first line holds the column headers, the last one the legend. `search` and `search_again` move the
     cursor to what `find` finds.
-    """
-
-    BINDINGS = CURSOR_KEYS
-    DEFAULT_CSS = """
-    HeatTableView {
-        height: 1fr;
-        min-height: 3;
-        overflow: auto auto;
-        scrollbar-size: 0 0;
-    }
     """
 
     CellMoved = CellMoved
@@ -87,7 +73,6 @@ class HeatTableView(ScrollView, can_focus=True):
         self._grid = Grid(0, 1, 1, 1)
         self._levels: Array = np.empty((0, 0), np.int8)
         self._format = NumberFormat("z.2f", 1)
-        self._palette = Palette("256", True)
         self._query = ""
         self._clicked = False
         self.set_reactive(HeatTableView.show, show)
@@ -114,7 +99,7 @@ class HeatTableView(ScrollView, can_focus=True):
         self._levels = _levels(new) if new is not None else np.empty((0, 0), np.int8)
         self._format = number_format(new.values, new.digits) if new is not None else NumberFormat("z.2f", 1)
         self.row, self.col = self.row, self.col
-        self._arrange()
+        self.measure()
         if not self.is_mounted:
             return
         if old is None or new is None or old_grid != self._grid or old_format != self._format:
@@ -124,25 +109,10 @@ class HeatTableView(ScrollView, can_focus=True):
 
     def watch_show(self) -> None:
         """Switch between numbers and shade glyphs."""
-        self._arrange()
+        self.measure()
         self.refresh()
 
-    def on_mount(self) -> None:
-        """Take the theme's colours, and take them again when it changes."""
-        narrow.install()
-        self._palette = palette_of(self.app)
-        self.watch(self.app, "theme", self._take_theme, init=False)
-        self._arrange()
-
-    def _take_theme(self) -> None:
-        self._palette = palette_of(self.app)
-        self.refresh()
-
-    def on_resize(self) -> None:
-        """Fit columns to the new size and keep the cursor in sight."""
-        self._arrange()
-
-    def _arrange(self) -> None:
+    def measure(self) -> None:
         """Compute the grid for the present size, and the distance that can be scrolled."""
         if self.part is None or not self.size:
             return
@@ -180,28 +150,18 @@ class HeatTableView(ScrollView, can_focus=True):
 
     # Lines
 
-    def get_line_filters(self) -> tuple[LineFilter, ...]:
-        """Palette colours go out as they are."""
-        return line_filters(self.app)
-
-    def render_line(self, y: int) -> Strip:
+    def segments(self, y: int) -> list[Segment]:
         """The column headers, a row, the legend, or nothing."""
         width, height = self.size
-        base = self.rich_style
         part = self.part
         if part is None or self.empty:
-            words = _("Nothing to show here.") if y == 0 else ""
-            return Strip([Segment(fit(words, width), base)], width)
+            return [Segment(fit(_("Nothing to show here."), width))] if y == 0 else []
         if y == height - 1:
-            segments = self._legend(part, width)
-        elif y == 0:
-            segments = self._column_headers(part)
-        elif y - 1 < self._grid.rows and self.first_row + y - 1 < len(part.rows):
-            segments = self._row_line(part, self.first_row + y - 1)
-        else:
-            segments = []
-        strip = Strip(Segment.apply_style(segments, base)).adjust_cell_length(width, base)
-        return strip
+            return self._legend(part, width)
+        if y == 0:
+            return self._column_headers(part)
+        row = self.first_row + y - 1
+        return self._row_line(part, row) if y - 1 < self._grid.rows and row < len(part.rows) else []
 
     def _columns_in_sight(self, part: HeatTable) -> range:
         first = self.first_col
@@ -209,13 +169,13 @@ class HeatTableView(ScrollView, can_focus=True):
 
     def _column_headers(self, part: HeatTable) -> list[Segment]:
         header, cell = self._grid.header, self._grid.cell
-        faint = self._palette.word("faint")
+        faint = self.palette.word("faint")
         segments = [Segment(fit(f"{part.row_axis}\\{part.col_axis}", header - 1) + " ", faint)]
         columns = self._columns_in_sight(part)
         for here, group in groupby(columns, lambda col: col == self.col):
             text = "".join(" " + fit(part.cols[col], cell - 1, right=True) for col in group)
             if here:
-                segments += [Segment(" "), Segment(text[1:], self._palette.parked)]
+                segments += [Segment(" "), Segment(text[1:], self.palette.parked)]
             else:
                 segments.append(Segment(text))
         return segments
@@ -233,7 +193,7 @@ class HeatTableView(ScrollView, can_focus=True):
             levels[self.col - columns.start] = _CURSOR
         styles = self._cell_styles(part)
         here = row == self.row
-        segments = [Segment(label, self._palette.parked), Segment(" ")] if here else [Segment(label + " ")]
+        segments = [Segment(label, self.palette.parked), Segment(" ")] if here else [Segment(label + " ")]
         position = 0
         for level, group in groupby(levels):
             count = sum(1 for _level in group)
@@ -243,26 +203,26 @@ class HeatTableView(ScrollView, can_focus=True):
 
     def _cell_styles(self, part: HeatTable) -> dict[int, Style]:
         """Style by level; cells without a finite value have none of the scale's colours."""
-        palette = self._palette
+        palette = self.palette
         scale = palette.levels(part.scale) if self.show == "numbers" else palette.inks(part.scale)
         styles = dict(enumerate(scale))
         styles[_NOT_FINITE] = palette.word("faint")
-        styles[_CURSOR] = palette.cursor if self.has_focus else palette.parked
+        styles[_CURSOR] = self.cursor_style
         return styles
 
     # The legend
 
     def _legend(self, part: HeatTable, width: int) -> list[Segment]:
-        """What colours mean; after it, as there is room: their range, what is in sight, the title."""
+        """What colours mean; after it, as there is room: what they compare, and what is in sight."""
         low, high = self._limits(part)
         spec = number_format(np.array([low, high]), max(2, part.digits))
         segments = [Segment(f"{spec(low)} ")]
         segments += self._ramp(part)
         segments.append(Segment(f" {spec(high)}"))
         taken = sum(cell_len(segment.text) for segment in segments)
-        faint = self._palette.word("faint")
+        faint = self.palette.word("faint")
         scaling = _("by row") if part.by == "row" else _("whole table")
-        for words in (scaling, *self._sight(part), part.title):
+        for words in (scaling, *self._sight(part)):
             if words and taken + 3 + cell_len(words) <= width:
                 segments.append(Segment(f" · {words}", faint))
                 taken += 3 + cell_len(words)
@@ -278,7 +238,7 @@ class HeatTableView(ScrollView, can_focus=True):
 
     def _ramp(self, part: HeatTable) -> list[Segment]:
         count = 2 * SIDE + 1 if part.scale == "diverging" else STEPS
-        palette = self._palette
+        palette = self.palette
         if self.show == "shades":
             glyphs = [_glyph(level, part.scale) for level in range(count)]
             return [
@@ -345,6 +305,11 @@ class HeatTableView(ScrollView, can_focus=True):
         if round(old_value) != round(new_value):
             self.refresh(Region(0, 1, self.size.width, self.size.height - 1))
 
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """Repaint everything beside the row headers."""
+        if round(old_value) != round(new_value):
+            self.refresh(self.size.region)
+
     # The cursor
 
     def watch_row(self, old: int, new: int) -> None:
@@ -375,7 +340,7 @@ class HeatTableView(ScrollView, can_focus=True):
 
     def _look_at(self, first_row: int, first_col: int) -> None:
         """Scroll so that this row and column come first, or as near as the table allows."""
-        self.scroll_to(first_col * self._grid.cell, first_row, animate=False, force=True)
+        self.look_at(first_row, first_col * self._grid.cell)
 
     def move_to(self, row: int, col: int) -> None:
         """Put the cursor on (row, col), or as near as the table allows; one message, however far."""
@@ -459,25 +424,13 @@ class HeatTableView(ScrollView, can_focus=True):
             self.move_to(*cell)
         self._clicked = True
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1)
+    def wheel(self, direction: int, *, sideways: bool) -> None:
+        """Scroll by whole rows, or by whole columns."""
+        rows, cols = (0, WHEEL_COLS) if sideways else (WHEEL_LINES, 0)
+        self._look_at(self.first_row + direction * rows, self.first_col + direction * cols)
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, -1)
-
-    def _wheel(self, event: events.MouseEvent, direction: int) -> None:
-        """Scroll by whole rows, or by whole columns with Shift or Ctrl; the cursor stays where it is."""
-        event.stop()
-        event.prevent_default()
-        if event.shift or event.ctrl:
-            self._look_at(self.first_row, self.first_col + direction * _WHEEL_COLS)
-        else:
-            self._look_at(self.first_row + direction * _WHEEL_ROWS, self.first_col)
-
-    def on_focus(self) -> None:
-        self._refresh_cursor(self.row, self.col)
-
-    def on_blur(self) -> None:
+    def repaint_cursor(self) -> None:
+        """Draw one cell again."""
         self._refresh_cursor(self.row, self.col)
 
     # Search

@@ -35,7 +35,7 @@ async def test_numbers_headers_and_legend_are_on_screen() -> None:
     assert lines[1].split() == ["the", "0.50", "-1.25"]
     assert lines[2].split() == ["cat", "0.00", "2.00"]
     assert lines[9].startswith("-2.00")
-    assert "2.00 · whole table · 2×2 · scores" in lines[9]
+    assert "2.00 · whole table · 2×2" in lines[9]
 
 
 async def test_every_key_of_the_cursor() -> None:

@@ -1,0 +1,50 @@
+"""The line that says in words what stands under the cursor, with the number in full.
+
+Knows nothing of meanings: `views.describe` has the sentence.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.reactive import reactive
+
+from nlptui.text import visible
+from nlptui.tui.widgets.cells import fit
+from nlptui.tui.widgets.line_view import LineView
+from nlptui.views import describe
+from nlptui.views.figure import Figure
+
+
+class Readout(LineView, can_focus=False):
+    """One line of text; it repaints only the stretch that differs."""
+
+    DEFAULT_CSS = """
+    Readout { height: 1; overflow: hidden hidden; }
+    """
+
+    text: reactive[str] = reactive("", repaint=False)
+
+    def show(self, figure: Figure, part: int, row: int, col: int = 0) -> None:
+        """Describe the cell (row, col) of the figure's part number `part`."""
+        self.text = describe(figure, part, row, col)
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self.text = ""
+
+    def validate_text(self, text: str) -> str:
+        """Nothing in it acts on the terminal."""
+        return visible(text)
+
+    def watch_text(self) -> None:
+        """Show the new sentence."""
+        self.repaint()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One line."""
+        return 1
+
+    def segments(self, y: int) -> list[Segment]:
+        """The sentence, cut where it is too long."""
+        return [Segment(fit(self.text, self.size.width))] if y == 0 else []
