@@ -30,7 +30,7 @@ class Action:
     """The heading on the help page under which it stands."""
     scope: str = "explorer"
     """app: everywhere outside text fields. explorer, explain: on that screen. table: in every table,
-    on every screen. dialog: in every dialog."""
+    on every screen. dialog: in every dialog. help: on the help page."""
     show: bool = False
     """Whether the key bar names it."""
     priority: bool = False
@@ -46,7 +46,7 @@ class Action:
 SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
 NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
 GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, RUNS, PROGRAM)
-TOGETHER = (("app", "explorer", "table"), ("app", "explain", "table"), ("dialog",))
+TOGETHER = (("app", "explorer", "table"), ("app", "explain", "table"), ("dialog", "table"), ("dialog", "help", "table"))
 """Scopes whose keys hold at the same time."""
 SCOPES = tuple(dict.fromkeys(scope for scopes in TOGETHER for scope in scopes))
 
@@ -74,6 +74,8 @@ _VIEWS = (
     Action("next_part", ("w",), N_("next table"), N_("Go to the next table of the view."), VIEW),
     Action("previous_part", ("W",), N_("table before"), N_("Go to the table before."), VIEW),
     Action("scale_by", ("s",), N_("scale"), N_("Compare colours by row or within the whole table."), VIEW),
+    Action("show_output", ("p",), N_("output"), N_("Go to the output beside the view; Esc comes back."), VIEW),
+    Action("switch_digits", ("z",), N_("numbers or shades"), N_("Show tables as numbers or as shades."), VIEW),
     Action("show_tree", ("a",), N_("trace tree"), N_("Go to the list of everything that was computed."), VIEW),
     Action("view_back", ("backspace",), N_("back"), N_("Go back to the view before this one."), VIEW),
 )
@@ -137,6 +139,7 @@ _PROGRAM = (
 
 _DIALOG = (
     Action("close_dialog", ("escape",), N_("close"), N_("Close the dialog; nothing is changed."), PROGRAM, scope="dialog"),
+    Action("close_help", ("question_mark", "f1", "q"), N_("close"), N_("Close the help page."), PROGRAM, scope="help"),
 )
 
 _EXPLAIN = (

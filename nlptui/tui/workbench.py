@@ -35,14 +35,15 @@ K, V = TypeVar("K"), TypeVar("V")
 class Workbench:
     """Owns the engines and the traces. One thread uses it, and no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "auto") -> None:
+        self._device = device
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._traces: OrderedDict[tuple[Any, ...], Trace] = OrderedDict()
-        self._figures: dict[str, Figure] = {}
+        self._tokenizers: OrderedDict[str, Any] = OrderedDict()
 
     def load(self) -> None:
         """Import the engine, and torch with it: the slow part of the first start."""
-        import nlptui.engine  # noqa: F401
+        import nlptui.engine.engine  # noqa: F401
 
     def answer(self, request: Any) -> Any:
         """The result for one request of this worker's kinds."""
@@ -59,7 +60,7 @@ class Workbench:
         """The model called `name`, loaded once and kept while it is among the last used."""
         from nlptui.engine import Engine
 
-        return _kept(self._engines, name, MODELS_KEPT, lambda: Engine.load(name))
+        return _kept(self._engines, name, MODELS_KEPT, lambda: Engine.load(name, device=self._device))
 
     def trace(self, place: Place) -> Trace:
         """The run of `place`."""
@@ -74,9 +75,11 @@ class Workbench:
     # what is shown
 
     def show(self, place: Place) -> Shown:
-        """Everything that the explorer draws of `place`."""
+        """Everything that the explorer draws of `place`; without a model, that of the default one."""
+        from nlptui.engine.library import default_model
         from nlptui.views import VIEWS
 
+        place = place if place.model else replace(place, model=default_model())
         engine, trace = self.engine(place.model), self.trace(place)
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
@@ -124,7 +127,9 @@ class Workbench:
         return token_row(_("tokens"), trace.encoding, ids_source(trace, "ids"))
 
     def _tokenizer(self, name: str) -> Any:
-        return self.engine(name).tokenizer
+        from nlptui.engine.tokenizer import find_tokenizer
+
+        return _kept(self._tokenizers, name, MODELS_KEPT, lambda: find_tokenizer(name))
 
     def _notices(self, trace: Trace, place: Place) -> list[str]:
         said = []

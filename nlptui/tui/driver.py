@@ -1,0 +1,123 @@
+"""Textual's terminal driver, made to live through what terminals do: bytes that are no text, and a line that hangs up.
+
+Textual draws to stderr. Here it draws to a copy of it, and stderr itself goes to a log file while the screen is up: a
+library that warns from C++ would otherwise write into the picture. Knows nothing of the app that it draws.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
+from textual.drivers._writer_thread import WriterThread
+
+from nlptui.paths import home_data
+
+CHUNK = 1 << 16
+"""Bytes read at once: a paste of a megabyte comes in sixteen pieces."""
+
+
+def log_path() -> Path:
+    """Where stderr and tracebacks go while the screen is up."""
+    return home_data() / "screen.log"
+
+
+class StableWriter(WriterThread):
+    """Writes until the terminal is gone, then swallows what still comes, so that nobody waits for it."""
+
+    def run(self) -> None:
+        """Write what is queued; flush when there is a break."""
+        gone = False
+        while (text := self._queue.get()) is not None:
+            if gone:
+                continue
+            try:
+                self._file.write(text)
+                if self._queue.empty():
+                    self._file.flush()
+            except (OSError, ValueError):
+                gone = True
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
+linux_driver.WriterThread = StableWriter  # type: ignore[misc]
+
+
+class StableDriver(linux_driver.LinuxDriver):
+    """The driver for a real terminal."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._diverted: int | None = None
+
+    def start_application_mode(self) -> None:
+        """Divert stderr, then go on as Textual does."""
+        self._divert()
+        super().start_application_mode()
+
+    def close(self) -> None:
+        """Stop writing, then give stderr back."""
+        super().close()
+        self._restore()
+
+    def _divert(self) -> None:
+        """Point file descriptor 2 at the log; draw to a copy of what it was."""
+        if self._diverted is not None:
+            return
+        try:
+            path = log_path()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        except OSError:
+            log = os.open(os.devnull, os.O_WRONLY)
+        sys.__stderr__.flush()  # type: ignore[union-attr]
+        self._diverted = os.dup(2)
+        os.dup2(log, 2)
+        os.close(log)
+        self._file = open(self._diverted, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+
+    def _restore(self) -> None:
+        if self._diverted is None:
+            return
+        with suppress(OSError, ValueError):
+            self._file.close()
+        os.dup2(self._diverted, 2)
+        os.close(self._diverted)
+        self._diverted = None
+        self._file = sys.__stderr__  # type: ignore[assignment]
+
+    def run_input_thread(self) -> None:
+        """Read keys until told to stop or until the terminal hangs up. Bytes that are no UTF-8 become U+FFFD."""
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(0.1):
+                    data = self._read()
+                    if not data:
+                        self._app.call_later(self._app.exit)
+                        break
+                    for event in parser.feed(decode(data)):
+                        self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+        with suppress(EOFError, ParseError):
+            for _event in parser.feed(""):
+                pass
+
+    def _read(self) -> bytes:
+        """What was typed; nothing once the terminal is gone."""
+        try:
+            return os.read(self.fileno, CHUNK)
+        except OSError:
+            return b""

@@ -1,0 +1,1 @@
+"""The panes of the explorer, one a file: each takes plain values (attributes down) and posts messages (up)."""

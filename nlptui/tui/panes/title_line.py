@@ -1,0 +1,65 @@
+"""The first line of the explorer: which model, and what the engine is at."""
+
+from __future__ import annotations
+
+from nlptui.locale import N_, _
+from nlptui.tui.panes.words import Word, Words
+from nlptui.tui.requests import Shown
+
+TASKS = {
+    "tagging": N_("tagging"),
+    "classification": N_("classification"),
+    "language_model": N_("language model"),
+    "pretraining": N_("masked words and next sentence"),
+    "translation": N_("translation"),
+    "question_answering": N_("question answering"),
+}
+ARCHS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "bert": "BERT", "gpt": "GPT", "transformer": "Transformer"}
+LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
+PHASES = {
+    "waiting": N_("starting"),
+    "loading": N_("loading the engine"),
+    "ready": N_("ready"),
+    "failed": N_("engine failed"),
+}
+
+
+def counted(number: int) -> str:
+    """A number of parameters, short: 3.2 M."""
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f} M"
+    return f"{number / 1e3:.0f} k" if number >= 1000 else str(number)
+
+
+class TitleLine(Words):
+    """Model on the left, state on the right."""
+
+    DEFAULT_CSS = """
+    TitleLine { height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def show_model(self, name: str, shown: Shown | None) -> None:
+        """Draw the model's name, and what it is once it is loaded."""
+        words = [Word("nlptui ", "faint"), Word(name or _("no model"), "bold", "choose_model")]
+        if shown is not None:
+            model = shown.model
+            facts = (
+                ARCHS.get(model.arch, model.arch),
+                _(TASKS.get(model.task, model.task)),
+                _(LANGUAGES.get(model.language, model.language)),
+                _("{n} parameters").format(n=counted(model.parameters)),
+                _("context {n}").format(n=model.context),
+            )
+            words += [Word(f"  {'  '.join(facts)}", "faint")]
+        self.left = tuple(words)
+
+    def show_state(self, phase: str, seconds: float | None, working: bool) -> None:
+        """Draw what the engine is at; once it is ready, how long the last run took."""
+        if phase != "ready":
+            self.right = (Word(_(PHASES.get(phase, phase)), "warning" if phase == "failed" else "special"),)
+        elif working:
+            self.right = (Word(_("running…"), "faint"),)
+        elif seconds is not None:
+            self.right = (Word(_("{ms} ms").format(ms=f"{seconds * 1000:.1f}"), "faint"),)
+        else:
+            self.right = (Word(_("ready"), "faint"),)

@@ -1,0 +1,97 @@
+"""What every screen has: sizes, and one clear sentence where the terminal is too small.
+
+Knows nothing of what a screen shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.segment import Segment
+from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from nlptui.locale import _
+from nlptui.tui.actions import bindings
+from nlptui.tui.widgets.cells import fit
+
+if TYPE_CHECKING:
+    from nlptui.tui.app import NlptuiApp
+
+SMALLEST = (60, 16)
+RICH = (120, 30)
+HORIZONTAL = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (RICH[0], "-wide")]
+VERTICAL = [(0, "-too-low"), (SMALLEST[1], "-low"), (RICH[1], "-high")]
+
+
+class TooSmall(Widget):
+    """The sentence, wrapped to whatever room there is."""
+
+    DEFAULT_CSS = """
+    TooSmall { display: none; width: 1fr; height: 1fr; layer: above; background: $background; }
+    Screen.-too-narrow > TooSmall, Screen.-too-low > TooSmall { display: block; dock: top; }
+    """
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the sentence."""
+        width, height = self.size
+        words = _("nlptui needs {w}×{h} characters; here are {width}×{height}. Make the window larger, or press Ctrl+C.").format(
+            w=SMALLEST[0], h=SMALLEST[1], width=self.screen.size.width, height=self.screen.size.height
+        )
+        lines = wrapped(words, width)
+        return Strip([Segment(fit(lines[y] if y < len(lines) else "", width), self.rich_style)], width)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken at spaces, or inside a word that is longer (Chinese has no spaces)."""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        pieces = chop_cells(word, max(2, width)) if cell_len(word) > width else [word]
+        lines += pieces
+    return [line for line in lines if line] or [""]
+
+
+class AppScreen(Screen[None]):
+    """A whole screen of the app."""
+
+    HORIZONTAL_BREAKPOINTS = HORIZONTAL
+    VERTICAL_BREAKPOINTS = VERTICAL
+
+    @property
+    def nlptui(self) -> NlptuiApp:
+        """The app, with its type."""
+        return cast("NlptuiApp", self.app)
+
+
+class Dialog(ModalScreen[Any]):
+    """A screen over another one; Esc closes it with None."""
+
+    HORIZONTAL_BREAKPOINTS = HORIZONTAL
+    VERTICAL_BREAKPOINTS = VERTICAL
+    BINDINGS = bindings("dialog")
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: $background 60%; }
+    Dialog > .window { background: $surface; border: round $primary; padding: 0 1; width: 76; max-width: 100%; height: auto; max-height: 100%; }
+    Dialog.-too-narrow > .window, Dialog.-too-low > .window { display: none; }
+    """
+
+    @property
+    def nlptui(self) -> NlptuiApp:
+        """The app, with its type."""
+        return cast("NlptuiApp", self.app)
+
+    def action_close_dialog(self) -> None:
+        """Leave without a result."""
+        self.dismiss(None)
+
+    def on_click(self, event: Any) -> None:
+        """A click beside the window closes it."""
+        if event.widget is self:
+            self.dismiss(None)

@@ -1,0 +1,335 @@
+"""The explorer: a sentence on top, the view in the middle, the answer beside it, training runs at the bottom.
+
+Holds the place where the person is and the last answer of the workbench, and keeps the panes in step with both. What the
+keys do stands in the mixins beside this file; what they mean, in `walk`. Computes nothing: figures come from the backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+
+from nlptui.locale import _
+from nlptui.tui import walk
+from nlptui.tui.actions import bindings
+from nlptui.tui.backend import Answer, Phase
+from nlptui.tui.panes.figure_pane import FigurePane
+from nlptui.tui.panes.key_bar import KeyBar
+from nlptui.tui.panes.reading_line import ReadingLine
+from nlptui.tui.panes.run_panel import RunPanel
+from nlptui.tui.panes.title_line import TitleLine
+from nlptui.tui.panes.view_tabs import ViewTabs
+from nlptui.tui.panes.words import Word, Words
+from nlptui.tui.place import Place
+from nlptui.tui.requests import Show, Shown
+from nlptui.tui.screens.base import AppScreen, TooSmall
+from nlptui.tui.screens.explorer_edits import EditActions
+from nlptui.tui.screens.explorer_runs import RunActions
+from nlptui.tui.screens.explorer_views import ViewActions
+from nlptui.tui.widgets.messages import CellMoved, CellOpened
+from nlptui.tui.widgets.prompt import Prompt
+from nlptui.tui.widgets.readout import Readout
+from nlptui.tui.widgets.token_row import TokenRow
+from nlptui.tui.widgets.trace_tree import TraceTree
+from nlptui.views.figure import Figure, Origin, Tokens
+
+if TYPE_CHECKING:
+    from nlptui.views.figure import Part
+
+DEBOUNCE, SLOW_DEBOUNCE = 0.05, 0.25
+"""Seconds without a key before the sentence is run; the second one where bytes are dear."""
+TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
+
+
+class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
+    """The screen that the program opens with."""
+
+    BINDINGS = bindings("explorer")
+    CSS_PATH = "explorer.tcss"
+    AUTO_FOCUS = ""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.shown: Shown | None = None
+        self.problem = ""
+        """Why the place asked for is not the one shown; empty if it is."""
+        self.note = ""
+        """One sentence about the last action."""
+        self.back: list[Place] = []
+        """Views left by Enter or by a key, for Backspace."""
+        self.working = False
+        self.sought = ""
+        """What was looked for last."""
+        self._look: Timer | None = None
+        self._pause: Timer | None = None
+        self._opening: Place | None = place
+        """The place that a cell cursor has still to be put on, at the start and after going back."""
+
+    def compose(self) -> ComposeResult:
+        """The panes from top to bottom."""
+        yield TooSmall()
+        yield TitleLine(id="title")
+        yield Prompt(self.place.text, id="prompt")
+        yield TokenRow(id="tokens")
+        yield ReadingLine(id="reading")
+        yield ViewTabs(id="tabs")
+        with Horizontal(id="middle"):
+            yield TraceTree(id="tree")
+            with Vertical(id="view"):
+                yield FigurePane(id="figure")
+                yield Words(id="caption")
+            with Vertical(id="answer"):
+                yield Words(id="answer-title")
+                yield FigurePane(id="output")
+        yield Words(id="notice")
+        yield Readout(id="readout")
+        yield RunPanel(id="runs")
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Show what is known before anything is loaded; the backends start after this is painted."""
+        self.query_one(KeyBar).show(self.nlptui.actions)
+        self.draw_title()
+        self.draw_notice()
+        self.query_one("#answer-title", Words).left = (Word(_("output"), "bold"),)
+        self.query_one(RunPanel).draw()
+        self.query_one("#figure", FigurePane).can_focus = True
+        self.query_one("#figure").focus()
+
+    # asking and showing
+
+    def go(self, place: Place, *, remember: bool = False) -> None:
+        """Ask for another place; it shows when the answer is there."""
+        if remember and self.place.view:
+            self.back = [*self.back[-20:], self.place]
+        self.place = place
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask for the present place (again)."""
+        self.working = True
+        self.nlptui.engine.ask(Show(self.place), self.answered)
+        self.draw_title()
+
+    def answered(self, answer: Answer) -> None:
+        """The workbench's answer to the newest request."""
+        self.working = False
+        if answer.error:
+            self.problem = answer.error
+            self.draw_title()
+            self.draw_notice()
+            return
+        self.problem = ""
+        self.run_worker(self.take(answer.result), exclusive=True, group="take", exit_on_error=True)
+
+    async def take(self, shown: Shown) -> None:
+        """Draw everything of `shown` that differs from what is on screen."""
+        before, self.shown = self.shown, shown
+        # Keys pressed while the answer was made have moved on from the place that was asked for.
+        self.place = replace(
+            shown.place, text=self.place.text, row=self.place.row, col=self.place.col, part=self.place.part
+        )
+        self.draw_title()
+        self.draw_notice()
+        self.query_one(ViewTabs).show(shown)
+        self.draw_tokens(shown)
+        self.query_one(ReadingLine).show(shown.reading, shown.place.reading)
+        tree = self.query_one(TraceTree)
+        if before is None or before.tree is not shown.tree:
+            tree.part = shown.tree
+        await self.draw_figure(before, shown)
+        await self.query_one("#output", FigurePane).show(Figure("output", "", shown.output))
+        self.draw_readout()
+
+    async def draw_figure(self, before: Shown | None, shown: Shown) -> None:
+        """The view itself; the cursor stays where it was as long as the view is the same."""
+        pane = self.query_one("#figure", FigurePane)
+        same = before is not None and (before.place.view, before.place.name) == (shown.place.view, shown.place.name)
+        if before is None or before.figure is not shown.figure:
+            await pane.show(shown.figure, keep=same)
+        opening, self._opening = self._opening, None
+        if opening is not None and shown.place.view == (opening.view or shown.place.view):
+            pane.choose(opening.part, focus=False)
+            pane.move_to(opening.row, opening.col)
+        elif not same:
+            pane.move_to(0, 0)
+        caption = self.query_one("#caption", Words)
+        caption.left = (Word(shown.figure.caption, "faint"),)
+        if self.focused is None or self.focused is pane:
+            pane.take_focus()
+
+    def draw_tokens(self, shown: Shown) -> None:
+        """The tokens on top, with the chosen one marked."""
+        row = self.query_one("#tokens", TokenRow)
+        if row.part != shown.tokens:
+            row.part = shown.tokens
+        if row.row != shown.place.position:
+            row.move_to(shown.place.position)
+
+    def draw_title(self) -> None:
+        """Model and state."""
+        title = self.query_one(TitleLine)
+        title.show_model(self.place.model, self.shown if self.shown and self.shown.place.model == self.place.model else None)
+        title.show_state(self.nlptui.engine.backend.state, self.shown.seconds if self.shown else None, self.working)
+
+    def draw_notice(self) -> None:
+        """What has to be said, the most pressing first: a problem, the last action, what is special about this run."""
+        said = [Word(f"✗ {self.problem}", "warning")] if self.problem else []
+        said += [Word(self.note, "accent")] if self.note and not said else []
+        if not said and self.shown is not None:
+            said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
+            if self.place.pinned is not None:
+                said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.place)}  ", "accent"))
+        line = self.query_one("#notice", Words)
+        line.left = tuple(said)
+        line.display = bool(said)
+
+    def say(self, sentence: str) -> None:
+        """One sentence about the last action, until the next one."""
+        self.note = sentence
+        self.draw_notice()
+
+    def draw_readout(self) -> None:
+        """The number under the cursor in full, and what it means."""
+        if self.shown is None:
+            return
+        pane = self.active_pane()
+        figure = pane.figure
+        readout = self.query_one(Readout)
+        if figure is None or not figure.parts or pane.widget is None or getattr(pane.widget, "empty", False):
+            readout.clear()
+            return
+        readout.show(figure, pane.current, *pane.cell)
+
+    def active_pane(self) -> FigurePane:
+        """The pane that the keyboard is in: the output if it has the focus, the view otherwise."""
+        output = self.query_one("#output", FigurePane)
+        return output if output.has_focus_within else self.query_one("#figure", FigurePane)
+
+    def origin(self) -> Origin | None:
+        """What the number under the cursor is an element of."""
+        pane = self.active_pane()
+        if pane.box is None or getattr(pane.widget, "empty", False):
+            return None
+        return pane.box.part.origin(*pane.cell)
+
+    # what the app asks of it
+
+    def phase_changed(self, phase: Phase) -> None:
+        """The engine loads, is ready, or has failed."""
+        if phase.state == "failed":
+            self.working = False
+            self.problem = _("the engine failed: {error}").format(error=phase.detail)
+        self.draw_title()
+        self.draw_notice()
+
+    def redrawn(self) -> None:
+        """All panes are new (another language): fill them."""
+        shown, self.shown = self.shown, None
+        self._opening = self.place
+        self.on_mount()
+        if shown is not None:
+            self.ask()
+
+    def open_view(self, name: str) -> None:
+        """A view by its name."""
+        self.go(walk.to_view(self.place, name), remember=True)
+
+    def open_activation(self, name: str) -> None:
+        """One activation, input or parameter as a table."""
+        self.go(walk.to_view(self.place, "activation", name), remember=True)
+
+    def standing(self) -> Shown:
+        """What is shown, seen from the place that was asked for last: keys pressed quickly add up."""
+        assert self.shown is not None
+        return replace(self.shown, place=self.place)
+
+    # messages of the panes
+
+    @on(Prompt.Changed)
+    def text_changed(self, event: Prompt.Changed) -> None:
+        """Run the sentence once the typing pauses."""
+        self.place = replace(self.place, text=event.text)
+        self.note = ""
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(SLOW_DEBOUNCE if self.nlptui.low_bandwidth else DEBOUNCE, self.ask)
+
+    @on(Prompt.Submitted)
+    def text_submitted(self, event: Prompt.Submitted) -> None:
+        """Enter in the prompt goes to the view."""
+        self.nlptui.remember_text(event.text)
+        self.action_leave_text()
+
+    @on(CellMoved)
+    def cell_moved(self, event: CellMoved) -> None:
+        """Keep the place, the read-out and the chosen token in step with the cursor."""
+        event.stop()
+        if event.widget is self.query_one("#tokens"):
+            self.token_chosen(event.row)
+            return
+        pane = self.query_one("#figure", FigurePane)
+        number = pane.part_of(event.widget)
+        if number is not None:
+            if number != pane.current:
+                pane.choose(number, focus=False)
+            self.place = replace(self.place, part=number, row=event.row, col=event.col)
+            self.follow_token(pane.box.part if pane.box else None, event.row, event.col)
+        self.draw_readout()
+
+    def follow_token(self, part: Part | None, row: int, col: int) -> None:
+        """The token of the cursor's row or column becomes the chosen one."""
+        if isinstance(part, Tokens):
+            self.token_chosen(row)
+        axis = getattr(part, "row_axis", ""), getattr(part, "col_axis", "")
+        if axis[0] in TOKEN_AXES:
+            self.token_chosen(row)
+        elif axis[1] in TOKEN_AXES:
+            self.token_chosen(col)
+
+    def token_chosen(self, position: int) -> None:
+        """Another token is the chosen one; what depends on it is drawn again after a moment."""
+        if self.shown is None or position == self.place.position:
+            return
+        self.place = replace(self.place, position=walk.to_token(self.shown, position).position)
+        self.query_one("#tokens", TokenRow).move_to(self.place.position)
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(DEBOUNCE, self.ask)
+
+    @on(CellOpened)
+    def cell_opened(self, event: CellOpened) -> None:
+        """Enter on a cell: how that number was made; on a line of the tree: that activation."""
+        event.stop()
+        widget = event.widget
+        part = getattr(widget, "part", None)
+        origin = part.origin(event.row, event.col) if part is not None else None
+        if isinstance(widget, TraceTree):
+            if origin is not None:
+                self.go(walk.to_view(self.place, "activation", origin.name), remember=True)
+        elif origin is None:
+            self.say(_("This number is no element of the run, so there is nothing to open."))
+        else:
+            self.nlptui.explain(self.place, origin)
+
+    @on(Words.Clicked)
+    async def word_clicked(self, event: Words.Clicked) -> None:
+        """A click on a key, a tab or an offer does what the key does."""
+        event.stop()
+        await self.nlptui.run_by_id(event.action)
+
+
+def _pinned(pinned: Place, place: Place) -> str:
+    """In what the pinned run differs from this one."""
+    differs = [pinned.model] if pinned.model != place.model else []
+    differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
+    differs += [_("edited")] if pinned.edits != place.edits and pinned.edits else []
+    return " ".join(differs) or _("this run: choose another model, sentence or edit")
+
+

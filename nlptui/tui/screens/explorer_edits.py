@@ -1,0 +1,126 @@
+"""What the explorer's keys do about numbers: edit, undo, compare, copy, export.
+
+A mixin of `ExplorerScreen`. An edit is a line of text as on the command line; the engine makes it while the network runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nlptui.locale import _
+from nlptui.text import visible
+from nlptui.tui import walk
+from nlptui.tui.panes.figure_pane import FigurePane
+
+if TYPE_CHECKING:
+    from nlptui.tui.backend import Answer
+    from nlptui.tui.screens.explorer import ExplorerScreen
+
+
+class EditActions:
+    """Edits, comparison, copying, exporting."""
+
+    def action_edit_number(self: ExplorerScreen) -> None:
+        """Ask what to do with the number under the cursor, or with more around it."""
+        from nlptui.tui.screens.edit import EditScreen, scopes
+
+        origin = self.origin()
+        if origin is None or self.shown is None:
+            self.say(_("This number is no element of the run, so it cannot be edited."))
+            return
+        line = next((row for row in self.shown.tree.rows if row.path == origin.name and row.leaf), None)
+        if line is None:
+            self.say(_("{name} is not computed in this run, so it cannot be edited.").format(name=visible(origin.name)))
+            return
+
+        def edited(edit: str | None) -> None:
+            if edit:
+                self.go(walk.with_edit(self.place, edit))
+
+        source = self.source_of_cursor()
+        self.app.push_screen(EditScreen(origin.name, scopes(origin.index, line.axes, source)), edited)
+
+    def source_of_cursor(self: ExplorerScreen) -> tuple[int | str, ...]:
+        """The index of the current table's source, with "row" and "col" where its rows and columns stand."""
+        pane = self.active_pane()
+        part = pane.box.part if pane.box else None
+        source = getattr(part, "source", None)
+        if isinstance(source, tuple):
+            source = source[pane.cell[0]]
+        return source.index if source is not None else ()
+
+    def action_clear_edits(self: ExplorerScreen) -> None:
+        """Take back all edits."""
+        if self.place.edits:
+            self.go(replace(self.place, edits=()))
+            self.say(_("All edits are taken back."))
+        else:
+            self.say(_("There are no edits."))
+
+    def action_undo_edit(self: ExplorerScreen) -> None:
+        """Take back the last edit."""
+        if self.place.edits:
+            last = self.place.edits[-1]
+            self.go(walk.undone(self.place))
+            self.say(_("Taken back: {edit}").format(edit=visible(last)))
+        else:
+            self.say(_("There is no edit to take back."))
+
+    def action_compare(self: ExplorerScreen) -> None:
+        """Pin this run, or unpin it."""
+        if self.shown is not None:
+            self.note = ""
+            self.go(walk.pinned(self.place))
+
+    def action_copy_cell(self: ExplorerScreen) -> None:
+        """Copy the number under the cursor at full precision."""
+        text = self.cell_text()
+        if text:
+            self.nlptui.copy(text)
+            self.say(_("Copied: {text}").format(text=visible(text)))
+
+    def cell_text(self: ExplorerScreen) -> str:
+        """The number (or the word) under the cursor."""
+        from nlptui.views.figure import Bars, HeatTable, Tokens, Tree
+
+        pane: FigurePane = self.active_pane()
+        row, col = pane.cell
+        part = pane.box.part if pane.box else None
+        if part is None or getattr(pane.widget, "empty", False):
+            return ""
+        match part:
+            case HeatTable():
+                return repr(part.values[row, col].item())
+            case Bars():
+                return repr(part.values[row].item())
+            case Tokens():
+                return part.tokens[row].text
+            case Tree():
+                return part.rows[row].path
+        return ""
+
+    def action_copy_command(self: ExplorerScreen) -> None:
+        """Copy the command line that opens this place."""
+        command = self.place.command()
+        self.nlptui.copy(command)
+        self.say(_("Copied: {text}").format(text=visible(command)))
+
+    def action_export(self: ExplorerScreen) -> None:
+        """Ask for a file, and write the view to it."""
+        from nlptui.tui.requests import Write
+        from nlptui.tui.screens.export import ExportScreen
+
+        figure = self.active_pane().figure
+        if figure is None or not figure.parts:
+            self.say(_("There is nothing to export."))
+            return
+
+        def written(answer: Answer) -> None:
+            self.say(answer.error or _("Written: {path}").format(path=visible(str(answer.result))))
+
+        def asked(request: Write | None) -> None:
+            if request is not None:
+                self.nlptui.clerk.ask(request, written)
+
+        self.app.push_screen(ExportScreen(figure), asked)

@@ -1,0 +1,217 @@
+"""What the explorer's keys do about the sentence, the model and the views.
+
+A mixin of `ExplorerScreen`; what a key means stands in `walk`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nlptui.locale import _
+from nlptui.tui import walk
+from nlptui.tui.panes.figure_pane import FigurePane
+from nlptui.tui.place import Place
+from nlptui.tui.widgets.prompt import Prompt
+from nlptui.tui.widgets.token_row import TokenRow
+from nlptui.tui.widgets.trace_tree import TraceTree
+
+if TYPE_CHECKING:
+    from nlptui.tui.screens.explorer import ExplorerScreen
+
+
+class ViewActions:
+    """Sentence, model, tokenizer, views, layers, heads, tokens, search."""
+
+    # the sentence
+
+    def action_edit_text(self: ExplorerScreen) -> None:
+        """To the prompt."""
+        self.query_one(Prompt).focus()
+
+    def action_leave_text(self: ExplorerScreen) -> None:
+        """Back to the view, from wherever the keyboard is."""
+        self.note = ""
+        self.draw_notice()
+        self.query_one("#figure", FigurePane).take_focus()
+        self.draw_readout()
+
+    def action_choose_model(self: ExplorerScreen) -> None:
+        """Open the list of models."""
+        from nlptui.tui.screens.models import ModelsScreen
+
+        def chosen(name: str | None) -> None:
+            if name:
+                self.go(replace(self.place, model=name))
+
+        self.app.push_screen(ModelsScreen(self.place.model), chosen)
+
+    def action_choose_tokenizer(self: ExplorerScreen) -> None:
+        """Open the list of tokenizers."""
+        from nlptui.tui.screens.models import TokenizersScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.go(replace(self.place, tokenizer="" if name == self.place.model else name))
+
+        self.app.push_screen(TokenizersScreen(self.place.tokenizer or self.place.model), chosen)
+
+    def action_next_reading(self: ExplorerScreen) -> None:
+        """The token as its id, one-hot vector, embedding row."""
+        self.go(walk.next_reading(self.place))
+
+    def action_previous_token(self: ExplorerScreen) -> None:
+        """The token before."""
+        self.token_chosen(self.place.position - 1)
+
+    def action_next_token(self: ExplorerScreen) -> None:
+        """The token after."""
+        self.token_chosen(self.place.position + 1)
+
+    # the views
+
+    def action_group(self: ExplorerScreen, number: int) -> None:
+        """The first view of a group; again: the next one of it."""
+        if self.shown is None:
+            return
+        place = walk.to_group(self.standing(), number)
+        if place is None:
+            self.say(_("This model has no views in group {n}.").format(n=number))
+        else:
+            self.go(place, remember=True)
+            self.action_leave_text()
+
+    def action_next_view(self: ExplorerScreen) -> None:
+        """The next stop of the group."""
+        if self.shown is not None:
+            self.go(walk.next_view(self.standing(), 1), remember=True)
+
+    def action_previous_view(self: ExplorerScreen) -> None:
+        """The stop before."""
+        if self.shown is not None:
+            self.go(walk.next_view(self.standing(), -1), remember=True)
+
+    def action_view_back(self: ExplorerScreen) -> None:
+        """The view before this one, with its cursor where it was."""
+        if self.back:
+            place = self.back.pop()
+            kept = replace(self.place, view=place.view, name=place.name, layer=place.layer, head=place.head)
+            self.open_at(replace(kept, part=place.part, row=place.row, col=place.col))
+
+    def open_at(self: ExplorerScreen, place: Place) -> None:
+        """Go to a place and put the cursor where it says."""
+        self._opening = place
+        self.go(place)
+
+    def action_layer_down(self: ExplorerScreen) -> None:
+        """A layer down."""
+        self.step(walk.to_layer, -1, _("This is the lowest layer."))
+
+    def action_layer_up(self: ExplorerScreen) -> None:
+        """A layer up."""
+        self.step(walk.to_layer, 1, _("This is the highest layer."))
+
+    def action_head_before(self: ExplorerScreen) -> None:
+        """A head or direction back."""
+        self.step(walk.to_head, -1, _("This is the first one."))
+
+    def action_head_after(self: ExplorerScreen) -> None:
+        """A head or direction on."""
+        self.step(walk.to_head, 1, _("This is the last one."))
+
+    def step(self: ExplorerScreen, walked: object, step: int, end: str) -> None:
+        """Layer or head by one; `end` says why nothing happens at the end."""
+        if self.shown is None:
+            return
+        place = walked(self.standing(), step)  # type: ignore[operator]
+        if place == self.place:
+            self.say(end)
+        else:
+            self.note = ""
+            self.go(place)
+
+    def action_next_part(self: ExplorerScreen) -> None:
+        """The next table of the view."""
+        pane = self.active_pane()
+        pane.choose(pane.current + 1)
+        self.part_changed(pane)
+
+    def action_previous_part(self: ExplorerScreen) -> None:
+        """The table before."""
+        pane = self.active_pane()
+        pane.choose(pane.current - 1)
+        self.part_changed(pane)
+
+    def part_changed(self: ExplorerScreen, pane: FigurePane) -> None:
+        """Another table is current."""
+        if pane.id == "figure":
+            row, col = pane.cell
+            self.place = replace(self.place, part=pane.current, row=row, col=col)
+        self.draw_readout()
+
+    def action_show_output(self: ExplorerScreen) -> None:
+        """To the answer beside the view."""
+        pane = self.query_one("#output", FigurePane)
+        if pane.display and self.query_one("#answer").display:
+            pane.take_focus()
+            self.draw_readout()
+
+    def action_scale_by(self: ExplorerScreen) -> None:
+        """Colours by row or by table."""
+        by = "table" if self.place.by == "row" else "row"
+        self.go(replace(self.place, by=by))
+        self.say(_("Colours compare within each row.") if by == "row" else _("Colours compare within the whole table."))
+
+    def action_switch_digits(self: ExplorerScreen) -> None:
+        """Numbers or shades, in every table on screen."""
+        from nlptui.tui.widgets.heat_table import HeatTableView
+
+        for table in self.query(HeatTableView):
+            table.show = "shades" if table.show == "numbers" else "numbers"
+
+    def action_show_tree(self: ExplorerScreen) -> None:
+        """To the tree beside the view; where there is no room for it, to the view that shows it."""
+        tree = self.query_one("#tree", TraceTree)
+        if tree.display and tree.region.width:
+            tree.focus()
+        elif self.shown is not None:
+            self.go(walk.to_view(self.place, "tree"), remember=True)
+
+    # searching
+
+    def action_find(self: ExplorerScreen) -> None:
+        """Ask what to look for."""
+        from nlptui.tui.screens.find import FindScreen
+
+        def asked(query: str | None) -> None:
+            if query:
+                self.sought = query
+                self.seek(fresh=True)
+
+        self.app.push_screen(FindScreen(self.sought), asked)
+
+    def action_find_next(self: ExplorerScreen) -> None:
+        """The next match."""
+        self.seek()
+
+    def action_find_previous(self: ExplorerScreen) -> None:
+        """The match before."""
+        self.seek(backwards=True)
+
+    def seek(self: ExplorerScreen, fresh: bool = False, backwards: bool = False) -> None:
+        """Move the cursor of the current table to what is sought."""
+        widget = self.focused if hasattr(self.focused, "search") else self.active_pane().widget
+        if not self.sought or not hasattr(widget, "search"):
+            return
+        found = widget.search(self.sought) if fresh else widget.search_again(backwards=backwards)
+        self.say("" if found else _("{text} is not in this table.").format(text=_quoted(self.sought)))
+
+    def tokens_row(self: ExplorerScreen) -> TokenRow:
+        """The tokens on top."""
+        return self.query_one("#tokens", TokenRow)
+
+
+def _quoted(text: str) -> str:
+    from nlptui.text import visible
+
+    return f"“{visible(text)}”"
