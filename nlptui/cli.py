@@ -111,8 +111,18 @@ class Group(_Translated, click.Group):
             raise click.UsageError(problem, ctx)
 
 
+class Interrupted(click.ClickException):
+    """Ctrl+C."""
+
+
 class FrontDoor(Group):
     """The program: a word that names no command is the text to open in the explorer."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("") from None  # click would add an empty line
 
     def check_slip(self, ctx: click.Context, words: list[str]) -> None:
         # One word alone that nearly is a command's name is more likely a slip than a sentence.
@@ -334,8 +344,8 @@ def cli() -> None:
 @edit_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 def explore(
-    text: str | None, model: str | None, pair: str | None, view: str | None, at: str | None, low_bandwidth: bool,
-    edits: tuple[str, ...], **state: Any,
+    text: str | None, model: str | None, pair: str | None, view: str | None, at: str | None,
+    edits: tuple[str, ...], low_bandwidth: bool, **state: Any,
 ) -> None:  # fmt: skip
     cursor = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*(\d{1,9})\s*)?", at or "0,0")
     if cursor is None:
@@ -347,8 +357,8 @@ def explore(
     sentence = None if text is None else whole_text(text)
     if reason := no_screen():
         print_screen(sentence, model, pair, view, edits, state)
-        message(_("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer").format(
-            reason=reason))  # fmt: skip
+        hint = _("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer")
+        message(hint.format(reason=reason))
         return
 
 
@@ -519,7 +529,7 @@ def draw(
     from nlptui.cli_output import dumps, text_width, write_line, write_text
     from nlptui.cli_show import figure_values
     from nlptui.first_screen import figure_of
-    from nlptui.views import VIEWS, render
+    from nlptui.views import VIEWS
 
     if view_name not in VIEWS:
         hint = cli_names.hint(view_name, VIEWS)
@@ -527,6 +537,8 @@ def draw(
         raise click.UsageError(problem, click.get_current_context())
     sentence = whole_text(text)
     figure = figure_of(traced(load(model), sentence, pair, edits), view_name, state)
+    from nlptui.views import render
+
     if svg:
         write_text(svg, render.to_svg(figure))
     if html:
@@ -772,7 +784,9 @@ def _run(arguments: list[str] | None) -> int:
     try:
         status = cli.main(arguments, prog_name="nlptui", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort, Interrupted):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal has written ^C on this line
         return _say(_("interrupted"), INTERRUPTED)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "nlptui"

@@ -41,9 +41,14 @@ def tokens_of(encoding: Any) -> list[dict[str, Any]]:
     return tokens
 
 
+def spaced(token: str) -> str:
+    """A token in which spaces can be seen."""
+    return visible(token).replace(" ", "␣")
+
+
 def token_lines(tokens: Sequence[Mapping[str, Any]]) -> list[str]:
     """A table of tokens."""
-    rows = [(i, t["text"], str(t["id"]), t["start"], t["end"]) for i, t in enumerate(tokens)]
+    rows = [(i, spaced(t["text"]), str(t["id"]), t["start"], t["end"]) for i, t in enumerate(tokens)]
     return table(("", _("token"), _("id"), _("start"), _("end")), rows, right=(0, 2, 3, 4))
 
 
@@ -60,7 +65,7 @@ def output_lines(output: Mapping[str, Any]) -> list[str]:
         rows = [(label["label"], label["prob"]) for label in output["labels"]]
         lines += table((_("label"), _("probability")), rows, right=(1,))
     for candidates in output.get("candidates", ()):
-        rows = [(str(token["id"]), token["text"], token["prob"]) for token in candidates["tokens"]]
+        rows = [(str(token["id"]), spaced(token["text"]), token["prob"]) for token in candidates["tokens"]]
         title = _("candidates at position {position}").format(position=candidates["pos"])
         lines += [title, *table((_("id"), _("token"), _("probability")), rows, right=(0, 2))]
     if "spans" in output:
@@ -201,23 +206,21 @@ def derivation_lines(derivation: Derivation, shown: int) -> list[str]:
     terms = list(derivation.terms)
     if derivation.sums:
         terms.sort(key=lambda term: -abs(term.contribution))
-    rows = [_term_row(term, derivation.sums) for term in terms[:shown]]
+    columns = 5 if derivation.sums else 2
+    rows = [_term_row(term)[:columns] for term in terms[:shown]]
     headers = (_("term"), _("value"), _("factor"), _("contribution"), _("factor from"))
-    lines += table(headers, rows, right=(1, 2, 3))
+    lines += table(headers[:columns], rows, right=(1, 2, 3))
     if len(terms) > shown:
-        lines.append(_("… and {n} more terms").format(n=len(terms) - shown))
+        lines.append(_("… and {n} more").format(n=len(terms) - shown))
     return [*lines, _("together {total}").format(total=f"{derivation.total:.9g}")]
 
 
-def _term_row(term: Term, sums: bool) -> tuple[str, ...]:
-    def digits(value: float | None) -> str:
-        return DASH if value is None else f"{value:.6g}"
-
+def _term_row(term: Term) -> tuple[str, ...]:
     name = f"{term.name}[{', '.join(map(str, term.index))}]"
     place = ", ".join(map(str, term.factor_index or ()))
-    factor = f"{term.factor_name}[{place}]" if term.factor_name else ""
-    contribution = digits(term.contribution if sums else None)
-    return (name, digits(term.value), digits(term.factor), contribution, factor)
+    source = f"{term.factor_name}[{place}]" if term.factor_name else ""
+    factor = DASH if term.factor is None else f"{term.factor:.6g}"
+    return (name, f"{term.value:.6g}", factor, f"{term.contribution:.6g}", source)
 
 
 def figure_values(figure: Figure) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def fitting_views(trace: Trace) -> list[str]:
 
 
 def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
-    """A view of a trace; `state` has the fields of `State`. Raises UserError where there is nothing to show."""
+    """A view of a trace; `state` has the fields of `State`. Raises UserError where nothing fits."""
     from nlptui.views import VIEWS, State
 
     names = fitting_views(trace)

@@ -1,0 +1,97 @@
+"""Which words are a command and which are the text, the help, the language, and the first screen without a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from nlptui import __version__, cli
+from tests.cli.conftest import MODELS, Nlptui
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the explorer was asked to open."""
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(cli.cli.commands["explore"], "callback", lambda **wanted: seen.append(wanted))
+    return seen
+
+
+OPENING: list[tuple[list[str], dict[str, Any]]] = [
+    ([], {"text": None, "model": None}),
+    (["a cat"], {"text": "a cat"}),
+    (["a cat", "-m", "gpt"], {"text": "a cat", "model": "gpt"}),
+    (["--model", "gpt", "--layer", "2"], {"text": None, "model": "gpt", "layer": 2}),
+    (["--device", "cpu", "a cat", "--at", "3,4"], {"text": "a cat", "at": "3,4"}),
+    (["--device=cpu", "--view", "attention"], {"text": None, "view": "attention"}),
+    (["--", "models"], {"text": "models"}),
+    (["--", "--help"], {"text": "--help"}),
+    (["白猫", "--edit", "a=zero", "--edit", "b=mean"], {"text": "白猫", "edits": ("a=zero", "b=mean")}),
+    (["-"], {"text": "-"}),
+    (["", "-m", "gpt"], {"text": ""}),
+    (["modles are small"], {"text": "modles are small"}),
+    (["explore", "models"], {"text": "models"}),
+]
+
+
+@pytest.mark.parametrize(("words", "wanted"), OPENING, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_words_that_open_the_explorer(
+    nlptui: Nlptui, opened: list[dict[str, Any]], words: list[str], wanted: dict[str, Any]
+) -> None:
+    nlptui(*words)
+    assert len(opened) == 1 and opened[0].items() >= wanted.items()
+
+
+@pytest.mark.parametrize("words", [["models"], ["--device", "cpu", "models"], ["--lang=zh", "models", "--json"]])
+def test_words_that_are_a_command(nlptui: Nlptui, opened: list[dict[str, Any]], words: list[str]) -> None:
+    assert "gpt" in nlptui(*words).out and not opened
+
+
+def test_version(nlptui: Nlptui) -> None:
+    assert nlptui("--version").out == f"nlptui {__version__}\n"
+
+
+def test_help_names_every_command(nlptui: Nlptui) -> None:
+    out = nlptui("--help").out
+    for name in (
+        "models tokenize trace predict evaluate generate explain view train runs data check locate bench completion"
+    ).split():
+        assert re.search(rf"^  {name} ", out, re.M), name
+
+
+@pytest.mark.parametrize("words", [[], ["predict"], ["runs"], ["runs", "show"], ["data", "get"], ["view"]])
+def test_help_in_chinese_has_no_english_sentence(nlptui: Nlptui, words: list[str]) -> None:
+    english, chinese = (nlptui("--lang", lang, *words, "--help").out for lang in ("en", "zh"))
+    assert re.search("[一-鿿]", chinese)
+    sentences = {" ".join(found.split()) for found in re.findall(r"[A-Z][a-z]+(?: [a-z,]+){2,}", english)}
+    assert sentences and not [sentence for sentence in sentences if sentence in " ".join(chinese.split())]
+
+
+def test_the_language_comes_from_the_environment(nlptui: Nlptui, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLPTUI_LANG", "zh_CN.UTF-8")
+    assert "没有" in nlptui("predict", "x", "-m", "nothing", status=1).err
+    assert "there are" in nlptui("predict", "x", "-m", "nothing", "--lang", "en", status=1).err
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_first_screen_without_a_terminal(nlptui: Nlptui, model: str) -> None:
+    result = nlptui("an old can", "-m", model)
+    assert result.err.count("\n") == 1 and "nlptui" in result.err
+    assert "\x1b" not in result.out and "can" in result.out or "c" in result.out
+    assert len(result.out.splitlines()) > 5
+
+
+def test_the_first_screen_chooses_model_and_text(nlptui: Nlptui) -> None:
+    assert "duck" in nlptui().out
+
+
+def test_the_first_screen_shows_the_view_that_was_asked_for(nlptui: Nlptui) -> None:
+    one = nlptui("a can", "-m", "gpt", "--view", "attention", "--layer", "1", "--head", "2").out
+    other = nlptui("a can", "-m", "gpt", "--view", "attention").out
+    assert one != other and nlptui("view", "attention", "a can", "-m", "gpt").out.splitlines()[2] in other
+
+
+def test_the_first_screen_reads_a_pipe(nlptui: Nlptui) -> None:
+    assert "k" in nlptui("-", "-m", "gpt", "--view", "tokens", stdin="keeper\n").out

@@ -1,0 +1,147 @@
+"""Training runs on the command line: what is printed of them, and which words reach the run client."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlptui.paths import runs_dir
+from nlptui.train import client
+from nlptui.train.run import RunDirectory, RunStatus
+from tests.cli.conftest import Nlptui
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NLPTUI_HOME", str(tmp_path))
+    return tmp_path
+
+
+def make_run(name: str, **status: Any) -> RunDirectory:
+    path = runs_dir() / name
+    path.mkdir(parents=True)
+    run = RunDirectory(path)
+    run.write_status(RunStatus(name, **status))
+    run.append_metrics({"step": 10, "time": 1.5, "loss": 2.25})
+    run.append_metrics({"step": 20, "time": 3.0, "loss": 1.75, "tokens_per_second": 1200})
+    run.append_metrics({"step": 20, "time": 3.1, "split": "dev", "accuracy": 0.5})
+    return run
+
+
+def test_no_runs(nlptui: Nlptui, home: Path) -> None:
+    assert nlptui("runs", "--json").json == {"runs": []}
+    assert "nlptui train" in nlptui("runs").out
+
+
+def test_list_and_show(nlptui: Nlptui, home: Path) -> None:
+    make_run("small", state="done", step=20, steps=20, metrics={"loss": 1.75, "dev_accuracy": 0.5})
+    make_run("cut", state="running", pid=2**22 + 1, step=7, steps=20)
+    listed = {run["name"]: run for run in nlptui("runs", "--json").json["runs"]}
+    assert listed["small"]["state"] == "done" and listed["cut"]["state"] == "lost"
+    shown = nlptui("runs", "show", "small", "--json").json
+    assert shown == {
+        "name": "small", "state": "done", "pid": None, "step": 20, "steps": 20,
+        "metrics": {"loss": 1.75, "dev_accuracy": 0.5},
+    }  # fmt: skip
+    assert "small: done, step 20/20" in nlptui("runs", "show", "small").out
+    assert {"small", "cut"} <= {line.split()[0] for line in nlptui("runs").out.splitlines()}
+
+
+def test_follow_prints_what_was_measured_and_ends_with_the_run(nlptui: Nlptui, home: Path) -> None:
+    make_run("small", state="done", step=20, steps=20)
+    result = nlptui("runs", "follow", "small", "--json")
+    assert [json.loads(line)["step"] for line in result.out.splitlines()] == [10, 20, 20]
+    assert result.err == "small: done at step 20/20\n"
+    lines = nlptui("runs", "follow", "small").out.splitlines()
+    assert lines[0].split() == ["10/20", "loss", "2.2500"] and "dev" in lines[2].split()
+
+
+def test_follow_of_a_failed_run_fails(nlptui: Nlptui, home: Path) -> None:
+    make_run("bad", state="failed", step=3, steps=20, error="the loss is not a number")
+    assert nlptui("runs", "follow", "bad", status=1).err.endswith("the loss is not a number\n")
+
+
+def test_ctrl_c_leaves_a_followed_run_alone(
+    nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("small", state="running", pid=os.getpid(), step=20, steps=40)
+    monkeypatch.setattr("time.sleep", _interrupt)
+    assert nlptui("runs", "follow", "small", status=130).err == "nlptui: interrupted\n"
+    assert not run.stop_path.exists()
+
+
+def _interrupt(_seconds: float) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_foreground_stops_the_run(
+    nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("small", state="running", pid=os.getpid(), step=20, steps=40)
+
+    def sleep(_seconds: float) -> None:
+        if not run.stop_path.exists():
+            raise KeyboardInterrupt
+        run.write_status(RunStatus("small", state="stopped", step=21, steps=40))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(client, "start", lambda recipe, name, overrides: client.RunHandle("small", run.path))
+    result = nlptui("train", "any", "--foreground")
+    assert run.stop_path.exists() and result.err.endswith("small: stopped at step 21/40\n")
+
+
+def test_train_hands_recipe_name_and_settings_over(
+    nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def start(recipe: str, name: str | None, overrides: dict[str, Any]) -> client.RunHandle:
+        asked.append((recipe, name, overrides))
+        return client.RunHandle("mine", make_run("mine", state="queued", steps=5).path)
+
+    monkeypatch.setattr(client, "start", start)
+    settings = ("--set", "train.steps=5", "--set", "model.arch=gru", "--set", "train.learning_rate=1e-3")
+    result = nlptui("train", "recipe.toml", "--name", "mine", *settings)
+    assert asked == [
+        ("recipe.toml", "mine", {"train.steps": 5, "model.arch": "gru", "train.learning_rate": 1e-3})
+    ]
+    assert result.out == "mine\n" and "nlptui runs follow mine" in result.err
+
+
+def test_stop_needs_a_run_that_goes(nlptui: Nlptui, home: Path) -> None:
+    run = make_run("small", state="done", step=20, steps=20)
+    assert "small is done" in nlptui("runs", "stop", "small", status=1).err
+    alive = make_run("alive", state="running", pid=os.getpid(), step=1, steps=20)
+    assert "resume alive" in nlptui("runs", "stop", "alive").err
+    assert alive.stop_path.exists() and not run.stop_path.exists()
+
+
+def test_resume_reaches_the_client(nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("small", state="stopped", step=20, steps=40)
+    asked: list[Any] = []
+
+    def resume(name: str, overrides: dict[str, Any]) -> client.RunHandle:
+        asked.append((name, overrides))
+        return client.RunHandle(name, run.path)
+
+    monkeypatch.setattr(client, "resume", resume)
+    assert nlptui("runs", "resume", "small", "--set", "train.steps=80").out == "small\n"
+    assert asked == [("small", {"train.steps": 80})]
+
+
+def test_rm_removes_a_run_that_has_ended(nlptui: Nlptui, home: Path) -> None:
+    gone = make_run("gone", state="done")
+    alive = make_run("alive", state="running", pid=os.getpid())
+    nlptui("runs", "rm", "gone")
+    assert "stop it" in nlptui("runs", "rm", "alive", status=1).err
+    assert not gone.path.exists() and alive.path.exists()
+
+
+@pytest.mark.parametrize("verb", ["show", "follow", "stop", "pause", "resume", "rm"])
+def test_an_unknown_run(nlptui: Nlptui, home: Path, verb: str) -> None:
+    result = nlptui("runs", verb, "nothing", status=1)
+    assert "nothing" in result.err and result.err.count("\n") == 1 and not result.out

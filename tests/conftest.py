@@ -1,0 +1,41 @@
+"""What every test stands on: a home folder of its own, English, and a skip where a program is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nlptui.locale import set_language
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the settings, models or runs of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLPTUI_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("NLPTUI_LANG", "en")
+        for name in ("LANGUAGE", "SSH_CONNECTION", "NO_COLOR", "COLUMNS", "LINES"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """A test that changes the language changes it for itself only."""
+    yield
+    set_language("en")
+    os.environ.pop("LANGUAGE", None)
+
+
+def tool(name: str) -> str:
+    """The path of a program; the test is skipped where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
