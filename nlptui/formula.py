@@ -4,16 +4,34 @@
     term      =  factor (("*" | "/") factor)*      forget_gate * prev(cell)
     factor    =  number | name | name "[a:b]" | function "(" formula, … ")" | "(" formula ")" | "-" factor
 
-A name is an activation, an input or a parameter (or a module, where a function wants weight and bias). Names broadcast
-from the right, as in numpy. `explain` opens one element of one activation: which numbers it was made of, with which
-factors, and what they come to. Knows nothing of networks; works on anything with a Trace's interface, in float64.
+A name is an activation, an input or a parameter (or a module, where a function wants weight and bias);
+`name[a:b]` are rows a to b − 1 of a parameter. Names broadcast from the right, as in numpy. `explain` opens
+one element of one activation: which numbers it was made of, with which factors, and what they come to. Knows
+nothing of networks; works on anything with a Trace's interface, in float64.
+
+What the functions compute, with B batch, P positions, H heads, D width:
+
+    linear(x, w) or linear(x, w, b)     x Wᵀ + b; a module's name stands for its weight and bias, if any
+    dot(q, k)                           q kᵀ over the last axis          (B H P D), (B H K D) → (B H P K)
+    mix(w, v)                           w v: values mixed by weights     (… P K), (… K D) → (… P D)
+    conv(x, w)                          convolution over the last axis but one, zeros beyond both ends
+    softmax(x)  mean(x)                 over the last axis; mean keeps it (size 1); softmax of only −∞ is 0
+    mask(x, m)                          x where m is true, −∞ elsewhere
+    mean_pos(x[, m])  max_pos(x[, m])   over the positions where m is true; 0 where there are none
+    max_char(x, c)                      over the characters whose id in c is not 0
+    edit(x, f, c)                       x · f + c; f = 0 silences an infinity, any other f leaves it as it is
+    embedding(i, w)                     row i of w
+    heads(x, n)  join(x)                (B P H·n) → (B H P n), and back
+    concat(x, …)  swap(x)               along the last axis; the last two axes
+    first(x)  column(x, n)  prev(x)     position 0; column n of the last axis; the step before, 0 at the start
+    tanh sigmoid relu gelu gelu_tanh square sqrt exp        element by element
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -33,12 +51,17 @@ class Term:
     name: str
     index: Position
     value: float
+    """What the trace holds at `index` of `name`."""
     factor: float | None = None
     """What the value is multiplied by in a sum; None where the formula is not a sum of products."""
     factor_name: str | None = None
+    """The one activation, input or parameter that the factor comes from; None where it is a constant."""
     factor_index: Position | None = None
     kind: str = "activation"
     """activation, input or parameter."""
+    factor_formula: str = ""
+    """How the factor was made of the number at `factor_name`, such as `1 - update_gate`; empty where it is
+    that number itself."""
 
     @property
     def contribution(self) -> float:
@@ -60,12 +83,13 @@ class Derivation:
     notation: str
     """The formula as the field writes it."""
     terms: tuple[Term, ...]
+    """Everything that can be opened next; in a sum one for each product, otherwise one for each number."""
     sums: bool
     """Whether the total is the sum of value × factor."""
     kind: str = "activation"
 
 
-# ---------------------------------------------------------------------------------------------------------- the parser
+# ------------------------------------------------------------------------------------------------ the parser
 
 
 @dataclass(frozen=True)
@@ -101,30 +125,36 @@ class Binary:
 
 
 Node = Number | Name | Call | Binary
-_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[+-]?\d+)?)|([A-Za-z_]\w*(?:\.\w+)*)|(.))")
+_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[+-]?\d+)?)|([A-Za-z_]\w*(?:\.\w+)*)|(\S))")
+_NUMBER, _NAME = 1, 2
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = [(m.lastindex or 0, m[m.lastindex or 0]) for m in _TOKEN.finditer(text) if m.lastindex]
+        self.tokens = [(m.lastindex or 0, m[m.lastindex or 0]) for m in _TOKEN.finditer(text)]
         self.at = 0
 
     def parse(self) -> Node:
         node = self.sum()
         if self.at != len(self.tokens):
-            raise ValueError(f"formula {self.text!r}: unexpected {self.tokens[self.at][1]!r}")
+            raise self.error("the end")
         return node
+
+    def error(self, expected: str) -> ValueError:
+        got = repr(self.peek()) if self.peek() else "the end"
+        return ValueError(f"formula {self.text!r}: {expected} expected, got {got}")
 
     def peek(self) -> str:
         return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
 
+    def kind(self) -> int:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else 0
+
     def take(self, expected: str | None = None) -> str:
         token = self.peek()
         if not token or (expected is not None and token != expected):
-            raise ValueError(
-                f"formula {self.text!r}: {expected or 'more'} expected, got {token or 'the end'!r}"
-            )
+            raise self.error(repr(expected) if expected else "more")
         self.at += 1
         return token
 
@@ -149,13 +179,11 @@ class _Parser:
             node = self.sum()
             self.take(")")
             return node
-        kind = self.tokens[self.at][0] if self.at < len(self.tokens) else 0
-        token = self.take()
-        if kind == 1:
-            return Number(float(token))
-        if kind == 2:
-            return self.name(token)
-        raise ValueError(f"formula {self.text!r}: unexpected {token!r}")
+        if self.kind() == _NUMBER:
+            return Number(float(self.take()))
+        if self.kind() == _NAME:
+            return self.name(self.take())
+        raise self.error("a number, a name or a bracket")
 
     def name(self, name: str) -> Node:
         if self.peek() == "(":
@@ -168,12 +196,17 @@ class _Parser:
             return Call(name, tuple(arguments))
         if self.peek() == "[":
             self.take()
-            first = int(self.take())
+            first = self.row()
             self.take(":")
-            last = int(self.take())
+            last = self.row()
             self.take("]")
             return Name(name, (first, last))
         return Name(name)
+
+    def row(self) -> int:
+        if not self.peek().isdecimal():
+            raise self.error("the number of a row")
+        return int(self.take())
 
 
 @lru_cache(maxsize=4096)
@@ -182,7 +215,41 @@ def parse(text: str) -> Node:
     return _Parser(text).parse()
 
 
-# ------------------------------------------------------------------------------------------------------- the evaluator
+def unparse(node: Node) -> str:
+    """A formula whose syntax tree is `node`."""
+    if isinstance(node, Number):
+        return (
+            str(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
+        )
+    if isinstance(node, Name):
+        return node.name if node.rows is None else f"{node.name}[{node.rows[0]}:{node.rows[1]}]"
+    if isinstance(node, Call):
+        return f"{node.function}({', '.join(map(unparse, node.arguments))})"
+    # The parser reads from the left, so that a sum or quotient on the right keeps its brackets.
+    loose = ("+", "-") if node.operator in "*/" else ()
+    left = _bracketed(node.left, loose)
+    right = _bracketed(node.right, ("+", "-", "*", "/") if node.operator in "*/" else ("+", "-"))
+    return f"{left} {node.operator} {right}"
+
+
+def _bracketed(node: Node, operators: Sequence[str]) -> str:
+    text = unparse(node)
+    return f"({text})" if isinstance(node, Binary) and node.operator in operators else text
+
+
+def names_in(node: Node) -> tuple[str, ...]:
+    """The names in a formula, in order, each once."""
+    if isinstance(node, Name):
+        return (node.name,)
+    parts: tuple[Node, ...] = ()
+    if isinstance(node, Call):
+        parts = node.arguments
+    elif isinstance(node, Binary):
+        parts = (node.left, node.right)
+    return tuple(dict.fromkeys(name for part in parts for name in names_in(part)))
+
+
+# ------------------------------------------------------------------------------ arithmetic that never raises
 
 
 def product(a: float, b: float) -> float:
@@ -190,16 +257,39 @@ def product(a: float, b: float) -> float:
     return 0.0 if a == 0.0 or b == 0.0 else a * b
 
 
+def quotient(a: float, b: float) -> float:
+    """a / b as floating point has it: something over 0 is infinite, 0 over 0 is NaN."""
+    if b:
+        return a / b
+    return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def total(values: Iterable[float]) -> float:
+    """The sum, rounded once; infinities and NaN as floating point has them."""
+    values = list(values)
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)
+
+
 def _gelu(x: float) -> float:
     return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
 
 
 def _gelu_tanh(x: float) -> float:
-    return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 def _sigmoid(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
 
 
 ELEMENTWISE: dict[str, Callable[[float], float]] = {
@@ -209,25 +299,31 @@ ELEMENTWISE: dict[str, Callable[[float], float]] = {
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
     "square": lambda x: x * x,
-    "sqrt": math.sqrt,
-    "exp": math.exp,
+    "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan,
+    "exp": _exp,
 }
+
+
+# --------------------------------------------------------------------------------------------- the evaluator
 
 
 @dataclass(frozen=True)
 class _Made:
-    """A value with the terms that it was made of."""
+    """A value, the numbers that it was made of and, where it is a sum of products of them, the products."""
 
     value: float
-    terms: tuple[Term, ...]
-    sums: bool
+    leaves: tuple[Term, ...]
+    """Every number read from the trace; none for a constant."""
+    products: tuple[Term, ...] | None
+    """The value is the sum of their contributions; None where no such sum can be written down."""
 
-    def plain(self) -> _Made:
-        """The same, no longer a sum: the terms keep their values, their factors say nothing of the total."""
-        return self if not self.sums else _Made(self.value, self.terms, False)
+    @property
+    def plain(self) -> bool:
+        """Whether this is one number of the trace as it stands."""
+        return self.products is not None and len(self.products) == 1 and self.products == self.leaves
 
 
-_NOTHING = _Made(0.0, (), True)
+_NOTHING = _Made(0.0, (), ())
 
 
 class Evaluator:
@@ -236,11 +332,13 @@ class Evaluator:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._arrays: dict[str, np.ndarray] = {}
+        self._kinds: dict[str, str] = {}
 
     def array(self, name: str) -> np.ndarray:
         """The value of `name`, fetched once."""
         if name not in self._arrays:
             self._arrays[name] = self.trace.array(name)
+            self._kinds[name] = self.trace[name].kind
         return self._arrays[name]
 
     # -- leaves
@@ -248,19 +346,19 @@ class Evaluator:
     def leaf(self, name: Name, index: Position) -> _Made:
         """One element of an activation, input or parameter; `index` is broadcast from the right."""
         array = self.array(name.name)
-        place = tuple(
-            0 if size == 1 else i
-            for i, size in zip(index[len(index) - array.ndim :], array.shape, strict=True)
-        )
+        place = index[len(index) - array.ndim :]
+        if 1 in array.shape:
+            place = tuple(0 if size == 1 else i for i, size in zip(place, array.shape, strict=True))
         if name.rows is not None:
             place = (place[0] + name.rows[0], *place[1:])
         value = float(array[place])
-        return _Made(value, (Term(name.name, place, value, 1.0, kind=self.trace[name.name].kind),), True)
+        terms = (Term(name.name, place, value, 1.0, kind=self._kinds[name.name]),)
+        return _Made(value, terms, terms)
 
     def weight(self, node: Node) -> tuple[Name, Name | None]:
-        """The weight and bias that a function's second argument names: a parameter, or a module that has them."""
+        """The weight and bias that an argument names: a parameter, or a module that has them."""
         if not isinstance(node, Name):
-            raise ValueError(f"a parameter or module is needed, not {node}")
+            raise ValueError(f"a parameter or module is needed, not {unparse(node)}")
         if node.name in self.trace:
             return node, None
         bias = f"{node.name}.bias"
@@ -279,142 +377,106 @@ class Evaluator:
 
     def _call_shape(self, node: Call) -> tuple[int, ...]:
         first = self.shape(node.arguments[0])
-        if node.function == "join":
-            return (first[0], first[2], first[1] * first[3])
-        if node.function == "linear":
-            weight, _bias = self.weight(node.arguments[1])
-            return (*first[:-1], self.shape(weight)[0])
-        if node.function == "concat":
-            return (*first[:-1], sum(self.shape(a)[-1] for a in node.arguments))
-        if node.function in ("first", "mean_pos", "max_pos"):
-            return (first[0], *first[2:])
-        if node.function == "mean":
-            return (*first[:-1], 1)
-        if node.function == "swap":
-            return (*first[:-2], first[-1], first[-2])
-        if node.function == "column":
-            return first[:-1]
-        if node.function == "embedding":
-            return (*first, self.shape(self.weight(node.arguments[1])[0])[-1])
+        match node.function:
+            case "linear":
+                return (*first[:-1], self.shape(self.weight(node.arguments[1])[0])[0])
+            case "conv":
+                return (*first[:-1], self.shape(self.weight(node.arguments[1])[0])[0])
+            case "embedding":
+                return (*first, self.shape(self.weight(node.arguments[1])[0])[-1])
+            case "dot":
+                return (*first[:-1], self.shape(node.arguments[1])[-2])
+            case "mix":
+                return (*first[:-1], self.shape(node.arguments[1])[-1])
+            case "heads":
+                width = _whole(node.arguments[1])
+                return (first[0], first[2] // width, first[1], width)
+            case "join":
+                return (first[0], first[2], first[1] * first[3])
+            case "concat":
+                return (*first[:-1], sum(self.shape(a)[-1] for a in node.arguments))
+            case "first" | "mean_pos" | "max_pos":
+                return (first[0], *first[2:])
+            case "max_char":
+                return (*first[:2], *first[3:])
+            case "mean":
+                return (*first[:-1], 1)
+            case "swap":
+                return (*first[:-2], first[-1], first[-2])
+            case "column":
+                return first[:-1]
         return first
 
     # -- any node
 
     def made(self, node: Node, index: Position) -> _Made:
-        """The element of `node` at `index`, with its terms."""
+        """The element of `node` at `index`, and what it was made of."""
         if isinstance(node, Name):
             return self.leaf(node, index)
         if isinstance(node, Number):
-            return _Made(node.value, (), node.value == 0.0)
+            return _Made(node.value, (), () if node.value == 0.0 else None)
         if isinstance(node, Binary):
             return self._binary(node, index)
         if node.function in ELEMENTWISE:
             inner = self.made(node.arguments[0], index)
-            return _Made(ELEMENTWISE[node.function](inner.value), inner.terms, False)
-        method: Callable[[tuple[Node, ...], Position], _Made] | None = getattr(
-            self, f"_fn_{node.function}", None
-        )
+            return _Made(ELEMENTWISE[node.function](inner.value), inner.leaves, None)
+        method = getattr(self, f"_fn_{node.function}", None)
         if method is None:
             raise ValueError(f"unknown function {node.function!r} in a formula")
-        return method(node.arguments, index)
+        made: _Made = method(node.arguments, index)
+        return made
 
     def _binary(self, node: Binary, index: Position) -> _Made:
         left, right = self.made(node.left, index), self.made(node.right, index)
-        if node.operator in "+-":
-            sign = 1.0 if node.operator == "+" else -1.0
-            signed = right.terms if sign > 0 else tuple(_scaled(term, -1.0) for term in right.terms)
-            return _Made(left.value + sign * right.value, left.terms + signed, left.sums and right.sums)
+        if node.operator == "*":
+            return _multiplied(left, right, node.left, node.right)
         if node.operator == "/":
-            value = left.value / right.value
-            if left.sums and isinstance(node.right, Number | Call) and not right.terms:
-                return _Made(value, tuple(_scaled(term, 1.0 / right.value) for term in left.terms), True)
-            return _Made(value, _bare(left.terms + right.terms), False)
-        return self._product(left, right)
-
-    def _product(self, left: _Made, right: _Made) -> _Made:
-        value = product(left.value, right.value)
-        if not left.terms or not right.terms:
-            constant, other = (left, right) if not left.terms else (right, left)
-            return _Made(value, tuple(_scaled(t, constant.value) for t in other.terms), other.sums)
-        for one, other in ((left, right), (right, left)):
-            if len(one.terms) == 1 and one.sums and one.terms[0].factor == 1.0:
-                term = one.terms[0]
-                opened = other.terms[0] if len(other.terms) == 1 else None
-                if opened is not None:
-                    term = replace(
-                        term, factor=other.value, factor_name=opened.name, factor_index=opened.index
-                    )
-                    return _Made(value, (term,), True)
-        return _Made(value, _bare(left.terms + right.terms), False)
+            if right.leaves or right.value == 0.0:
+                return _Made(quotient(left.value, right.value), left.leaves + right.leaves, None)
+            return replace(_scaled(left, 1.0 / right.value), value=left.value / right.value)
+        return _added([left, right if node.operator == "+" else _scaled(right, -1.0)])
 
     # -- sums of products
 
-    def _row(self, node: Node, index: Position, width: int) -> list[_Made]:
+    def _row(self, node: Node, index: Position) -> list[_Made]:
         """The elements of `node` along its last axis."""
-        return [self.made(node, (*index[:-1], j)) for j in range(width)]
+        return [self.made(node, (*index[:-1], j)) for j in range(self.shape(node)[-1])]
 
     def _fn_linear(self, args: tuple[Node, ...], index: Position) -> _Made:
         weight, bias = self.weight(args[1])
         if len(args) == 3:
             bias, _none = self.weight(args[2])
-        matrix = self.array(weight.name)
-        i = index[-1] + (weight.rows[0] if weight.rows else 0)
-        terms: list[Term] = []
-        for j, x in enumerate(self._row(args[0], index, matrix.shape[1])):
-            terms += self._times(x, float(matrix[i, j]), weight.name, (i, j))
-        if bias is not None:
-            terms += self.leaf(bias, (index[-1],)).terms
-        return _summed(terms)
-
-    @staticmethod
-    def _times(x: _Made, factor: float, name: str, place: Position) -> list[Term]:
-        """x × factor as terms; the factor can be opened where x is one plain number."""
-        if len(x.terms) == 1 and x.terms[0].factor == 1.0 and x.sums:
-            return [replace(x.terms[0], factor=factor, factor_name=name, factor_index=place)]
-        return [_scaled(term, factor) for term in x.terms]
+        row = self._row(args[0], index)
+        i = index[-1]
+        parts = [_multiplied(x, self.leaf(weight, (i, j)), args[0], weight) for j, x in enumerate(row)]
+        return _added(parts if bias is None else [*parts, self.leaf(bias, (i,))])
 
     def _fn_dot(self, args: tuple[Node, ...], index: Position) -> _Made:
-        b, h, i, j = index
-        terms: list[Term] = []
-        for d in range(self.shape(args[0])[-1]):
-            right = self.made(args[1], (b, h, j, d))
-            opened = right.terms[0]
-            terms += self._times(self.made(args[0], (b, h, i, d)), right.value, opened.name, opened.index)
-        return _summed(terms)
+        *lead, i, j = index
+        left, right = self._row(args[0], (*lead, i, 0)), self._row(args[1], (*lead, j, 0))
+        return _added([_multiplied(a, b, *args) for a, b in zip(left, right, strict=True)])
 
     def _fn_mix(self, args: tuple[Node, ...], index: Position) -> _Made:
-        """Σ over keys of weight × value; `weights (… query key)`, `values (… key d)`."""
         *lead, i, d = index
-        terms: list[Term] = []
-        for j in range(self.shape(args[0])[-1]):
-            weight = self.made(args[0], (*lead, i, j))
-            opened = weight.terms[0]
-            terms += self._times(self.made(args[1], (*lead, j, d)), weight.value, opened.name, opened.index)
-        return _summed(terms)
+        weights = self._row(args[0], (*lead, i, 0))
+        values = [self.made(args[1], (*lead, j, d)) for j in range(len(weights))]
+        return _added([_multiplied(v, w, args[1], args[0]) for v, w in zip(values, weights, strict=True)])
 
     def _fn_conv(self, args: tuple[Node, ...], index: Position) -> _Made:
-        """A convolution over the last but one axis with zero padding at both ends; weight (out in kernel)."""
         weight, bias = self.weight(args[1])
-        matrix = self.array(weight.name)
+        _out, width, kernel = self.array(weight.name).shape
         *lead, c, out = index
-        length, kernel = self.shape(args[0])[-2], matrix.shape[2]
-        terms: list[Term] = []
+        parts = []
         for k in range(kernel):
             place = c + k - kernel // 2
-            if 0 <= place < length:
-                for d in range(matrix.shape[1]):
+            if 0 <= place < self.shape(args[0])[-2]:
+                for d in range(width):
                     x = self.made(args[0], (*lead, place, d))
-                    terms += self._times(x, float(matrix[out, d, k]), weight.name, (out, d, k))
-        if bias is not None:
-            terms += self.leaf(bias, (out,)).terms
-        return _summed(terms)
+                    parts.append(_multiplied(x, self.leaf(weight, (out, d, k)), args[0], weight))
+        return _added(parts if bias is None else [*parts, self.leaf(bias, (out,))])
 
     def _fn_mean(self, args: tuple[Node, ...], index: Position) -> _Made:
-        width = self.shape(args[0])[-1]
-        row = self._row(args[0], index, width)
-        value = sum(x.value for x in row) / width
-        terms = tuple(_scaled(term, 1.0 / width) for x in row for term in x.terms)
-        return _Made(value, terms, all(x.sums for x in row))
+        return _averaged(self._row(args[0], index))
 
     def _pooled(self, args: tuple[Node, ...], index: Position) -> list[_Made]:
         b, *rest = index
@@ -423,18 +485,12 @@ class Evaluator:
         return [self.made(args[0], (b, p, *rest)) for p in kept]
 
     def _fn_mean_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
-        values = self._pooled(args, index)
-        return (
-            _summed([_scaled(term, 1.0 / len(values)) for x in values for term in x.terms])
-            if values
-            else _NOTHING
-        )
+        return _averaged(self._pooled(args, index))
 
     def _fn_max_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
         return _greatest(self._pooled(args, index))
 
     def _fn_max_char(self, args: tuple[Node, ...], index: Position) -> _Made:
-        """The greatest over characters that are not padding; `chars` holds character ids, 0 pads."""
         b, p, d = index
         length = self.shape(args[0])[2]
         kept = [c for c in range(length) if self.made(args[1], (b, p, c)).value != 0]
@@ -443,25 +499,25 @@ class Evaluator:
     # -- the rest
 
     def _fn_softmax(self, args: tuple[Node, ...], index: Position) -> _Made:
-        row = self._row(args[0], index, self.shape(args[0])[-1])
+        row = self._row(args[0], index)
+        leaves = tuple(leaf for x in row for leaf in x.leaves)
         values = np.array([x.value for x in row])
         top = values.max()
-        terms = _bare(tuple(term for x in row for term in x.terms))
         if top == -np.inf:
-            return _Made(0.0, terms, False)
-        exps = np.exp(values - top)
-        return _Made(float(exps[index[-1]] / exps.sum()), terms, False)
+            return _Made(0.0, leaves, None)
+        with np.errstate(invalid="ignore"):
+            exps = np.exp(values - top)
+        return _Made(float(exps[index[-1]] / exps.sum()), leaves, None)
 
     def _fn_mask(self, args: tuple[Node, ...], index: Position) -> _Made:
         x, allowed = self.made(args[0], index), self.made(args[1], index)
-        return _Made(x.value if allowed.value else -math.inf, _bare(x.terms + allowed.terms), False)
+        return _Made(x.value if allowed.value else -math.inf, x.leaves + allowed.leaves, None)
 
     def _fn_edit(self, args: tuple[Node, ...], index: Position) -> _Made:
         x, factor, constant = (self.made(arg, index) for arg in args)
-        opened = factor.terms[0]
-        term = replace(x.terms[0], factor=factor.value, factor_name=opened.name, factor_index=opened.index)
-        terms = (term, *constant.terms) if factor.value else constant.terms
-        return _Made(product(x.value, factor.value) + constant.value, terms, True)
+        if math.isinf(x.value) and factor.value:
+            return _Made(x.value + constant.value, x.leaves + factor.leaves + constant.leaves, None)
+        return _added([_multiplied(x, factor, args[0], args[1]), constant]) if factor.value else constant
 
     # -- functions that only move elements
 
@@ -472,9 +528,7 @@ class Evaluator:
 
     def _fn_heads(self, args: tuple[Node, ...], index: Position) -> _Made:
         b, h, p, d = index
-        width = args[1]
-        assert isinstance(width, Number)
-        return self.made(args[0], (b, p, h * int(width.value) + d))
+        return self.made(args[0], (b, p, h * _whole(args[1]) + d))
 
     def _fn_join(self, args: tuple[Node, ...], index: Position) -> _Made:
         b, p, c = index
@@ -497,52 +551,118 @@ class Evaluator:
         return self.made(args[0], (*index[:-2], index[-1], index[-2]))
 
     def _fn_column(self, args: tuple[Node, ...], index: Position) -> _Made:
-        column = args[1]
-        assert isinstance(column, Number)
-        return self.made(args[0], (*index, int(column.value)))
+        return self.made(args[0], (*index, _whole(args[1])))
 
     def _fn_prev(self, args: tuple[Node, ...], index: Position) -> _Made:
+        """The step before, in the direction in which the activation was made; 0 at the start."""
         name = args[0]
-        assert isinstance(name, Name)
+        if not isinstance(name, Name):
+            raise ValueError(f"prev needs a name, not {unparse(name)}")
         before = index[1] - self.trace[name.name].step
         if not 0 <= before < self.shape(name)[1]:
             return _NOTHING
         return self.made(name, (index[0], before, *index[2:]))
 
 
-def _scaled(term: Term, factor: float) -> Term:
-    """`term` within a sum that is multiplied; its factor is then no single number that could be opened."""
-    whole = product(1.0 if term.factor is None else term.factor, factor)
-    if term.factor_name is None or factor == 1.0:
-        return replace(term, factor=whole)
-    return replace(term, factor=whole)
+def _whole(node: Node) -> int:
+    if not isinstance(node, Number) or not node.value.is_integer():
+        raise ValueError(f"a whole number is needed, not {unparse(node)}")
+    return int(node.value)
 
 
-def _bare(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return tuple(
-        replace(t, factor=None, factor_name=None, factor_index=None) if t.factor == 1.0 else t for t in terms
+def _added(parts: Sequence[_Made]) -> _Made:
+    """The sum of `parts`; a sum of products if each is one."""
+    leaves = tuple(leaf for part in parts for leaf in part.leaves)
+    value = total(part.value for part in parts)
+    known = [part.products for part in parts if part.products is not None]
+    if len(known) < len(parts):
+        return _Made(value, leaves, None)
+    return _Made(value, leaves, tuple(term for products in known for term in products))
+
+
+def _averaged(parts: Sequence[_Made]) -> _Made:
+    if not parts:
+        return _NOTHING
+    whole = _added(parts)
+    return replace(_scaled(whole, 1.0 / len(parts)), value=whole.value / len(parts))
+
+
+def _scaled(made: _Made, constant: float) -> _Made:
+    """`made` times a constant, within each product."""
+    products = made.products
+    if products is not None:
+        products = tuple(_scaled_term(term, constant) for term in products)
+    return _Made(product(made.value, constant), made.leaves, products)
+
+
+def _scaled_term(term: Term, constant: float) -> Term:
+    factor = product(1.0 if term.factor is None else term.factor, constant)
+    if term.factor_name is None or constant == 1.0:
+        return replace(term, factor=factor)
+    before = f"({term.factor_formula})" if term.factor_formula else term.factor_name
+    by = f"0 - {before}" if constant == -1.0 else f"{_constant(constant)} * {before}"
+    return replace(term, factor=factor, factor_formula=by)
+
+
+def _constant(value: float) -> str:
+    return unparse(Number(value)) if value >= 0 else f"(0 - {unparse(Number(-value))})"
+
+
+def _multiplied(left: _Made, right: _Made, left_node: Node, right_node: Node) -> _Made:
+    """left × right: a product of one number and a factor, a scaled sum, or no sum at all."""
+    if not right.leaves:
+        return _scaled(left, right.value)
+    if not left.leaves:
+        return _scaled(right, left.value)
+    value, leaves = product(left.value, right.value), left.leaves + right.leaves
+    for one, other, node in ((left, right, right_node), (right, left, left_node)):
+        if one.plain and len(other.leaves) == 1:
+            opened = other.leaves[0]
+            by = "" if other.plain else unparse(node)
+            term = replace(
+                one.leaves[0],
+                factor=other.value,
+                factor_name=opened.name,
+                factor_index=opened.index,
+                factor_formula=by,
+            )
+            return _Made(value, leaves, (term,))
+    for one, other in ((left, right), (right, left)):
+        if one.plain and other.products and all(term.factor_name is None for term in other.products):
+            return _Made(value, leaves, tuple(_times(term, one.leaves[0]) for term in other.products))
+    return _Made(value, leaves, None)
+
+
+def _times(term: Term, opened: Term) -> Term:
+    """A product of a sum, multiplied by one number of the trace."""
+    constant = 1.0 if term.factor is None else term.factor
+    by = "" if constant == 1.0 else f"{_constant(constant)} * {opened.name}"
+    return replace(
+        term,
+        factor=product(constant, opened.value),
+        factor_name=opened.name,
+        factor_index=opened.index,
+        factor_formula=by,
     )
 
 
-def _summed(terms: list[Term]) -> _Made:
-    return _Made(math.fsum(term.contribution for term in terms), tuple(terms), True)
-
-
-def _greatest(values: list[_Made]) -> _Made:
+def _greatest(values: Sequence[_Made]) -> _Made:
+    """The greatest of `values`: a sum in which it has the factor 1 and every other one the factor 0."""
     if not values:
         return _NOTHING
     best = max(range(len(values)), key=lambda i: values[i].value)
-    terms = tuple(replace(t, factor=1.0 if i == best else 0.0) for i, x in enumerate(values) for t in x.terms)
-    return _Made(values[best].value, terms, all(x.sums for x in values))
+    chosen = [_scaled(x, 1.0 if i == best else 0.0) for i, x in enumerate(values)]
+    return replace(_added(chosen), value=values[best].value)
 
 
-# ---------------------------------------------------------------------------------------------------------- explaining
+# ------------------------------------------------------------------------------------------------ explaining
 
 
 def explain(trace: Trace, name: str, index: Position) -> Derivation:
-    """How the element of `name` at `index` (batch included) was made.
+    """How the element of `name` at `index` (batch included; negative counts from the end) was made.
 
-    Raises UserError for an unknown name or an index outside its shape.
+    An input or a parameter was not made: no formula, no terms, and the total is the value. Raises UserError
+    for an unknown name, an index outside its shape, or a trace that left out what it was made of.
     """
     activation = trace[name]
     shape = activation.shape
@@ -558,15 +678,28 @@ def explain(trace: Trace, name: str, index: Position) -> Derivation:
     if not formula:
         return Derivation(name, index, value, value, "", "", (), False, activation.kind)
     node = parse(formula)
+    _check_complete(trace, name, node)
     made = Evaluator(trace).made(node, index)
-    terms = made.terms if made.sums else _bare(made.terms)
-    return Derivation(name, index, value, made.value, formula, notation(node), terms, made.sums)
+    terms = made.products
+    if terms is None:
+        terms = tuple(dict.fromkeys(replace(leaf, factor=None) for leaf in made.leaves))
+    sums = made.products is not None
+    return Derivation(name, index, value, made.value, formula, notation(node, trace), terms, sums)
 
 
-# ------------------------------------------------------------------------------------------------------------ notation
+def _check_complete(trace: Trace, name: str, node: Node) -> None:
+    missing = [part for part in names_in(node) if part not in trace and f"{part}.weight" not in trace]
+    if missing:
+        raise UserError(
+            _("{name} is made of {missing}, which this trace left out; record them too to open it").format(
+                name=name, missing=", ".join(missing)
+            )
+        )
+
+
+# -------------------------------------------------------------------------------------------------- notation
 
 _NOTATION = {
-    "linear": "Σⱼ {0}ⱼ · {1}ᵢⱼ",
     "dot": "Σ_d {0} · {1}",
     "mix": "Σ_key {0} · {1}",
     "softmax": "exp({0}ᵢ) / Σⱼ exp({0}ⱼ)",
@@ -585,36 +718,59 @@ _NOTATION = {
     "mean_pos": "1/n Σ_pos {0}",
     "max_pos": "max_pos {0}",
     "max_char": "max_char {0}",
-    "conv": "Σₖ Σ_d {0} · {1}ₖ",
     "edit": "{0} · {1} + {2}",
     "gelu": "{0} · Φ({0})",
     "gelu_tanh": "{0} · ½(1 + tanh(√(2/π)({0} + 0.044715 {0}³)))",
     "relu": "max(0, {0})",
-    "concat": "[{0} ; {1}]",
 }
+# Functions whose first argument stands between brackets or commas already, where the pattern puts it.
+_ENCLOSED: tuple[str, ...] = ("sigmoid", "square", "sqrt", "heads", "relu", "join", "column")
+# Functions that are written as a sum, a product or a choice.
+_LOOSE = ("linear", "conv", "dot", "mix", "mean", "mean_pos", "mask", "edit", "softmax", "gelu", "gelu_tanh")
 
 
-def notation(node: Node) -> str:
-    """The formula as the field writes it."""
-    if isinstance(node, Number):
-        return f"{node.value:g}"
-    if isinstance(node, Name):
-        return node.name if node.rows is None else f"{node.name}[{node.rows[0]}:{node.rows[1]}]"
+def notation(node: Node, trace: Trace | None = None) -> str:
+    """The formula as the field writes it; with `trace`, a module that has no bias is written without one."""
+    if isinstance(node, Number | Name):
+        return unparse(node)
     if isinstance(node, Binary):
-        if node.operator == "-" and node.left == Number(0.0):
-            return f"−{_grouped(node.right)}"
-        sign = {"*": "⊙", "-": "−", "/": "/", "+": "+"}[node.operator]
-        if node.operator in "+-":
-            return f"{notation(node.left)} {sign} {notation(node.right)}"
-        return f"{_grouped(node.left)} {sign} {_grouped(node.right)}"
-    parts = [notation(argument) for argument in node.arguments]
-    text = _NOTATION.get(node.function, f"{node.function}({', '.join(parts)})").format(*parts)
-    if node.function == "linear":
-        bias = parts[2] if len(parts) > 2 else f"{parts[1]}.bias"
-        return f"{text} + {bias}ᵢ"
-    return text
+        return _binary_notation(node, trace)
+    if node.function in ("linear", "conv"):
+        return _affine_notation(node, trace)
+    if node.function == "concat":
+        return f"[{' ; '.join(notation(a, trace) for a in node.arguments)}]"
+    pattern = _NOTATION.get(node.function)
+    if pattern is None:
+        return f"{node.function}({', '.join(notation(a, trace) for a in node.arguments)})"
+    write = notation if node.function in _ENCLOSED else _grouped
+    return pattern.format(*(write(argument, trace) for argument in node.arguments))
 
 
-def _grouped(node: Node) -> str:
-    text = notation(node)
-    return f"({text})" if isinstance(node, Binary) and node.operator in "+-" else text
+def _binary_notation(node: Binary, trace: Trace | None) -> str:
+    right = _grouped(node.right, trace) if isinstance(node.right, Binary) else notation(node.right, trace)
+    if node.operator == "-" and node.left == Number(0.0):
+        return f"−{right}"
+    if node.operator in "+-":
+        right = notation(node.right, trace) if node.operator == "+" else right
+        return f"{notation(node.left, trace)} {'+' if node.operator == '+' else '−'} {right}"
+    products = isinstance(node.left, Binary) and node.left.operator in "*/"
+    left = notation(node.left, trace) if products else _grouped(node.left, trace)
+    return f"{left} {'⊙' if node.operator == '*' else '/'} {_grouped(node.right, trace)}"
+
+
+def _affine_notation(node: Call, trace: Trace | None) -> str:
+    """x Wᵀ + b, or a convolution, with the bias where there is one."""
+    x = _grouped(node.arguments[0], trace)
+    weight, bias = unparse(node.arguments[1]), unparse(node.arguments[2]) if len(node.arguments) > 2 else ""
+    if trace is not None:
+        found, with_it = Evaluator(trace).weight(node.arguments[1])
+        weight, bias = unparse(found), bias or (unparse(with_it) if with_it else "")
+    pattern = "Σⱼ {0}ⱼ · {1}ᵢⱼ" if node.function == "linear" else "Σₖ Σ_d {0} · {1}ₖ"
+    return pattern.format(x, weight) + (f" + {bias}ᵢ" if bias else "")
+
+
+def _grouped(node: Node, trace: Trace | None = None) -> str:
+    """The notation of a node within a product or under a mark, in brackets where it needs them."""
+    text = notation(node, trace)
+    loose = isinstance(node, Binary) or (isinstance(node, Call) and node.function in _LOOSE)
+    return f"({text})" if loose else text

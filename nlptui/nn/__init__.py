@@ -1,4 +1,4 @@
-"""The networks. `build_model` makes the one that a config describes; `OFF` is the recorder that records nothing."""
+"""The networks. `build_model` makes the one that a config describes; `OFF` records nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["OFF", "Batch", "build_model"]
 
 
 def build_model(config: ModelConfig) -> nn.Module:
-    """A network with fresh weights from torch's random generator. Raises UserError for settings that do not fit."""
+    """A network with fresh weights from torch's generator. Raises UserError for settings that do not fit."""
     from nlptui.nn.bert import Bert
     from nlptui.nn.gpt import GPT
     from nlptui.nn.recurrent_model import RecurrentModel

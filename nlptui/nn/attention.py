@@ -1,6 +1,7 @@
 """Scaled dot-product attention, one head or many, self or cross.
 
-Knows nothing of layers, residuals or models: it gets inputs and a mask, and records each step of the arithmetic.
+Knows nothing of layers, residuals or models: it gets inputs and a mask, and records each step of the
+arithmetic.
 Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
 """
 
@@ -44,7 +45,8 @@ class Attention(nn.Module):
         weights = softmax(mask(q kᵀ / √d_head))
         out = join(weights v) W_o
 
-    Recording computes each step; otherwise torch's fused kernel does. A row that may attend to nothing gets weights 0.
+    Recording computes each step; otherwise torch's fused kernel does. A row that may attend to nothing gets
+    weights 0, and so z = 0.
     """
 
     def __init__(self, d_model: int, n_heads: int, bias: bool = True, dropout: float = 0.0) -> None:
@@ -59,7 +61,7 @@ class Attention(nn.Module):
 
     def split(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch head pos d_head"]:
         """Cut the last axis into heads."""
-        return x.unflatten(-1, (self.n_heads, self.d_head)).transpose(1, 2)
+        return x.view(x.shape[0], x.shape[1], self.n_heads, self.d_head).transpose(1, 2)
 
     def forward(
         self,
@@ -72,37 +74,28 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch query d_model"]:
         """Attend from `x` to `source` (itself if None).
 
-        mask: True where a query may look at a key. causal: without a recorder and a mask, the fused causal kernel.
-        The recorder's scope calls the arguments `x`, `source` and `mask`.
+        mask: True where a query may look at a key. causal: where there is no mask, each query looks at its
+        own key and earlier ones; a recorder needs that mask given, so that it can be opened (ValueError
+        without). cache: keys and values of earlier positions, which the new ones join. The recorder's scope
+        calls the arguments `x`, `source` and `mask`.
         """
+        if rec.on and causal and mask is None:
+            raise ValueError("causal attention on record needs its mask: see causal_mask")
         source = x if source is None else source
-        q = rec(
-            "q", self.split(self.wq(x)), "batch head query d_head", by=f"heads(linear(x, wq), {self.d_head})"
-        )
-        k = rec(
-            "k",
-            self.split(self.wk(source)),
-            "batch head key d_head",
-            by=f"heads(linear(source, wk), {self.d_head})",
-        )
-        v = rec(
-            "v",
-            self.split(self.wv(source)),
-            "batch head key d_head",
-            by=f"heads(linear(source, wv), {self.d_head})",
-        )
+        d = self.d_head
+        key_axes = "batch head key d_head"
+        q = rec("q", self.split(self.wq(x)), "batch head query d_head", by=f"heads(linear(x, wq), {d})")
+        k = rec("k", self.split(self.wk(source)), key_axes, by=f"heads(linear(source, wk), {d})")
+        v = rec("v", self.split(self.wv(source)), key_axes, by=f"heads(linear(source, wv), {d})")
         if cache is not None:
             k, v = cache.extend(k, v)
-        if rec.on:
-            z = self._mix(q, k, v, mask, rec)
-        else:
-            dropout = self.dropout if self.training else 0.0
-            z = F.scaled_dot_product_attention(
-                q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal and mask is None
-            )
-        return rec(
-            "out", self.wo(z.transpose(1, 2).flatten(2)), "batch pos d_model", by="linear(join(z), wo)"
-        )
+        z = self._mix(q, k, v, mask, rec) if rec.on else self._fused(q, k, v, mask, causal)
+        joined = z.transpose(1, 2).flatten(2)
+        return rec("out", self.wo(joined), "batch pos d_model", by="linear(join(z), wo)")
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal and mask is None)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         axes = "batch head query key"
@@ -110,14 +103,14 @@ class Attention(nn.Module):
         scaled = rec("scaled", dot / math.sqrt(self.d_head), axes, by=f"dot / sqrt({self.d_head})")
         masked = scaled if mask is None else scaled.masked_fill(~mask, -math.inf)
         scores = rec("scores", masked, axes, by="scaled" if mask is None else "mask(scaled, mask)")
-        weights = rec("weights", safe_softmax(scores, mask), axes, by="softmax(scores)")
+        weights = rec("weights", safe_softmax(scores), axes, by="softmax(scores)")
         return rec("z", weights @ v, "batch head query d_head", by="mix(weights, v)")
 
 
-def safe_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax over the last axis; a row that is masked whole becomes 0, not NaN."""
-    weights = scores.softmax(-1)
-    return weights if mask is None else weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
+def safe_softmax(scores: Float[Tensor, "*lead key"]) -> Float[Tensor, "*lead key"]:
+    """Softmax over the last axis; a row of nothing but −∞ becomes 0, and its gradient 0, not NaN."""
+    dead = scores.amax(-1, keepdim=True) == -math.inf
+    return scores.masked_fill(dead, 0.0).softmax(-1).masked_fill(dead, 0.0)
 
 
 def causal_mask(queries: int, keys: int, device: torch.device) -> Bool[Tensor, "1 1 queries keys"]:

@@ -1,6 +1,7 @@
 """GPT: a stack of causal blocks over token and learned position embeddings; the head is the token embedding.
 
-Two orders: LayerNorm before each part, as in GPT-2 (Radford et al. 2019), or after each sum, as in GPT-1 (2018).
+Two orders: LayerNorm before each part, as in GPT-2 (Radford et al. 2019), or after each sum, as in GPT-1
+(Radford et al. 2018).
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class GPT(nn.Module):
     def next_logits(
         self, ids: Tensor, memory: list[KeyValueCache] | None = None
     ) -> tuple[Tensor, list[KeyValueCache]]:
-        """Scores of the token after `ids` (batch pos), and the memory to go on from with further ids alone."""
+        """Scores of the token after `ids` (batch pos), and the memory from which further ids alone go on."""
         caches = memory if memory is not None else [KeyValueCache() for _ in self.blocks]
         hidden = self.hidden(Batch(ids), caches=caches)
         return F.linear(hidden[:, -1], self.token_embedding.weight), caches

@@ -1,6 +1,6 @@
-"""What stands on top of a network: labels for tokens or sequences, next tokens, masked tokens, sentence pairs, spans.
+"""What stands on top of a network: labels of tokens or texts, next or masked tokens, sentence pairs, spans.
 
-Knows nothing of the network below: a head gets vectors and gives logits, and probabilities when it is on record.
+Knows nothing of the network below: a head gets vectors and gives logits, and probabilities when on record.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ class LabelHead(nn.Linear):
 
 
 class MaskedLMHead(nn.Module):
-    """BERT's head for [MASK] (Devlin et al. 2019): dense, GELU, LayerNorm, then the token embedding, transposed.
+    """BERT's head for [MASK] (Devlin et al. 2019): dense, GELU, LayerNorm, the token embedding transposed.
 
-    logits = norm(gelu(x W + b)) Eᵀ + c
+        logits = norm(gelu(x W + b)) Eᵀ + c
+
+    E is given by the model, so that the table is one.
     """
 
     def __init__(self, d_model: int, vocab_size: int, eps: float) -> None:
@@ -67,7 +69,10 @@ class SpanHead(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch pos d_model"], rec: Rec = OFF
     ) -> dict[str, Float[Tensor, "batch pos"]]:
-        """`start.logits` and `end.logits`. The recorder's scope is the head's parent; it calls the argument `x`."""
+        """`start.logits` and `end.logits`.
+
+        The recorder's scope is the head's parent; it calls the argument `x` and the head `span`.
+        """
         out = {}
         for name, head in (("start", self.start), ("end", self.end)):
             by = f"column(linear(x, span.{name}), 0)"

@@ -30,18 +30,20 @@ class LayerNorm(nn.LayerNorm):
     ) -> Float[Tensor, "*lead width"]:
         """Normalise the last axis of `x`, which the recorder's scope calls `of`."""
         if not rec.on:
-            return self(x)
+            fused: Tensor = self(x)
+            return fused
         axes = "batch pos" if x.ndim == 3 else "batch"
         mean = rec(f"{name}.mean", x.mean(-1, keepdim=True), f"{axes} stat", by=f"mean({of})")
         centred = x - mean
         variance = centred.square().mean(-1, keepdim=True)
-        by = f"sqrt(mean(square({of} - {name}.mean)) + {self.eps:.0e})"
+        by = f"sqrt(mean(square({of} - {name}.mean)) + {self.eps!r})"
         scale = rec(f"{name}.scale", (variance + self.eps).sqrt(), f"{axes} stat", by=by)
         normed = centred / scale * self.weight
         by = f"({of} - {name}.mean) / {name}.scale * {name}.weight"
-        if self.bias is None:
-            return rec(name, normed, f"{axes} d_model", by=by)
-        return rec(name, normed + self.bias, f"{axes} d_model", by=f"{by} + {name}.bias")
+        bias: Tensor | None = self.bias  # None where the layer was made without one
+        if bias is not None:
+            normed, by = normed + bias, f"{by} + {name}.bias"
+        return rec(name, normed, f"{axes} d_model", by=by)
 
 
 ACTIVATIONS = {
@@ -54,7 +56,9 @@ ACTIVATIONS = {
 class FeedForward(nn.Module):
     """The position-wise layer of a block (Vaswani et al. 2017, section 3.3).
 
-    pre = x W_up + b_up,   post = act(pre),   out = post W_down + b_down
+        pre = x W_up + b_up,   post = act(pre),   out = post W_down + b_down
+
+    activation: one of gelu, gelu_tanh, relu.
     """
 
     def __init__(self, d_model: int, d_ff: int, activation: str, bias: bool = True) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -21,9 +20,12 @@ POOLINGS = ("cls", "mean", "max", "attention")
 class Pooler(nn.Module):
     """A pooler by name.
 
-    cls        tanh(W x₀ + b)                    (BERT: Devlin et al. 2019)
-    mean, max  over the positions that are not padding
-    attention  Σ_p softmax(w x + b)_p x_p         (Lin et al. 2017, one hop)
+        cls        tanh(W x₀ + b)                    (BERT: Devlin et al. 2019)
+        mean, max  over the positions that are not padding
+        attention  Σ_p softmax(w x + b)_p x_p         (Lin et al. 2017, one hop)
+
+    A sequence of nothing but padding becomes 0, except under cls, which always reads its first position.
+    Raises ValueError for another name.
     """
 
     def __init__(self, method: str, width: int) -> None:
@@ -54,25 +56,24 @@ class Pooler(nn.Module):
         if mask is None:
             return rec("pooled", x.mean(1), "batch d_model", by="mean_pos(x)")
         kept = mask[..., None].to(x.dtype)
-        return rec(
-            "pooled", (x * kept).sum(1) / kept.sum(1).clamp(min=1), "batch d_model", by="mean_pos(x, mask)"
-        )
+        mean = (x * kept).sum(1) / kept.sum(1).clamp(min=1)
+        return rec("pooled", mean, "batch d_model", by="mean_pos(x, mask)")
 
     def _max(self, x: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         if mask is None:
             return rec("pooled", x.amax(1), "batch d_model", by="max_pos(x)")
         top = x.masked_fill(~mask[..., None], -math.inf).amax(1)
-        return rec(
-            "pooled", top.masked_fill(~mask.any(1, keepdim=True), 0.0), "batch d_model", by="max_pos(x, mask)"
-        )
+        top = top.masked_fill(~mask.any(1, keepdim=True), 0.0)
+        return rec("pooled", top, "batch d_model", by="max_pos(x, mask)")
 
     def _attention(self, x: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
-        allowed = None if mask is None else mask[:, None]
-        raw = self.score(x).transpose(1, 2)
-        scores = rec("raw", raw, "batch hop key", by="swap(linear(x, score))")
-        if allowed is not None:
+        axes = "batch hop key"
+        scores = rec("raw", self.score(x).transpose(1, 2), axes, by="swap(linear(x, score))")
+        by = "softmax(raw)"
+        if mask is not None:
+            allowed = mask[:, None]
+            rec.input("key_mask", allowed, axes)
             masked = scores.masked_fill(~allowed, -math.inf)
-            scores = rec("scores", masked, "batch hop key", by="mask(raw, mask)")
-        by = "softmax(raw)" if allowed is None else "softmax(scores)"
-        weights = rec("weights", safe_softmax(scores, allowed), "batch hop key", by=by)
+            scores, by = rec("scores", masked, axes, by="mask(raw, key_mask)"), "softmax(scores)"
+        weights = rec("weights", safe_softmax(scores), axes, by=by)
         return rec("pooled", (weights @ x)[:, 0], "batch d_model", by="first(mix(weights, x))")

@@ -46,7 +46,7 @@ class CharacterFeatures(nn.Module):
 
 
 class RecurrentModel(nn.Module):
-    """Tokens → embeddings → RNN, LSTM or GRU → labels a token, a label a sequence, or the next token."""
+    """Tokens → embeddings → RNN, LSTM or GRU → a label a token, a label a sequence, or the next token."""
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
@@ -119,6 +119,6 @@ class RecurrentModel(nn.Module):
         return self.head.logits(hidden, rec.bind(x=top))
 
     def next_logits(self, ids: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Scores of the token after `ids` (batch pos), and the memory to go on from with further ids alone."""
+        """Scores of the token after `ids` (batch pos), and the memory from which further ids alone go on."""
         hidden, memory = self.encode(Batch(ids), state=memory)
         return self.head(hidden[:, -1]), memory

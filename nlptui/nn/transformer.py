@@ -183,7 +183,10 @@ class Transformer(nn.Module):
     def next_logits(
         self, ids: Tensor, memory: Tensor, caches: list[KeyValueCache], memory_mask: Tensor | None = None
     ) -> Tensor:
-        """Scores of the token after the target `ids`, given the encoder's `memory`; `caches` hold what came before."""
+        """Scores of the token after the target `ids` (batch tgt): (batch vocab).
+
+        memory: what `encode` gave. caches: keys and values of the target tokens before `ids`, extended here.
+        """
         start = caches[0].length
         mask = causal_mask(ids.shape[1], start + ids.shape[1], ids.device) if start else None
         hidden = self.decode(ids, memory, mask, memory_mask, caches=caches)
