@@ -33,7 +33,7 @@ def draw(trace: Trace, state: State) -> Figure:
     """One table. `State.head` chooses the head; `State.position` the token, where two more axes are shown."""
     title, name = _(VIEW.title), name_of(trace, state.name)
     if name is None:
-        return nothing("activation", title)
+        return nothing(trace, "activation", title)
     activation = trace[name]
     axes = tuple(axis for axis in activation.axes if axis != "batch")
     rows, cols = axes[-2:] if len(axes) > 1 else ("", axes[0] if axes else "")

@@ -47,7 +47,7 @@ def draw(trace: Trace, state: State) -> Figure:
     """One table: the chosen stage of the chosen head of the chosen layer."""
     title, found = _(VIEW.title), modules(trace)
     if not found:
-        return nothing("attention", title)
+        return nothing(trace, "attention", title)
     module = found[clamp(state.layer, len(found))]
     recorded = tuple(stage for stage in _STAGES if module + stage in trace.activations)
     stage = chosen(recorded, state.name)

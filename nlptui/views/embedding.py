@@ -73,7 +73,7 @@ def draw(trace: Trace, state: State) -> Figure:
     """The product for one token, then one strip of tokens × units for each embedding and for their sum."""
     title, found = _(VIEW.title), groups(trace)
     if not found:
-        return nothing("embedding", title)
+        return nothing(trace, "embedding", title)
     group = found[clamp(state.layer, len(found))]
     names = [n for n in of_kind(trace.activations, *_STRIPS) if prefix(n) == group]
     parts: list[HeatTable] = []

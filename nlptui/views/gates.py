@@ -90,7 +90,7 @@ def draw(trace: Trace, state: State) -> Figure:
     """The chosen step, then a table of units × steps for each gate and state."""
     title, layers = _(VIEW.title), scopes(trace)
     if not layers:
-        return nothing("gates", title)
+        return nothing(trace, "gates", title)
     directions = layers[clamp(state.layer, len(layers))]
     scope = directions[clamp(state.head, len(directions))]
     names = values_of(trace, scope, chosen(choices(trace), state.name))

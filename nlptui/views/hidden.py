@@ -53,6 +53,12 @@ def cells(trace: Trace, name: str) -> list[str]:
     return [cell for cell in of_kind(trace.activations, "cell") if cell.startswith(layer)]
 
 
+def comparable(trace: Trace, name: str, names: list[str]) -> list[str]:
+    """Those of `names` that can stand in one table with `name`; the final LayerNorm has a scale of its own."""
+    same = [n for n in names if trace[n].shape == trace[name].shape and side(n) == side(name)]
+    return [n for n in same if kind(n) != "norm_final"]
+
+
 def by_layer(trace: Trace, names: list[str], state: State) -> HeatTable:
     """One token's vector after each layer: layers × units."""
     at = {trace[names[0]].axes[1]: state.position}
@@ -66,7 +72,7 @@ def draw(trace: Trace, state: State) -> Figure:
     """The chosen layer for all tokens, then all layers for the chosen token."""
     title, names = _(VIEW.title), stream(trace)
     if not names:
-        return nothing("hidden", title)
+        return nothing(trace, "hidden", title)
     name = names[clamp(state.layer, len(names))]
     axes = trace[name].axes
     words = titled(_(_WORDS[kind(name)]), place(name))
@@ -77,7 +83,7 @@ def draw(trace: Trace, state: State) -> Figure:
         parts.append(
             cut(trace, cell, "pos", "d_hidden", title=titled(_(_WORDS["cell"]), place(cell)), by=state.by)
         )
-    alike = [n for n in names if trace[n].shape == trace[name].shape and side(n) == side(name)]
+    alike = comparable(trace, name, names)
     if len(alike) > 1 and trace[name].shape[1]:
         parts.append(by_layer(trace, alike, state))
     caption = _("Each row is the vector that stands for one token here; each column is one unit.")

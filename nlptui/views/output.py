@@ -161,7 +161,7 @@ def draw(trace: Trace, state: State) -> Figure:
     title = _(VIEW.title)
     parts = [*answered(trace.output), *(recorded(trace, state) or unrecorded(trace.output))]
     if not parts:
-        return nothing("output", title)
+        return nothing(trace, "output", title)
     return Figure("output", title, tuple(parts), trace.output.get("text") or "")
 
 

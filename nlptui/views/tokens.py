@@ -38,12 +38,20 @@ def ids_source(trace: Trace, name: str) -> Source | None:
     return Source(name, (0, "row")) if name in trace else None
 
 
+def target_row(trace: Trace) -> Tokens:
+    """What the decoder was given, as far as the trace knows it: strings and ids."""
+    texts = trace.labels("target_ids", "tgt")
+    ids = trace.array("target_ids")[0].tolist()
+    tokens = tuple(Token(text, int(id)) for text, id in zip(texts, ids, strict=True))
+    return Tokens(_("the decoder's tokens"), tokens, ids_source(trace, "target_ids"))
+
+
 def draw(trace: Trace, state: State) -> Figure:
     """One row of tokens, and one of the decoder's where there is a decoder."""
-    encoding, target = trace.encoding, trace.target
+    encoding = trace.encoding
     parts = [token_row(_("tokens"), encoding, ids_source(trace, "ids"))]
-    if target is not None:
-        parts.append(token_row(_("the decoder's tokens"), target, ids_source(trace, "target_ids")))
+    if "target_ids" in trace.inputs:
+        parts.append(target_row(trace))
     caption = _("{tokens} tokens for {characters} characters.").format(
         tokens=len(encoding.tokens), characters=len(encoding.text) + len(encoding.pair or "")
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlptui.locale import _
-from nlptui.views.figure import By, Figure, Fixed, HeatTable, Scale, Source
+from nlptui.views.figure import Array, By, Figure, Fixed, HeatTable, Scale, Source
 from nlptui.views.names import TOKEN_AXES, clamp, kind
 
 if TYPE_CHECKING:
@@ -72,9 +72,11 @@ def config_of(thing: Any) -> Any:
     return getattr(thing, "config", thing)
 
 
-def nothing(view: str, title: str, caption: str = "") -> Figure:
-    """The figure of a trace that lacks what the view shows (a run that recorded only some names, say)."""
-    return Figure(view, title, (), caption or _("This run did not record what this view shows."))
+def nothing(trace: Trace, view: str, title: str) -> Figure:
+    """The figure of a trace that lacks what the view shows: an empty text, or a run of only some names."""
+    if trace.encoding is not None and not trace.encoding.tokens:
+        return Figure(view, title, (), _("The text is empty."))
+    return Figure(view, title, (), _("This run did not record what this view shows."))
 
 
 def chosen(choices: tuple[str, ...], name: str | None) -> str:
@@ -99,7 +101,7 @@ def cut(
     title: str = "",
     scale: Scale = "diverging",
     by: By = "table",
-    digits: int = 2,
+    digits: int | None = None,
 ) -> HeatTable:
     """The table of `name`: the axis `rows` downwards, `cols` across, the others held where `at` says, or 0.
 
@@ -134,13 +136,20 @@ def cut(
         col_axis=cols,
         scale=scale,
         source=Source(name, index),
-        digits=digits,
+        digits=decimals(values) if digits is None else digits,
         by=by,
         note=activation.formula,
         fixed=tuple(
             fix(trace, activation, axis, places[axis]) for axis in held if held[axis] and axis != "batch"
         ),
     )
+
+
+def decimals(values: Array) -> int:
+    """How many decimals tell the numbers of a table apart: two digits of the largest, but two to five."""
+    corner = np.abs(values[:64, :64])
+    largest = float(corner.max(initial=0.0, where=np.isfinite(corner)))
+    return min(5, max(2, 1 - int(np.floor(np.log10(largest))))) if largest else 2
 
 
 def titled(words: str, *more: str) -> str:
@@ -160,9 +169,9 @@ def stack(
         cols=first.cols,
         row_axis=row_axis,
         col_axis=first.col_axis,
-        scale=first.scale,
+        scale=first.scale if all(table.scale == first.scale for table in tables) else "diverging",
         source=tuple(table.source for table in tables if isinstance(table.source, Source)),
-        digits=first.digits,
+        digits=min(table.digits for table in tables),
         by=by,
         fixed=first.fixed,
     )

@@ -68,7 +68,6 @@ def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
     ids = torch.tensor([encoding.ids], dtype=torch.long)
     batch = Batch(ids)
     label_sets = {"tokens": tokens, "src": tokens, "vocab": VOCABULARY, "label": config.labels}
-    target = None
     if family == "transformer":
         target = encoding_of(TARGET)
         batch.target_ids = torch.tensor([target.ids])
@@ -87,7 +86,6 @@ def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
         parameters,
         config=config,
         encoding=encoding,
-        target=target,
         label_sets=label_sets,
         text=encoding.text,
         **more,

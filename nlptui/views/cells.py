@@ -1,0 +1,76 @@
+"""Text in columns: labels cut and padded by display width, numbers in one format for a whole table.
+
+Knows nothing of figures. A width is what a terminal takes (`cell_len`): 中 takes two.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+from rich.cells import cell_len, set_cell_size
+
+from nlptui.views.figure import Array
+
+SHADES = " ·░▒▓█"
+"""From nothing to most."""
+BLOCKS = " ▏▎▍▌▋▊▉█"
+"""Eighths of a cell, for bars."""
+
+
+def standing(text: str) -> str:
+    """`text`, on a dotted circle where it opens with a combining mark that would land on its neighbour."""
+    return f"◌{text}" if text and unicodedata.combining(text[0]) else text
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` cells: cut with "…" where it is too long, padded where it is too short."""
+    text = standing(text)
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(0, width - 1)).rstrip(" ") + "…"
+    padding = " " * (width - cell_len(text))
+    return padding + text if right else text + padding
+
+
+def clip(text: str, width: int) -> str:
+    """`text` in at most `width` cells."""
+    return text if cell_len(text) <= width else fit(text, width)
+
+
+def width_of(texts: tuple[str, ...] | list[str], most: int) -> int:
+    """The widest of `texts`, up to `most` cells."""
+    return min(most, max((cell_len(standing(text)) for text in texts), default=0))
+
+
+def number_format(values: Array, digits: int) -> Callable[[float], str]:
+    """How all numbers of one table are written: `digits` decimals, an exponent where they would not do.
+
+    Never "-0.00"; infinities are −∞ and ∞, and what is not a number is blank.
+    """
+    finite = values[np.isfinite(values)]
+    size = float(np.abs(finite).max()) if finite.size else 0.0
+    spec = (
+        f"z.{max(1, digits - 1)}e" if size and (size >= 1e6 or size < 0.5 * 10.0**-digits) else f"z.{digits}f"
+    )
+
+    def write(value: float) -> str:
+        if np.isfinite(value):
+            return format(float(value), spec)
+        return "" if np.isnan(value) else "∞" if value > 0 else "−∞"
+
+    return write
+
+
+def shade(share: float) -> str:
+    """The glyph for a share of the scale: its size, not its sign; a space for what is not a number."""
+    if np.isnan(share):
+        return " "
+    return SHADES[min(len(SHADES) - 1, int(np.ceil(abs(share) * (len(SHADES) - 1) - 1e-9)))]
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `width` cells, filled by `share` in eighths of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8) if np.isfinite(share) else 0
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (BLOCKS[rest] if rest else "")).ljust(width)

@@ -1,0 +1,75 @@
+"""Two figures of the same view as one: each table as A, as B, and as A − B where their shapes agree.
+
+Knows nothing of views: it pairs the parts of two figures by their order. Sources of B point into the second
+trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nlptui.locale import _
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, Tokens
+from nlptui.views.view import decimals
+
+
+def compare(a: Figure, b: Figure) -> Figure:
+    """A, then B, then their difference, part by part; a caption says where there can be no difference."""
+    parts: list[Part] = []
+    unequal = 0
+    for number in range(max(len(a.parts), len(b.parts))):
+        left = a.parts[number] if number < len(a.parts) else None
+        right = b.parts[number] if number < len(b.parts) else None
+        parts += [
+            named(part, label, trace) for part, label, trace in ((left, "A", 0), (right, "B", 1)) if part
+        ]
+        if isinstance(left, HeatTable) and isinstance(right, HeatTable):
+            if left.values.shape == right.values.shape:
+                parts.append(difference(left, right))
+            else:
+                unequal += 1
+    caption = a.caption if a.caption == b.caption else " ".join(filter(None, (a.caption, b.caption)))
+    if unequal:
+        caption += " " + _("Tables of different shapes have no A − B.")
+    title = a.title if a.title == b.title else _("A: {a}   B: {b}").format(a=a.title, b=b.title)
+    return Figure(a.view, title, tuple(parts), caption.strip())
+
+
+def named(part: Part, label: str, trace: int) -> Part:
+    """The part with "A" or "B" before its title, its cells opening in that trace."""
+    title = f"{label} · {part.title}"
+    if isinstance(part, HeatTable):
+        source = part.source
+        if isinstance(source, tuple):
+            return replace(part, title=title, source=tuple(replace(row, trace=trace) for row in source))
+        return replace(part, title=title, source=_in_trace(source, trace))
+    if isinstance(part, Bars | Tokens):
+        return replace(part, title=title, source=_in_trace(part.source, trace))
+    return replace(part, title=title)
+
+
+def difference(a: HeatTable, b: HeatTable) -> HeatTable:
+    """A − B, cell by cell; where both are infinite there is nothing to say, and the cell is blank."""
+    with np.errstate(invalid="ignore"):
+        values = np.subtract(a.values, b.values, dtype=np.result_type(a.values, b.values, np.float32))
+    return HeatTable(
+        title=f"A − B · {b.title}",
+        values=values,
+        rows=both(a.rows, b.rows),
+        cols=both(a.cols, b.cols),
+        row_axis=a.row_axis,
+        col_axis=a.col_axis,
+        digits=decimals(values),
+        by=a.by,
+    )
+
+
+def both(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """One label where two tables agree, otherwise both: "can/may"."""
+    return tuple(x if x == y else f"{x}/{y}" for x, y in zip(a, b, strict=True))
+
+
+def _in_trace(source: Source | None, trace: int) -> Source | None:
+    return None if source is None else replace(source, trace=trace)
