@@ -1,0 +1,193 @@
+"""The card of a trained model, README.md in its folder: written from what was measured and what is registered.
+
+Knows nothing of torch or of how the numbers came about. What people wrote under "What was tried" is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nlptui.config import ModelConfig
+from nlptui.data import registry
+from nlptui.train.recipe import Recipe
+
+TRIED = "## What was tried"
+
+_ARCHITECTURES = {
+    "rnn": "recurrent network (tanh)",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "bert": "BERT (Transformer encoder, post-LN)",
+    "gpt": "GPT (causal Transformer decoder)",
+    "transformer": "Transformer encoder–decoder",
+}
+_TASKS = {
+    "tagging": "gives every word a tag",
+    "classification": "gives a text one label",
+    "language_model": "predicts the next token",
+    "pretraining": "fills in masked tokens and says whether one text follows another",
+    "translation": "translates sentences",
+    "question_answering": "finds the answer to a question in a passage",
+}
+_BASELINES = {
+    "tagging": "the most frequent tag of each word",
+    "classification": "the most frequent label for every text",
+    "language_model": "the frequency of each token in training",
+    "pretraining": "masked tokens from counts of both neighbours; pairs by the words they share",
+    "translation": "the frequency of each target token in training",
+    "question_answering": "a random token of the passage",
+}
+_LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
+_SHOWN_APART = frozenset({"name", "arch", "task", "language", "labels", "metrics", "baselines", "data"})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card tells beyond config and recipe."""
+
+    parameters: int
+    """Numbers in the weights."""
+    tokenizer: str
+    """The tokenizer's kind."""
+    examples: Mapping[str, int]
+    """Split → examples."""
+    step: int
+    """Updates that the weights have behind them."""
+    seconds: float
+    """How long the run took."""
+    half: bool
+    """Whether the weights are stored as float16."""
+    full_metrics: Mapping[str, float]
+    """The same metrics with the weights as float32."""
+    dev_metrics: Mapping[str, float]
+    """What chose the checkpoint, on dev."""
+
+
+def write_card(config: ModelConfig, recipe: Recipe, facts: Facts, before: str = "") -> str:
+    """The card as Markdown; `before` is the card that it takes the place of."""
+    parts = [
+        f"# {config.name}",
+        _opening(config, facts),
+        "## Architecture\n\n" + _architecture(config, facts),
+        "## Data\n\n" + _data(recipe, facts),
+        "## Recipe\n\n" + _recipe(config, recipe, facts),
+        "## Results\n\n" + _results(config, facts),
+        "## Limits\n\n" + _limits(config, recipe, facts),
+        tried(before),
+    ]
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def tried(card: str) -> str:
+    """The part of a card that people wrote: from "What was tried" on."""
+    return card[card.index(TRIED) :] if TRIED in card else ""
+
+
+def _opening(config: ModelConfig, facts: Facts) -> str:
+    return (
+        f"A small {_ARCHITECTURES[config.arch]} for {_LANGUAGES.get(config.language, config.language)} that "
+        f"{_TASKS[config.task]}; {facts.parameters:,} parameters, made to be looked into."
+    )
+
+
+def _architecture(config: ModelConfig, facts: Facts) -> str:
+    settings = {
+        item.name: getattr(config, item.name) for item in fields(config) if item.name not in _SHOWN_APART
+    }
+    rows = {"arch": config.arch, "tokenizer": facts.tokenizer} | settings
+    if config.labels:
+        rows["labels"] = ", ".join(config.labels)
+    return _table(("field", "value"), [(key, _value(value)) for key, value in rows.items()])
+
+
+def _data(recipe: Recipe, facts: Facts) -> str:
+    lines = []
+    for name in _corpora(recipe):
+        entry = _entry(name)
+        if entry is None:
+            lines.append(f"- `{name}`: sentences of our own, made by `nlptui.data.generators`.")
+            continue
+        lines.append(f"- `{name}`: {entry.title}. Licence: {entry.licence}. {entry.homepage}")
+    counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items())
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Examples: {counts}. Weights and tokenizer come from train alone, the choice of the "
+            "checkpoint from dev; the numbers below were measured on test.",
+        ]
+    )
+
+
+def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
+    train = recipe.train
+    lines = [
+        f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
+        f"{facts.step:,} steps of {train.batch_size} examples, AdamW with a {train.schedule} rate from "
+        f"{train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
+        + (f", clipping at {train.clip:g}" if train.clip else "")
+        + (f", weights averaged (decay {train.average:g})" if train.average else "")
+        + f", seed {recipe.seed}.",
+        f"It took {_duration(facts.seconds)} with {train.threads or 'all'} thread(s).",
+    ]
+    if recipe.init:
+        lines.insert(1, f"Its weights start from `{recipe.init}`.")
+    return "\n".join(lines)
+
+
+def _results(config: ModelConfig, facts: Facts) -> str:
+    rows = [
+        (name, _number(value), _number(config.baselines.get(name)), _number(facts.dev_metrics.get(name)))
+        for name, value in config.metrics.items()
+    ]
+    return (
+        _table(("metric", "test", "baseline, test", "dev"), rows)
+        + f"\n\nBaseline: {_BASELINES[config.task]}. `nlptui evaluate {config.name}` measures both again."
+    )
+
+
+def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
+    lines = [
+        f"- It reads at most {config.context} tokens; longer texts are used in part.",
+        f"- It has seen the corpora above and nothing else: {facts.examples.get('train', 0):,} training examples.",
+    ]
+    if facts.half:
+        changed = [
+            f"{name} {_number(facts.full_metrics[name])} → {_number(value)}"
+            for name, value in config.metrics.items()
+        ]
+        lines.append(f"- The weights are stored as float16; from float32 that moved {', '.join(changed)}.")
+    closed = [name for name in _corpora(recipe) if (entry := _entry(name)) is not None and not entry.open]
+    if closed:
+        lines.append(
+            f"- The terms of {', '.join(closed)} do not say that weights may be passed on: keep them."
+        )
+    return "\n".join(lines)
+
+
+def _corpora(recipe: Recipe) -> list[str]:
+    corpus = recipe.data["corpus"]
+    return [corpus] if isinstance(corpus, str) else list(corpus)
+
+
+def _entry(name: str) -> registry.Corpus | None:
+    return next((entry for entry in registry.corpora() if entry.name == name), None)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,174 @@
+"""A run becomes a model folder: weights of its best checkpoint, measured on test, with card and recipe.
+
+    python -m nlptui.train.finish RUN FOLDER
+
+Knows nothing of how the run went, only of its directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nlptui.config import ModelConfig
+from nlptui.engine import checkpoint
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.tasks import load_examples, task_for
+from nlptui.tokenizers import Tokenizer
+from nlptui.train.build import pick_device
+from nlptui.train.card import Facts, write_card
+from nlptui.train.recipe import RECIPE_FILE, Recipe, read_recipe
+from nlptui.train.run import RunDirectory, find_run, write_atomic
+from nlptui.train.state import read_state
+
+# float16 is kept where no share moves by more than this, and no loss by more than this share of itself.
+_TOLERANCE = 5e-4
+_BATCH = 32
+
+
+def finish(run: str | RunDirectory, target: Path | str, half: bool = True) -> Path:
+    """Write the run's best checkpoint as a model folder at `target`, and return that.
+
+    With `half`, weights are stored as float16 if the test metrics stay what they are.
+    """
+    directory = find_run(run) if isinstance(run, str) else run
+    target = Path(target).resolve()
+    recipe = replace(directory.recipe(), name=target.name)
+    folder = chosen_checkpoint(directory)
+    step, seconds = read_state(folder)[1].step, _seconds(directory)
+    model, config, tokenizer = checkpoint.load(folder)
+    measured = _measure(model, config, tokenizer, recipe, half)
+    facts = Facts(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        tokenizer=tokenizer.kind,
+        examples=measured.examples,
+        step=step,
+        seconds=seconds,
+        half=measured.half,
+        full_metrics=measured.full,
+        dev_metrics=_dev_metrics(directory, step),
+    )
+    config = replace(config, name=recipe.name, metrics=measured.metrics, baselines=measured.baselines)
+    card = write_card(config, recipe, facts, _text(target / checkpoint.CARD_FILE))
+    checkpoint.save(target, model, config, tokenizer, card=card, half=measured.half)
+    _write_recipe(recipe, target / RECIPE_FILE)
+    return target
+
+
+def chosen_checkpoint(directory: RunDirectory) -> Path:
+    """The best checkpoint on dev, or the last one where none was chosen. Raises UserError where there is none."""
+    folders = directory.checkpoints()
+    if not folders:
+        raise UserError(
+            _("{name} has no checkpoint yet; let it train until it saves one").format(name=directory.name)
+        )
+    best = directory.path / (read_state(folders[-1])[1].best_folder or folders[-1].name)
+    return best if best in folders else folders[-1]
+
+
+class _Measured:
+    """What the test split says of the weights as they will be stored."""
+
+    def __init__(self, examples: dict[str, int], baselines: dict[str, float], full: dict[str, float]) -> None:
+        self.examples = examples
+        self.baselines = baselines
+        self.full = full
+        self.metrics = full
+        self.half = False
+
+
+def _measure(
+    model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, recipe: Recipe, half: bool
+) -> _Measured:
+    """Test metrics in float32, and in float16 if wanted; `model` is left with the weights that will be stored."""
+    task = task_for(config, tokenizer)
+    device = pick_device(recipe.train.device)
+    splits = {
+        split: load_examples(recipe.data, split, tokenizer, config) for split in ("train", "dev", "test")
+    }
+    model.to(device)
+
+    def metrics() -> dict[str, float]:
+        return task.metrics(model, splits["test"], device, _BATCH)
+
+    counts = {split: len(examples) for split, examples in splits.items()}
+    measured = _Measured(counts, task.baselines(splits["train"], splits["test"]), metrics())
+    if half:
+        own = {name: value.clone() for name, value in model.state_dict().items()}
+        model.load_state_dict({name: _through_half(value) for name, value in own.items()})
+        rounded = metrics()
+        if all(_close(name, measured.full[name], value) for name, value in rounded.items()):
+            measured.metrics, measured.half = rounded, True
+        else:
+            model.load_state_dict(own)
+    model.to("cpu")
+    return measured
+
+
+def _through_half(value: torch.Tensor) -> torch.Tensor:
+    return value.half().to(value.dtype) if value.dtype == torch.float32 else value
+
+
+def _close(name: str, full: float, rounded: float) -> bool:
+    scale = (
+        max(abs(full), 1e-9) if name in ("loss", "perplexity") else 100.0 if name in ("bleu", "chrf") else 1.0
+    )
+    return abs(rounded - full) <= _TOLERANCE * scale
+
+
+def _dev_metrics(directory: RunDirectory, step: int) -> dict[str, float]:
+    rows = [row for row in directory.metrics() if row.get("split") == "dev" and row["step"] == step]
+    return {
+        key: value
+        for key, value in (rows[-1] if rows else {}).items()
+        if isinstance(value, float) and key != "time"
+    }
+
+
+def _seconds(directory: RunDirectory) -> float:
+    return read_state(directory.checkpoints()[-1])[1].seconds
+
+
+def _write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write the recipe, unless the file says the same already, in its own words and with its comments."""
+    try:
+        if read_recipe(path) == recipe:
+            return
+    except UserError:
+        pass  # None there yet, or a broken one.
+    write_atomic(path, recipe.to_toml().encode("utf-8"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status 0 when the folder stands, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m nlptui.train.finish", description=__doc__)
+    parser.add_argument("run", help="name of a run, or its directory")
+    parser.add_argument("target", type=Path, help="the model folder to write")
+    parser.add_argument("--full", action="store_true", help="store float32 even where float16 costs nothing")
+    chosen: Any = parser.parse_args(arguments)
+    path = Path(chosen.run)
+    try:
+        run = RunDirectory(path.resolve()) if (path / "config.json").is_file() else find_run(chosen.run)
+        print(finish(run, chosen.target, half=not chosen.full))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

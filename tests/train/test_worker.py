@@ -1,0 +1,306 @@
+"""Real worker processes: they outlive their front end, stop with a saved state, die and are found lost, and go on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+from small import small
+from test_loop import curve
+
+from nlptui.errors import UserError
+from nlptui.paths import runs_dir
+from nlptui.train import client, worker
+from nlptui.train.run import RunDirectory, RunStatus
+
+pytestmark = pytest.mark.usefixtures("tiny_data")
+PATIENCE = 60.0
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    limit = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < limit, "it takes too long"
+        time.sleep(0.01)
+    return found
+
+
+def directory(name: str) -> RunDirectory:
+    return RunDirectory(runs_dir() / name)
+
+
+def log(name: str) -> str:
+    return directory(name).log_path.read_text(encoding="utf-8")
+
+
+def endless(family: str = "lstm", **settings: Any) -> Any:
+    """A recipe that goes on until it is stopped."""
+    return small(
+        family, **({"steps": 10**6, "evaluate_every": 0, "save_every": 50, "log_every": 10} | settings)
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left() -> Any:
+    yield
+    for run in client.runs():
+        if run.state in ("queued", "running", "paused") and run.pid:
+            os.kill(run.pid, signal.SIGKILL)
+
+
+def test_a_run_from_start_to_end() -> None:
+    handle = client.start(small("lstm"))
+    seen = [(status.state, status.phase) for status, _rows in client.follow(handle.name, interval=0.02)]
+    status = handle.status()
+    assert (status.state, status.step, status.steps, status.error) == ("done", 12, 12, ""), log(handle.name)
+    assert ("running", "training") in seen and seen[-1] == ("done", "")
+    assert 0 <= status.metrics["dev_accuracy"] <= 1 and status.metrics["loss"] > 0
+    assert (handle.path / status.latest).is_dir() and (handle.path / status.best).is_dir()
+    assert not (handle.path / ".reserve").exists()
+    assert log(handle.name) == ""
+
+
+def test_follow_gives_every_row_once() -> None:
+    handle = client.start(small("lstm"))
+    rows = [row for _status, new in client.follow(handle.name, interval=0.01) for row in new]
+    assert rows == client.metrics(handle.name)
+
+
+def test_names_are_numbered_and_overrides_heeded() -> None:
+    first = client.start(small("lstm"), overrides={"train.steps": 1})
+    second = client.start(small("lstm"), overrides={"train.steps": 2})
+    assert (first.name, second.name) == ("small-lstm", "small-lstm-2")
+    assert [client.wait(run.name, PATIENCE).step for run in (first, second)] == [1, 2]
+    with pytest.raises(UserError, match="exists"):
+        client.start(small("lstm"), name="small-lstm")
+
+
+def test_killed_at_random_moments_and_resumed_it_ends_in_the_same_weights() -> None:
+    recipe = small("lstm", steps=240, save_every=20, evaluate_every=60, log_every=5)
+    whole, killed = client.start(recipe, "whole"), client.start(recipe, "killed")
+    rng = random.Random(time.time_ns())
+    for _ in range(3):
+        before = until(lambda: client.status("killed").phase == "training" and client.status("killed"))
+        time.sleep(rng.uniform(0.0, 0.4))
+        if (status := client.status("killed")).state == "done":
+            break
+        os.kill(before.pid, signal.SIGKILL)
+        status = until(lambda: (found := client.status("killed")).state in ("lost", "done") and found)
+        if status.state == "done":
+            break
+        assert status.error and status.step - _step(status.latest) < 2 * 20
+        client.resume("killed")
+    assert client.wait("killed", PATIENCE).state == "done", log("killed")
+    assert client.wait("whole", PATIENCE).state == "done", log("whole")
+    assert curve(directory("killed")) == curve(directory("whole"))
+    weights = [load_file(run.path / "step_000240" / "model.safetensors") for run in (whole, killed)]
+    assert all(value.equal(weights[1][name]) for name, value in weights[0].items())
+
+
+def _step(folder: str) -> int:
+    return int(folder.removeprefix("step_")) if folder else 0
+
+
+def test_a_worker_outlives_its_front_end() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from test_worker import endless\n"
+        "from nlptui.train import client; print(client.start(endless(), 'orphan').path)"
+    )
+    front_end = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    assert front_end.stdout.strip() == str(directory("orphan").path)
+    status = until(lambda: client.status("orphan").step > 20 and client.status("orphan"))
+    assert status.state == "running" and os.getsid(status.pid) == status.pid
+    client.stop("orphan")
+    assert client.wait("orphan", PATIENCE).state == "stopped"
+
+
+@pytest.mark.parametrize("how", ["file", "signal"])
+def test_stopping_saves_what_there_is(how: str) -> None:
+    client.start(endless(save_every=0), "one")
+    status = until(lambda: client.status("one").step > 20 and client.status("one"))
+    if how == "file":
+        client.stop("one")
+    else:
+        os.kill(status.pid, signal.SIGTERM)
+    status = client.wait("one", PATIENCE)
+    assert (status.state, status.error) == ("stopped", "") and _step(status.latest) == status.step > 20
+    assert not directory("one").stop_path.exists()
+    client.resume("one")
+    later = until(lambda: client.status("one").step > status.step and client.status("one"))
+    assert later.state == "running"
+
+
+def test_a_hang_up_does_not_end_a_worker() -> None:
+    client.start(endless(), "one")
+    status = until(lambda: client.status("one").step > 0 and client.status("one"))
+    os.kill(status.pid, signal.SIGHUP)
+    until(lambda: client.status("one").step > status.step + 20)
+
+
+def test_pausing_and_going_on() -> None:
+    client.start(endless(), "one")
+    until(lambda: client.status("one").step > 0)
+    client.pause("one")
+    paused = until(lambda: client.status("one").state == "paused" and client.status("one"))
+    time.sleep(0.3)
+    assert client.status("one").step == paused.step
+    client.resume("one")
+    assert until(lambda: client.status("one").step > paused.step and client.status("one")).state == "running"
+    client.pause("one")
+    until(lambda: client.status("one").state == "paused")
+    client.stop("one")
+    assert client.wait("one", PATIENCE).state == "stopped"
+
+
+def test_two_runs_at_once_and_each_keeps_to_itself() -> None:
+    names = [client.start(small(family, steps=60), family).name for family in ("lstm", "gpt")]
+    assert [client.wait(name, PATIENCE).state for name in names] == ["done", "done"]
+    assert [run.name for run in client.runs()] == ["lstm", "gpt"]
+    assert {"dev_accuracy"} <= client.status("lstm").metrics.keys()
+    assert {"dev_perplexity"} <= client.status("gpt").metrics.keys()
+
+
+def test_a_second_worker_on_the_same_run_leaves_it_alone() -> None:
+    handle = client.start(endless(), "one")
+    first = until(lambda: client.status("one").step > 0 and client.status("one"))
+    second = subprocess.run(
+        [sys.executable, "-m", "nlptui.train.worker", str(handle.path)], capture_output=True, check=False
+    )
+    assert second.returncode == 2
+    assert client.status("one").pid == first.pid and client.status("one").state == "running"
+
+
+def test_a_done_run_takes_more_steps() -> None:
+    client.start(small("lstm"), "one")
+    assert client.wait("one", PATIENCE).state == "done"
+    client.resume("one", {"train.steps": 20})
+    status = client.wait("one", PATIENCE)
+    assert (status.state, status.step) == ("done", 20)
+
+
+def test_resuming_with_other_batches_goes_on() -> None:
+    client.start(endless(), "one")
+    until(lambda: client.status("one").step > 10)
+    client.stop("one")
+    step = client.wait("one", PATIENCE).step
+    client.resume("one", {"train.batch_size": 4, "train.steps": step + 5})
+    status = client.wait("one", PATIENCE)
+    assert (status.state, status.step) == ("done", step + 5), log("one")
+
+
+# what goes wrong
+
+
+def test_a_missing_corpus_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NLPTUI_DATA", str(tmp_path))
+    client.start(small("lstm"), "one")
+    status = client.wait("one", PATIENCE)
+    assert status.state == "failed" and "en_ewt" in status.error and "\n" not in status.error
+    assert "Traceback" in log("one")
+    assert all(line.isprintable() for line in client.log("one"))
+
+
+def test_a_crash_is_explained_and_can_be_resumed() -> None:
+    handle = client.start(endless(), "one")
+    until(lambda: client.status("one").step > 60)
+    client.stop("one")
+    before = client.wait("one", PATIENCE)
+    weights = handle.path / before.latest / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
+    client.resume("one", {"train.steps": before.step + 5})
+    status = client.wait("one", PATIENCE)
+    assert status.state == "failed" and "model.safetensors" in status.error
+    weights.write_bytes(content)
+    client.resume("one")
+    assert client.wait("one", PATIENCE).step == before.step + 5
+
+
+def test_a_broken_config_is_explained() -> None:
+    handle = client.start(small("lstm", steps=1), "one")
+    client.wait("one", PATIENCE)
+    (handle.path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json"):
+        client.resume("one", {"train.steps": 5})
+    assert worker.main([str(handle.path)]) == 1
+    assert client.status("one").state == "failed" and "config.json" in client.status("one").error
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_is_full_ends_in_a_saved_explained_state(tmp_path: Path) -> None:
+    runs_dir().mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(runs_dir())], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this system does not let tests mount a disk")
+    try:
+        client.start(endless(keep=0, save_every=5), "one")
+        status = client.wait("one", PATIENCE)
+        assert status.state == "failed" and "disk is full" in status.error, log("one")
+        assert status.latest and (directory("one").path / status.latest / "model.safetensors").is_file()
+        folders = directory("one").checkpoints()
+        assert folders
+        for folder in folders[:-1]:
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
+        client.resume("one", {"train.keep": 1, "train.steps": status.step + 20})
+        assert client.wait("one", PATIENCE).state == "done", log("one")
+    finally:
+        subprocess.run(["umount", "-l", str(runs_dir())], check=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(28, "No space left on device"), "disk is full"),
+        (
+            RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "disk is full",
+        ),
+        (MemoryError(), "out of memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate: not enough memory"),
+            "out of memory",
+        ),
+        (UserError("the loss is nan"), "the loss is nan"),
+        (KeyError("x\ny"), "KeyError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_every_failure_has_one_line(error: BaseException, says: str) -> None:
+    line = worker.explain(error)
+    assert says in line and "\n" not in line
+
+
+def test_the_worker_refuses_what_is_no_run(tmp_path: Path) -> None:
+    assert worker.main([]) == 2
+    assert worker.main([str(tmp_path / "nowhere")]) == 2
+
+
+def test_the_reporter_keeps_what_it_is_not_told_to_change(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    reporter = worker.Reporter(
+        run, RunStatus(tmp_path.name, "lost", step=7, best="step_000005", error="gone")
+    )
+    reporter.update(phase="training")
+    status = run.status()
+    assert (status.state, status.step, status.best, status.error, status.pid) == (
+        "running", 7, "step_000005", "", os.getpid(),
+    )  # fmt: skip
