@@ -152,6 +152,10 @@ class Palette:
         codes = _SERIES[self.depth, self.dark]
         return _ink(codes[number % len(codes)])
 
+    def chip(self, number: int) -> Style:
+        """The background of a token, another for the second sentence's; underlined if colourless."""
+        return _chip(self, number % 2)
+
     @property
     def cursor(self) -> Style:
         """The cell cursor of a focused widget: black on white or white on black, whatever was below it."""
@@ -187,6 +191,15 @@ def _word(palette: Palette, name: str) -> Style:
     if not palette.colour:
         return Style(bold=bold or None, italic=name == "special" or None, dim=name == "faint" or None)
     return Style(color=Color.from_ansi(_INKS[name][column]), bold=bold or None)
+
+
+@cache
+def _chip(palette: Palette, number: int) -> Style:
+    if not palette.colour:
+        return Style(underline=True)
+    if palette.depth == "16":
+        return _paint((8, 4)[number] if palette.dark else (7, 14)[number])
+    return _paint((238, 24)[number] if palette.dark else (253, 153)[number])
 
 
 @cache

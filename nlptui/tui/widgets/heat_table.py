@@ -121,9 +121,7 @@ class HeatTableView(LineView):
         grid = _grid(self.part, self._format.width if self.show == "numbers" else 2, width, height)
         first_row, first_col = self.first_row, self.first_col
         self._grid = grid
-        self.virtual_size = Size(
-            width + max(0, cols - grid.cols) * grid.cell, height + max(0, rows - grid.rows)
-        )
+        self.set_extent(width + max(0, cols - grid.cols) * grid.cell, height + max(0, rows - grid.rows))
         self._look_at(first_row, first_col)
         self._follow()
 

@@ -64,8 +64,9 @@ class LineView(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Measure again."""
+        """Measure again, and repaint what was drawn before that."""
         self.measure()
+        self.repaint()
 
     def get_line_filters(self) -> tuple[LineFilter, ...]:
         """Palette colours go out as they are."""
@@ -145,6 +146,10 @@ class LineView(ScrollView, can_focus=True):
         """Scroll by some lines, down (1) or up (-1)."""
         self.look_at(round(self.scroll_y) + direction * WHEEL_LINES)
 
+    def set_extent(self, width: int, height: int) -> None:
+        """Say how large all is that can be scrolled; without the repaint that Textual makes of it."""
+        self.set_reactive(LineView.virtual_size, Size(width, height))
+
     def look_at(self, y: int, x: int | None = None) -> None:
         """Scroll there, as far as there is something to see."""
         self.scroll_to(x, y, animate=False, force=True)
@@ -205,7 +210,7 @@ class RowsView(Search, LineView):
         """Set how far the rows can be scrolled, and keep the cursor in sight."""
         if self.size:
             width, height = self.size
-            self.virtual_size = Size(width, height + max(0, self.shown - self.page))
+            self.set_extent(width, height + max(0, self.shown - self.page))
             self.look_at(round(self.scroll_y))
             self.follow()
 
