@@ -1,0 +1,115 @@
+"""The models that ship: they load, explain themselves, pass the check, and are what their cards say."""
+
+import random
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from nlptui.data import find
+from nlptui.engine import Engine
+from nlptui.engine.explain import Derivation
+from nlptui.train.recipe import read_recipe
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+NAMES = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+SENTENCES = {"en": "Nobody can open the old window, said the keeper.", "zh": "我们在海边看见一只白猫。", "en-zh": "I see a cat."}
+EXPECTED = {"pos-rnn-en", "pos-lstm-en", "pos-gru-en", "bert-en", "gpt-shakespeare", "pos-lstm-zh"}
+
+
+@cache
+def engine(name: str) -> Engine:
+    return Engine.load(MODELS / name, device="cpu")
+
+
+def sentence(name: str) -> str:
+    return SENTENCES[engine(name).config.language]
+
+
+def close(derivation: Derivation) -> bool:
+    value, total = derivation.value, derivation.total
+    return value == total or abs(value - total) <= 1e-5 * max(1.0, abs(value))
+
+
+def test_the_models_of_the_course_are_there() -> None:
+    assert set(NAMES) >= EXPECTED
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < 95_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_cells_of_every_activation_are_explained(name: str) -> None:
+    chance, trace = random.Random(name), engine(name).trace(sentence(name))
+    for activation in trace.activations.values():
+        for _n in range(3):
+            index = tuple(chance.randrange(size) for size in activation.shape)
+            derivation = engine(name).explain(trace, activation.name, index)
+            assert close(derivation), derivation
+            assert all(term.name in trace for term in derivation.terms)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chains_of_terms_go_down_to_an_embedding_row_or_a_parameter(name: str) -> None:
+    chance, trace = random.Random(name), engine(name).trace(sentence(name))
+    last = [activation for activation in trace.activations if activation.endswith("probs")]
+    for _n in range(5):
+        place = chance.choice(last)
+        index = tuple(chance.randrange(size) for size in trace[place].shape)
+        for _step in range(500):
+            derivation = engine(name).explain(trace, place, index)
+            assert close(derivation)
+            if not derivation.terms:
+                break
+            term = chance.choice(derivation.terms)
+            place, index = term.name, term.index
+        assert trace[place].kind in ("parameter", "input") or "prev(" in trace[place].formula
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_step_by_step_equals_fused(name: str) -> None:
+    found = engine(name).check()
+    assert found and max(found.values()) <= 1e-5, found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_and_the_config_agree(name: str) -> None:
+    card, config = (MODELS / name / "README.md").read_text(encoding="utf-8"), engine(name).config
+    assert config.name == name
+    assert config.metrics and set(config.baselines) <= set(config.metrics)
+    numbers = {float(number) for number in re.findall(r"\d+\.\d+", card)}
+    for metric, value in config.metrics.items():
+        assert any(abs(number - value) <= 6e-4 * max(1, abs(value)) for number in numbers), (metric, value)
+    parameters = sum(value.numel() for value in engine(name).model.parameters())
+    assert f"{parameters:,}" in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_makes_this_model(name: str) -> None:
+    recipe = read_recipe(MODELS / name / "recipe.toml")
+    config = engine(name).config
+    assert recipe.name == name
+    assert recipe.model["arch"] == config.arch and recipe.model["task"] == config.task
+    assert recipe.data == config.data
+
+
+TAGGERS = [name for name in NAMES if name.startswith("pos-")]
+
+
+@pytest.mark.parametrize("name", TAGGERS)
+def test_evaluating_gives_the_number_on_the_card(name: str) -> None:
+    corpus = engine(name).config.data["corpus"]
+    first = corpus if isinstance(corpus, str) else corpus[0]
+    if find(first) is None:
+        pytest.skip(f"the corpus {first} is not on this machine")
+    found = engine(name).evaluate("test")
+    for metric, value in engine(name).config.metrics.items():
+        assert found["metrics"][metric] == pytest.approx(value, abs=2e-4)
+    for metric, value in engine(name).config.baselines.items():
+        assert found["baselines"][metric] == pytest.approx(value, abs=2e-4)
+        assert found["metrics"][metric] > value
+
+
+@pytest.mark.parametrize("name", [name for name in TAGGERS if name.endswith("-en")])
+def test_a_tagger_tags(name: str) -> None:
+    tags = engine(name).predict("The cat sleeps on the mat .")["output"]["tags"]
+    assert [tag["tag"] for tag in tags] == ["DET", "NOUN", "VERB", "ADP", "DET", "NOUN", "PUNCT"]
