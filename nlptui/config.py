@@ -31,6 +31,8 @@ class ModelConfig:
     """What every model has, whatever its architecture."""
 
     ARCHS: ClassVar[tuple[str, ...]] = ()
+    MAY_BE_ZERO: ClassVar[tuple[str, ...]] = ("vocab_size", "n_chars", "target_vocab_size")
+    """Sizes that may be 0: not known yet, or not wanted."""
 
     name: str = ""
     """The model's name in the list, equal to its folder's name."""
@@ -68,6 +70,19 @@ class ModelConfig:
                     task=self.task, known=", ".join(TASKS)
                 )
             )
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        for item in dataclasses.fields(self):
+            value, least = getattr(self, item.name), 0 if item.name in self.MAY_BE_ZERO else 1
+            if item.type == "int" and value < least:
+                raise UserError(
+                    _("{key} is {value}, but must be at least {least}").format(
+                        key=item.name, value=value, least=least
+                    )
+                )
+        if not 0.0 <= self.dropout < 1.0:
+            raise UserError(_("dropout is {value}, but must be in [0, 1)").format(value=self.dropout))
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`."""
@@ -220,11 +235,11 @@ def config_from_dict(content: dict[str, Any], where: str) -> ModelConfig:
                 _("{where}: key {key!r} has the value {value}, which is not of type {type}").format(
                     where=where,
                     key=key,
-                    value=visible(json.dumps(value, ensure_ascii=False))[:80],
+                    value=visible(json.dumps(value, ensure_ascii=False, default=str))[:80],
                     type=_type_name(hints[key]),
                 )
             )
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
     try:
         return cls(**values)
     except UserError as error:
@@ -235,6 +250,10 @@ def _fits(value: Any, hint: Any) -> bool:
     origin = get_origin(hint) or hint
     if origin is tuple:
         return isinstance(value, (list, tuple)) and all(isinstance(item, get_args(hint)[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(item, get_args(hint)[1]) for item in value.values())
+    if hint is Any:
+        return True
     if origin is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if origin is int:

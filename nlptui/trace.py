@@ -1,7 +1,7 @@
 """A forward pass written down: what was computed, in which order, under which name, and from what.
 
-A `Recorder` is passed down the network; each value is recorded where it is made and flows on, edited if asked.
-Knows nothing of particular networks; torch is only used through the tensors that it is given.
+A `Recorder` is passed down the network; each value is recorded where it is made and flows on, edited if
+asked. Knows nothing of particular networks; torch is only used through the tensors that it is given.
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ class Activation:
 class Edit:
     """A change of recorded values, made while the network runs.
 
-    `index` selects a region as numpy would (missing axes: all). Inside it the new value is 0 (zero), the mean over this
-    trace's positions (mean), amount × value (scale), amount (force), or `tensor` (from).
+    `index` selects a region as numpy would (missing axes: all). Inside it the new value is 0 (zero), the
+    mean over this trace's positions (mean), amount × value (scale), amount (force), or `tensor` (from).
+    Scaling by anything but 0 leaves an infinity as it is: a masked score stays masked. Raises UserError for
+    an unknown op or a missing amount.
     """
 
     name: str
@@ -67,27 +69,39 @@ class Edit:
     op: str
     amount: float | None = None
     tensor: np.ndarray | None = field(default=None, compare=False, repr=False)
+    """For `from` and `mean`: new values in the shape of the whole activation; `with_means` fills in means."""
     source: str = ""
     """For `from`: the file that the tensor came from."""
 
     OPS = ("zero", "mean", "scale", "force", "from")
 
+    def __post_init__(self) -> None:
+        if self.op not in self.OPS:
+            raise UserError(
+                _("unknown edit {op!r}: choose one of {known}").format(
+                    op=visible(self.op), known=", ".join(self.OPS)
+                )
+            )
+        if self.op in ("scale", "force") and self.amount is None:
+            raise UserError(_("the edit {op!r} of {name} needs a number").format(op=self.op, name=self.name))
+
     def __str__(self) -> str:
         index = ",".join(_slice_text(part) for part in self.index)
-        amount = {"scale": f":{self.amount}", "force": f":{self.amount}", "from": f":{self.source}"}.get(
-            self.op, ""
-        )
-        return f"{self.name}[{index}]={self.op}{amount}" if self.index else f"{self.name}={self.op}{amount}"
+        arguments = {"scale": f":{self.amount}", "force": f":{self.amount}", "from": f":{self.source}"}
+        place = f"{self.name}[{index}]" if self.index else self.name
+        return f"{place}={self.op}{arguments.get(self.op, '')}"
 
     @staticmethod
     def parse(text: str) -> Edit:
-        """The edit that `NAME[0,2,:,:]=zero|mean|scale:F|force:F|from:FILE.npz` asks for. Raises UserError."""
+        """The edit that `NAME[0,2,:,:]=zero|mean|scale:F|force:F|from:FILE.npz` asks for.
+
+        Raises UserError for any other form, a number that is not finite, and a file without such an array.
+        """
         match = re.fullmatch(r"\s*([^\[\]=\s]+)\s*(?:\[([^\]]*)\])?\s*=\s*(\w+)(?::(.*))?", text, flags=re.S)
-        if not match or match[3] not in Edit.OPS:
+        if not match or match[3] not in Edit.OPS or (match[3] in ("zero", "mean") and match[4] is not None):
+            form = "NAME[0,2,:,:]=zero, mean, scale:F, force:F, from:FILE.npz"
             raise UserError(
-                _(
-                    "edit {text!r} is not of the form NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz"
-                ).format(text=visible(text))
+                _("edit {text!r} is not of the form {form}").format(text=visible(text), form=form)
             )
         name, index, op, argument = match[1], match[2] or "", match[3], match[4] or ""
         parts = tuple(_parse_slice(part, text) for part in index.split(",")) if index.strip() else ()
@@ -99,9 +113,10 @@ class Edit:
 
 
 def _slice_text(part: int | slice) -> str:
-    if isinstance(part, int):
+    if not isinstance(part, slice):
         return str(part)
-    return f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+    bounds = (part.start, part.stop) if part.step is None else (part.start, part.stop, part.step)
+    return ":".join("" if bound is None else str(bound) for bound in bounds)
 
 
 def _parse_slice(part: str, text: str) -> int | slice:
@@ -132,28 +147,33 @@ def _parse_amount(argument: str, text: str) -> float:
 def _read_tensor(file: str, name: str) -> np.ndarray:
     try:
         with np.load(Path(file).expanduser(), allow_pickle=False) as arrays:
-            if name in arrays:
-                return np.asarray(arrays[name])
-            raise UserError(
-                _("{file}: holds no array {name!r}; it has {known}").format(
-                    file=visible(file), name=visible(name), known=visible(", ".join(list(arrays)[:5]))
-                )
-            )
-    except UserError:
-        raise
+            held = {key: np.asarray(arrays[key]) for key in arrays if key == name}
+            known = list(arrays)
     except Exception as error:
         raise UserError(
             _("{file}: not readable as an .npz file ({error})").format(
                 file=visible(file), error=visible(str(error))
             )
         ) from None
+    if name not in held:
+        raise UserError(
+            _("{file}: holds no array {name!r}; it has {known}").format(
+                file=visible(file), name=visible(name), known=visible(", ".join(known[:5]))
+            )
+        )
+    if held[name].dtype.kind not in "fiub":
+        raise UserError(
+            _("{file}: the array {name!r} holds no numbers").format(file=visible(file), name=visible(name))
+        )
+    return held[name]
 
 
 class Recorder:
     """Writes down what a forward pass computes, one scope of names at a time.
 
-    Calling it records a value and returns it, edited if an edit names it: recording, ablation and patching are one
-    mechanism. `at` opens a child scope, in which the names of the child's arguments stand for the parent's values.
+    Calling it records a value and returns it, edited if an edit names it: recording, ablation and patching
+    are one mechanism. `at` opens a child scope, in which the names of the child's arguments stand for the
+    parent's values. With `only`, activations whose names match none of these globs are computed, not kept.
     """
 
     on = True
@@ -166,6 +186,8 @@ class Recorder:
     ) -> None:
         self.activations: dict[str, Activation] = {}
         self.inputs: dict[str, Activation] = {}
+        self.met: dict[str, None] = {}
+        """Names of all activations so far, kept or not, in order."""
         self.parameters: Mapping[str, Tensor] = parameters or {}
         self.edits: dict[str, list[Edit]] = {}
         for edit in edits:
@@ -193,10 +215,15 @@ class Recorder:
         return child
 
     def __call__(self, name: str, value: Tensor, axes: str, by: str, step: int = 1) -> Tensor:
-        root = self.root
+        """Record `value` as `name` and return it, edited if an edit names it.
+
+        axes: a name for each dimension, separated by spaces. by: the formula, in this scope's names.
+        step: the direction of time; −1 where `prev` is the position after. Raises UserError for an edit whose
+        index or tensor does not fit.
+        """
         full = self.prefix + name
-        if full in root.edits:
-            changes = Changes(root, full, tuple(value.shape), value)
+        if full in self.root.edits:
+            changes = Changes(self.root, full, tuple(value.shape), value)
             edited = changes.apply(value)
             self._keep_edited(full, value, edited, changes, axes, by, step)
             return edited
@@ -205,8 +232,14 @@ class Recorder:
 
     def _keep(self, full: str, value: Tensor, axes: str, by: str, step: int) -> None:
         root = self.root
-        if root.only is None or any(fnmatch.fnmatchcase(full, pattern) for pattern in root.only):
+        root.met[full] = None
+        if root.only is None or root._wanted(full):
             root.activations[full] = Activation(full, value, tuple(axes.split()), by, self, step)
+
+    def _wanted(self, full: str) -> bool:
+        """Whether `only` asks for this name, or for the edited value of which it is the unedited one."""
+        name = full.removesuffix(".unedited")
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only or ())
 
     def input(self, name: str, value: Tensor, axes: str) -> None:
         """Note a value that was given, not computed, so that formulas can name it."""
@@ -224,26 +257,20 @@ class Recorder:
         for part, tensor in (("factor", changes.factor), ("constant", changes.constant)):
             key = f"edits.{full}.{part}"
             self.root.inputs[key] = Activation(key, tensor, tuple(axes.split()), kind="input")
-        self._keep(
-            full, edited, axes, f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)", step
-        )
+        by = f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)"
+        self._keep(full, edited, axes, by, step)
 
     def publish(self, by: str) -> str:
         """`by` with every name written in full."""
         return NAME_IN_FORMULA.sub(lambda match: self.resolve(match[0]), by)
 
     def resolve(self, name: str) -> str:
-        """The full name that `name` stands for: an argument, a value of this scope, or what the parent calls so."""
+        """The full name behind `name`: an argument, a value of this scope, or what the parent calls so."""
         if self.parent is not None and name in self.bindings:
             return self.parent.resolve(self.bindings[name])
-        root = self.root
-        full = self.prefix + name
-        if (
-            full in root.activations
-            or full in root.inputs
-            or full in root.parameters
-            or f"{full}.weight" in root.parameters
-        ):
+        root, full = self.root, self.prefix + name
+        known = full in root.met or full in root.inputs or full in root.parameters
+        if known or f"{full}.weight" in root.parameters:
             return full
         return self.parent.resolve(name) if self.parent is not None else name
 
@@ -260,7 +287,7 @@ class Recorder:
         """Raise UserError for an edit that met no activation of its name."""
         missed = sorted(set(self.edits) - self.applied)
         if missed:
-            known = [name for name in self.activations if not name.endswith(".unedited")]
+            known = [name for name in self.met if not name.endswith(".unedited")]
             raise UserError(
                 _("no activation named {name!r} to edit; {hint}").format(
                     name=visible(missed[0]), hint=did_you_mean(missed[0], known)
@@ -301,31 +328,35 @@ class Changes:
 
     def _add(self, edit: Edit, shape: tuple[int, ...], like: Tensor) -> None:
         index = _checked_index(edit, shape)
-        if edit.op == "scale" and edit.amount != 0:
-            self.factor[index] *= edit.amount
-            self.constant[index] *= edit.amount
+        amount = edit.amount if edit.op in ("scale", "force") and edit.amount is not None else 0.0
+        if edit.op == "scale" and amount != 0.0:
+            self.factor[index] *= amount
+            self.constant[index] *= amount
             return
         self.factor[index] = 0.0
-        if edit.op in ("zero", "scale"):
-            self.constant[index] = 0.0
-        elif edit.op == "force":
-            self.constant[index] = edit.amount
-        else:
+        if edit.op in ("from", "mean"):
             self.constant[index] = _fitted(edit, shape, like)[index]
+        else:
+            self.constant[index] = amount if edit.op == "force" else 0.0
 
     def apply(self, value: Tensor) -> Tensor:
-        """`value` with the edits made; a factor of 0 also silences infinities."""
-        return (value * self.factor).masked_fill(self.factor == 0, 0.0) + self.constant
+        """`value` with the edits made."""
+        return _changed(value, self.factor, self.constant)
 
     def apply_step(self, value: Tensor, t: int) -> Tensor:
         """The same for position `t` of an activation (batch pos unit)."""
-        factor = self.factor[:, t]
-        return (value * factor).masked_fill(factor == 0, 0.0) + self.constant[:, t]
+        return _changed(value, self.factor[:, t], self.constant[:, t])
+
+
+def _changed(value: Tensor, factor: Tensor, constant: Tensor) -> Tensor:
+    """factor × value + constant; a factor of 0 silences an infinity, any other leaves it as it is."""
+    scaled = value.where(value.isinf(), value * factor)
+    return scaled.masked_fill(factor == 0, 0.0) + constant
 
 
 def _checked_index(edit: Edit, shape: tuple[int, ...]) -> Index:
     fits = len(edit.index) <= len(shape) and all(
-        isinstance(part, slice) or -size <= part < size for part, size in zip(edit.index, shape, strict=False)
+        _selects(part, size) for part, size in zip(edit.index, shape, strict=False)
     )
     if not fits:
         raise UserError(
@@ -336,21 +367,34 @@ def _checked_index(edit: Edit, shape: tuple[int, ...]) -> Index:
     return edit.index
 
 
+def _selects(part: int | slice, size: int) -> bool:
+    """Whether an index into an axis of `size` selects anything (or there is nothing to select)."""
+    if not isinstance(part, slice):
+        return -size <= part < size
+    return size == 0 or ((part.step or 1) > 0 and len(range(*part.indices(size))) > 0)
+
+
 def _fitted(edit: Edit, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    if edit.tensor is None or tuple(edit.tensor.shape) != shape:
+    if edit.tensor is None:
+        raise UserError(
+            _("edit {edit}: the new values are not known yet; a run without edits gives them").format(
+                edit=visible(str(edit))
+            )
+        )
+    if tuple(edit.tensor.shape) != shape:
         raise UserError(
             _("edit {edit}: its tensor has the shape {got}, but {name} has {shape}").format(
                 edit=visible(str(edit)),
-                got=list(edit.tensor.shape) if edit.tensor is not None else None,
+                got=list(edit.tensor.shape),
                 name=visible(edit.name),
                 shape=list(shape),
             )
         )
-    return like.new_tensor(edit.tensor.tolist())
+    return like.new_tensor(np.asarray(edit.tensor, dtype=np.float64))
 
 
 class Steps:
-    """Collects activations that are made one position at a time, and records each whole when `close` is called."""
+    """Collects activations that are made one position at a time; `close` records each whole."""
 
     def __init__(self, recorder: Recorder, length: int, backward: bool) -> None:
         self.recorder = recorder
@@ -379,7 +423,10 @@ class Steps:
         return edited
 
     def close(self, stack: Callable[[list[Tensor]], Tensor]) -> dict[str, Tensor]:
-        """Record everything collected, in text order, and return it by name. `stack` joins steps along dimension 1."""
+        """Record everything collected, in text order, and return it by name.
+
+        stack: joins the values of the positions, (batch unit) each, along a new dimension 1.
+        """
         whole: dict[str, Tensor] = {}
         axes = "batch pos d_hidden"
         for name, values in self._values.items():
@@ -460,9 +507,8 @@ def as_array(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
     value = value.detach().cpu()
-    return np.asarray(
-        value.float().numpy() if str(value.dtype) in ("torch.bfloat16", "torch.float16") else value.numpy()
-    )
+    half = str(value.dtype) in ("torch.bfloat16", "torch.float16")
+    return np.asarray(value.float().numpy() if half else value.numpy())
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -474,7 +520,12 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
-    """`edits` in which each `mean` carries its tensor: the mean over the positions of `trace`, a run without edits."""
+    """`edits` in which each `mean` carries its tensor: the mean over the positions of `trace`.
+
+    `trace` is a run without edits. Positions are the axis pos, or else query, or else key. A masked score
+    (−∞) counts in no mean and stays what it is. Raises UserError for a name that the trace does not hold,
+    and for one without positions.
+    """
     return tuple(
         replace(edit, tensor=_mean_over_positions(trace[edit.name])) if edit.op == "mean" else edit
         for edit in edits
@@ -489,5 +540,9 @@ def _mean_over_positions(activation: Activation) -> np.ndarray:
                 name=visible(activation.name)
             )
         )
-    values = as_array(activation.value)
-    return np.broadcast_to(values.mean(activation.axes.index(axis), keepdims=True), values.shape)
+    values = as_array(activation.value).astype(np.float64)
+    finite = np.isfinite(values)
+    along = activation.axes.index(axis)
+    counted = finite.sum(along, keepdims=True).clip(min=1)
+    means = np.where(finite, values, 0.0).sum(along, keepdims=True) / counted
+    return np.where(finite, means, values)
