@@ -142,7 +142,7 @@ def sentence_pairs(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str
 
 
 def documents(recipe_data: Mapping[str, Any], split: str) -> list[Document]:
-    """Texts in their order: books, one long text, or one document a line; of other corpora, their sentences."""
+    """Texts in their order: books, one long text, one document a line; of other corpora, their sentences."""
     share = float(recipe_data.get("dev_share", DEV_SHARE))
     side = int(recipe_data.get("side", 0))
     return _collect(
@@ -175,7 +175,7 @@ def _part_of_text(path: Path, split: str, dev_share: float) -> Document:
 
 
 def questions(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, str, str, int]]:
-    """Rows of a question, its passage, the answer, and the code point of the passage where the answer begins."""
+    """Rows of a question, its passage, the answer, and the code point of the passage where it begins."""
     return _collect(recipe_data, split, {"questions": _read_questions}, _("questions"))
 
 

@@ -95,9 +95,9 @@ def _stretches(
 ) -> list[tuple[int, int, int]]:
     """Stretches of at least two sentences, as (first, middle, last).
 
-    They are taken from either end of what is left of the book, by chance: a sentence that no longer fits begins the
-    next stretch, so those at that side are long, and A and B are to have their share of it alike. A sentence that
-    fits with no neighbour is left out.
+    They are taken from either end of what is left of the book, by chance: a sentence that no longer fits
+    begins the next stretch, so the sentences at that side are longer, and A and B shall have this alike. A
+    sentence that fits with no neighbour is left out.
     """
     cuts: list[tuple[int, int, int]] = []
     shortest = min(SHORTEST, room)

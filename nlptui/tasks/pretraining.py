@@ -190,7 +190,7 @@ class Pretraining(Task[Any]):
     def metrics(
         self, model: nn.Module, examples: Sequence[Book], device: str, batch_size: int
     ) -> dict[str, float]:
-        """mlm_accuracy (the likeliest token at each [MASK]), nsp_accuracy, and loss in nats a masked token."""
+        """mlm_accuracy (the likeliest token at each [MASK]), nsp_accuracy, loss in nats a masked token."""
         total = {"mlm": 0.0, "nsp": 0.0, "loss": 0.0}
         masked = told = 0
         for _chosen, outputs, targets in self.outputs(model, self.fixed_draws(examples), device, batch_size):
@@ -204,7 +204,7 @@ class Pretraining(Task[Any]):
         return {**scores, "nsp_accuracy": total["nsp"] / told} if told else scores
 
     def baselines(self, train_examples: Sequence[Book], test_examples: Sequence[Book]) -> dict[str, float]:
-        """Masked tokens from counts of their neighbours on both sides; pairs by the words that A and B share."""
+        """Masked tokens from counts of their neighbours on both sides; pairs by words that A and B share."""
         counts = cloze.NeighbourCounts([book.ids for book in train_examples], self.tokenizer.vocab_size)
         draws = self.fixed_draws(test_examples)
         right = sum(

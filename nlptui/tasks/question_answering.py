@@ -30,7 +30,7 @@ LONGEST = 30
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuestionExample:
-    """A question with its passage, and the tokens where the answer begins and ends (the last one included)."""
+    """A question with its passage, and the first and the last token of the answer."""
 
     ids: Ids
     segments: Ids

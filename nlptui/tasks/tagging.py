@@ -240,8 +240,9 @@ class Tagging(Task[TaggedExample]):
     def baselines(
         self, train_examples: Sequence[TaggedExample], test_examples: Sequence[TaggedExample]
     ) -> dict[str, float]:
-        """The most frequent tag of each word, if unseen of its lower-case form, else of all words; words cut by
-        longest match from the left.
+        """The most frequent tag of each word (if unseen, of its lower-case form; else of all words).
+
+        Characters are cut into words by longest match from the left.
         """
         seen: dict[str, Counter[int]] = {}
         overall: Counter[int] = Counter()
