@@ -54,7 +54,7 @@ def cells(trace: Trace, name: str) -> list[str]:
 
 
 def comparable(trace: Trace, name: str, names: list[str]) -> list[str]:
-    """Those of `names` that can stand in one table with `name`; the final LayerNorm has a scale of its own."""
+    """Those of `names` that can stand in one table with `name`; the final LayerNorm has its own scale."""
     same = [n for n in names if trace[n].shape == trace[name].shape and side(n) == side(name)]
     return [n for n in same if kind(n) != "norm_final"]
 

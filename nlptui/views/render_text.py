@@ -120,7 +120,7 @@ def _chart(chart: Lines, width: int) -> Iterator[str]:
         )
         room = max(8, width - head - cell_len(ends) - 4)
         yield clip(f"{fit(series.name, head)}  {spark(y, room, chart.log)}  {ends}", width)
-    x = [float(value) for series in chart.series for value in series.x[[0, -1]] if len(series.x)]
+    x = [float(value) for series in chart.series for value in series.x[[0, -1] if len(series.x) else []]]
     if x:
         yield clip(f"{chart.x_label} {min(x):g} … {max(x):g}", width)
 

@@ -19,15 +19,17 @@ from nlptui.views.names import place
 assert describe is describe_function
 
 # Every activation of the table of names in the design, with its kind's sentence to be found.
-NAMES = """
-token_embed pos_embed segment_embed embed embed_norm q z k v dot scaled scores weights out head_out
-resid_pre norm1 norm1.mean norm1.scale resid_mid norm2 resid_post attn_sum attn_norm mlp_sum mlp_norm
-mlp.pre mlp.post mlp.out preact hidden input_gate forget_gate candidate output_gate kept written cell
-input_gate.pre forget_gate.pre candidate.pre output_gate.pre reset_gate update_gate reset_gate.pre
-update_gate.pre candidate.recurrent char_embed char_conv char_feature norm_final pooled logits probs
-mlm.logits mlm.probs nsp.logits nsp.probs start.logits start.probs end.logits end.probs
-emission transition score backpointer path
-""".split()
+NAMES = (
+    "token_embed", "pos_embed", "segment_embed", "embed", "embed_norm", "q", "z", "k", "v", "dot", "scaled",
+    "scores", "weights", "out", "head_out", "resid_pre", "norm1", "norm1.mean", "norm1.scale", "resid_mid",
+    "norm2", "resid_post", "attn_sum", "attn_norm", "mlp_sum", "mlp_norm", "mlp.pre", "mlp.post", "mlp.out",
+    "preact", "hidden", "input_gate", "forget_gate", "candidate", "output_gate", "kept", "written", "cell",
+    "input_gate.pre", "forget_gate.pre", "candidate.pre", "output_gate.pre", "reset_gate", "update_gate",
+    "reset_gate.pre", "update_gate.pre", "candidate.recurrent", "char_embed", "char_conv", "char_feature",
+    "norm_final", "pooled", "logits", "probs", "mlm.logits", "mlm.probs", "nsp.logits", "nsp.probs",
+    "start.logits", "start.probs", "end.logits", "end.probs", "emission", "transition", "score",
+    "backpointer", "path",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -83,7 +85,9 @@ def test_outputs_name_label_word_and_class():
 def test_parameters_say_which_element():
     words = sentence("gpt", "activation", 0, 2, 1, name="blocks.0.attn.wq.weight")
     assert words.startswith("element [2, 1] of the parameter blocks.0.attn.wq.weight: ")
-    assert sentence("lstm", "embedding", 0, 0, 5).startswith("component 5 of row 0 of the embedding matrix token_emb")
+    assert sentence("lstm", "embedding", 0, 0, 5).startswith(
+        "component 5 of row 0 of the embedding matrix token_emb"
+    )
 
 
 def test_tokens_trees_bars_lines_and_differences():

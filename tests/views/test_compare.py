@@ -1,0 +1,53 @@
+"""Two figures side by side: tables as A, B and A − B, with sources into the trace that each came from."""
+
+import numpy as np
+from conftest import run, shared
+
+from nlptui.views import VIEWS, State, describe
+from nlptui.views.compare import compare
+from nlptui.views.figure import Bars, Figure, HeatTable, Source
+
+
+def test_two_sentences_through_one_model():
+    a, b = shared("lstm"), run("lstm", ("the", "can", "[/bold]", "may", "the"))
+    view = VIEWS["hidden"]
+    left, right, minus, *_rest = compare(view.draw(a, State(1)), view.draw(b, State(1))).parts
+    assert [part.title[:5] for part in (left, right, minus)] == ["A · h", "B · h", "A − B"]
+    np.testing.assert_array_equal(minus.values, a.array("layers.1.hidden")[0] - b.array("layers.1.hidden")[0])
+    assert minus.rows == ("the", "can", "[/bold]", "中文/may", "the")
+    assert (left.origin(1, 2).trace, right.origin(1, 2).trace, minus.origin(1, 2)) == (0, 1, None)
+    assert left.origin(1, 2).name == right.origin(1, 2).name == "layers.1.hidden"
+
+
+def test_the_same_text_through_two_models_of_other_widths():
+    lstm, gpt = (VIEWS["hidden"].draw(shared(family), State()) for family in ("lstm", "gpt"))
+    figure = compare(lstm, gpt)
+    assert not any(part.title.startswith("A − B") for part in figure.parts)
+    assert "different shapes" in figure.caption
+    assert figure.title.startswith("A: ") and "B: " in figure.title
+
+
+def test_masked_cells_stay_blank():
+    table = HeatTable("s", np.array([[1.0, -np.inf]]), ("a",), ("b", "c"), "query", "key")
+    figure = compare(Figure("v", "t", (table,)), Figure("v", "t", (table,)))
+    assert figure.title == "t"
+    np.testing.assert_array_equal(figure.parts[2].values, [[0, np.nan]])
+    assert describe(figure, 2, 0, 0) == "A − B · s, a × b: 0"
+
+
+def test_rows_with_sources_of_their_own_bars_and_a_missing_part():
+    sources = (Source("x", (0, "col")), Source("y", (0, "col")))
+    table = HeatTable("s", np.zeros((2, 2)), ("x", "y"), ("0", "1"), "activation", "d_hidden", source=sources)
+    bars = Bars("b", ("a",), np.array([0.5]), source=Source("probs", (0, "row")))
+    figure = compare(Figure("v", "t", (table, bars)), Figure("v", "t", (table,)))
+    assert [part.title for part in figure.parts] == ["A · s", "B · s", "A − B · s", "A · b"]
+    assert figure.parts[1].origin(1, 1).trace == 1 and figure.parts[1].origin(1, 1).name == "y"
+    assert figure.parts[3].origin(0).trace == 0
+
+
+def test_gates_compare_step_by_step():
+    view = VIEWS["gates"]
+    other = run("lstm", ("a", "b", "c", "d", "e"))
+    figure = compare(view.draw(shared("lstm"), State()), view.draw(other, State()))
+    differences = [part for part in figure.parts if part.title.startswith("A − B")]
+    assert len(differences) == 9 and all(part.scale == "diverging" for part in differences)
