@@ -22,6 +22,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.colours import SHADES, SIDE, STEPS
 from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
+from nlptui.tui.widgets.keys import CURSOR_KEYS
 from nlptui.tui.widgets.line_view import WHEEL_LINES, LineView
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.views.figure import Array, HeatTable
@@ -52,6 +53,7 @@ class HeatTableView(LineView):
     cursor to what `find` finds.
     """
 
+    BINDINGS = CURSOR_KEYS
     CellMoved = CellMoved
     CellOpened = CellOpened
 

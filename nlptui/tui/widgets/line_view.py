@@ -28,10 +28,9 @@ from nlptui.tui.widgets.search import Search
 WHEEL_LINES = 3
 
 
-class LineView(ScrollView, can_focus=True):
+class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     """A widget drawn line by line by `segments`; `repaint` it after a change, `refresh` it if all changed."""
 
-    BINDINGS = CURSOR_KEYS
     DEFAULT_CSS = """
     LineView {
         height: 1fr;
@@ -43,6 +42,7 @@ class LineView(ScrollView, can_focus=True):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.palette = Palette("256", True)
+        self._measured = Size(0, 0)
         self._painted: dict[int, Strip] = {}
 
     @abstractmethod
@@ -63,10 +63,16 @@ class LineView(ScrollView, can_focus=True):
         self.palette = palette_of(self.app)
         self.refresh()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Measure again, and repaint what was drawn before that."""
-        self.measure()
-        self.repaint()
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        """Measure for the new size before anything is drawn in it."""
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        if self.size != self._measured:
+            self._measured = self.size
+            self._painted.clear()
+            self.measure()
+        return changed
 
     def get_line_filters(self) -> tuple[LineFilter, ...]:
         """Palette colours go out as they are."""
@@ -85,11 +91,7 @@ class LineView(ScrollView, can_focus=True):
         """Draw all lines anew, and send the stretches that differ from what was sent before."""
         if not self.is_mounted or not self.is_attached:
             return
-        for y in range(self.size.height):
-            before = self._painted.get(y)
-            if before is None:
-                self.refresh(Region(0, y, self.size.width, 1))
-                continue
+        for y, before in list(self._painted.items()):
             left, right = difference(before, self._strip(y))
             if left < right:
                 self.refresh(Region(left, y, right - left, 1))
@@ -161,6 +163,7 @@ class RowsView(Search, LineView):
     `row` is the row of the part; `row_of` and `place_of` say where it stands, where not all rows are shown.
     """
 
+    BINDINGS = CURSOR_KEYS
     CellMoved = CellMoved
     CellOpened = CellOpened
 

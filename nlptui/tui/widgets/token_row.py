@@ -17,6 +17,7 @@ from textual.reactive import reactive
 
 from nlptui.locale import _
 from nlptui.tui.widgets.cells import fit
+from nlptui.tui.widgets.keys import CURSOR_KEYS
 from nlptui.tui.widgets.line_view import LineView
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.tui.widgets.search import Search
@@ -31,6 +32,7 @@ SLICE = 4000
 class TokenRow(Search, LineView):
     """Draws `part`; the cursor stands on token `row`. With little height, offsets and ids go first."""
 
+    BINDINGS = CURSOR_KEYS
     CellMoved = CellMoved
     CellOpened = CellOpened
 
