@@ -1,4 +1,4 @@
-"""The card of a trained model, README.md in its folder: written from what was measured and what is registered.
+"""The card of a trained model, README.md in its folder, written from what was measured.
 
 Knows nothing of torch or of how the numbers came about. What people wrote under "What was tried" is kept.
 """
@@ -151,7 +151,7 @@ def _results(config: ModelConfig, facts: Facts) -> str:
 def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     lines = [
         f"- It reads at most {config.context} tokens; longer texts are used in part.",
-        f"- It has seen the corpora above and nothing else: {facts.examples.get('train', 0):,} training examples.",
+        f"- It has seen the {facts.examples.get('train', 0):,} training examples above and nothing else.",
     ]
     if facts.half:
         changed = [

@@ -63,7 +63,7 @@ def finish(run: str | RunDirectory, target: Path | str, half: bool = True) -> Pa
 
 
 def chosen_checkpoint(directory: RunDirectory) -> Path:
-    """The best checkpoint on dev, or the last one where none was chosen. Raises UserError where there is none."""
+    """The best checkpoint on dev, or the last where none was chosen. Raises UserError where there is none."""
     folders = directory.checkpoints()
     if not folders:
         raise UserError(
@@ -87,7 +87,7 @@ class _Measured:
 def _measure(
     model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, recipe: Recipe, half: bool
 ) -> _Measured:
-    """Test metrics in float32, and in float16 if wanted; `model` is left with the weights that will be stored."""
+    """Test metrics in float32, and in float16 if wanted; `model` keeps the weights that will be stored."""
     task = task_for(config, tokenizer)
     device = pick_device(recipe.train.device)
     splits = {

@@ -22,16 +22,14 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import DataStream
 from nlptui.train.build import Parts, build, pick_device, rebuild
-from nlptui.train.optimize import Average, build_optimizer, clip_gradients, learning_rate, set_rate
+from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
 from nlptui.train.recipe import Recipe
 from nlptui.train.run import RunDirectory
 from nlptui.train.state import (
     Progress,
     generator_tensors,
-    optimizer_tensors,
     read_state,
     restore_generators,
-    restore_optimizer,
     write_state,
 )
 
@@ -123,18 +121,18 @@ class Trainer:
         self.parts = parts
         self.model: nn.Module = parts.model.train()
         self.parameters = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
-        self.optimizer = build_optimizer(self.parameters, self.settings)
+        self.optimizer = AdamW(self.parameters, self.settings)
         self.average = Average(self.parameters, self.settings.average) if self.settings.average else None
         part_size = self.settings.batch_size // self.settings.accumulate
         self.stream = DataStream(parts.task, parts.train_examples, part_size, self.recipe.seed, self.device)
         self.loss_sum = torch.zeros((), device=self.device)
         self.gradient_norm = torch.zeros((), device=self.device)
+        self.rate = 0.0
 
     def restore(self, tensors: dict[str, Tensor], progress: Progress) -> None:
         """Put everything where the checkpoint says that it was."""
         self.progress = progress
-        restore_optimizer(self.optimizer, self.names, tensors)
+        self.optimizer.restore(tensors)
         self.loss_sum.copy_(tensors["sums/loss"])
         with torch.no_grad():
             for name, parameter in self.parameters.items():
@@ -182,7 +180,7 @@ class Trainer:
     def update(self) -> None:
         """One step: gradients of the mean loss over the batch, clipped, then AdamW."""
         step = self.progress.step + 1
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         for _part in range(self.settings.accumulate):
             batch, targets, tokens = self.stream.next()
             with self._precision():
@@ -192,8 +190,8 @@ class Trainer:
             self.loss_sum += loss.detach()
             self.log_tokens += tokens
         self.gradient_norm = clip_gradients(self.parameters.values(), self.settings.clip)
-        set_rate(self.optimizer, learning_rate(self.settings, step, self.progress.steps))
-        self.optimizer.step()
+        self.rate = learning_rate(self.settings, step, self.progress.steps)
+        self.optimizer.step(self.rate)
         if self.average:
             self.average.update(step)
         self.progress.step = step
@@ -225,7 +223,7 @@ class Trainer:
         self._need_finite(loss)
         row = {
             "loss": loss,
-            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "learning_rate": self.rate,
             "gradient_norm": self.gradient_norm.item(),
             "tokens_per_second": self.log_tokens / max(now - self.log_started, 1e-9),
         }
@@ -327,7 +325,7 @@ class Trainer:
         self._tell(now=True, phase="training", latest=folder.name, best=self.progress.best_folder)
 
     def _state_tensors(self) -> dict[str, Tensor]:
-        tensors = optimizer_tensors(self.optimizer, self.names) | generator_tensors()
+        tensors = self.optimizer.tensors() | generator_tensors()
         tensors["sums/loss"] = self.loss_sum
         if self.average:
             tensors |= {f"weights/{name}": parameter.detach() for name, parameter in self.parameters.items()}

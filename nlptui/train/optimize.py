@@ -18,19 +18,71 @@ from nlptui.train.recipe import TrainConfig
 NamedParameters = dict[str, nn.Parameter]
 
 
-def build_optimizer(parameters: NamedParameters, train: TrainConfig) -> torch.optim.AdamW:
-    """AdamW, in one fused kernel where torch has it; matrices decay, biases and norms do not."""
-    decayed = [parameter for parameter in parameters.values() if parameter.ndim >= 2]
-    plain = [parameter for parameter in parameters.values() if parameter.ndim < 2]
-    groups = [
-        {"params": decayed, "weight_decay": train.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    options = {"lr": train.learning_rate, "betas": (train.beta1, train.beta2)}
-    try:
-        return torch.optim.AdamW([group for group in groups if group["params"]], fused=True, **options)  # type: ignore[arg-type]
-    except RuntimeError:
-        return torch.optim.AdamW([group for group in groups if group["params"]], **options)  # type: ignore[arg-type]
+class AdamW:
+    """AdamW (Loshchilov & Hutter 2019), every step in one fused kernel; only matrices decay.
+
+        m = β₁ m + (1 − β₁) g
+        v = β₂ v + (1 − β₂) g²
+        w = w − η λ w − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+
+    The kernel is torch's own; `torch.optim`, which takes as long to load as torch itself, stays out of it.
+    """
+
+    def __init__(self, parameters: NamedParameters, train: TrainConfig) -> None:
+        self.parameters = parameters
+        self.first = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+        self.second = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+        self.steps = {name: torch.zeros((), device=weight.device) for name, weight in parameters.items()}
+        self.betas = (train.beta1, train.beta2)
+        self.groups = [
+            ([name for name, weight in parameters.items() if weight.ndim >= 2], train.weight_decay),
+            ([name for name, weight in parameters.items() if weight.ndim < 2], 0.0),
+        ]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for weight in self.parameters.values():
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Move every weight that has a gradient; η is `rate`."""
+        for group, decay in self.groups:
+            moved = [(name, grad) for name in group if (grad := self.parameters[name].grad) is not None]
+            if not moved:
+                continue
+            names = [name for name, _grad in moved]
+            steps = [self.steps[name] for name in names]
+            torch._foreach_add_(steps, 1)
+            torch._fused_adamw_(
+                [self.parameters[name] for name in names],
+                [grad for _name, grad in moved],
+                [self.first[name] for name in names],
+                [self.second[name] for name in names],
+                [],
+                steps,
+                lr=rate,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                weight_decay=decay,
+                eps=1e-8,
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """m, v and t of every weight, by name."""
+        parts = {"first": self.first, "second": self.second, "step": self.steps}
+        return {
+            f"optimizer/{part}/{name}": value
+            for part, values in parts.items()
+            for name, value in values.items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put what `tensors` gave back."""
+        for key, value in self.tensors().items():
+            value.copy_(tensors[key])
 
 
 def learning_rate(train: TrainConfig, step: int, steps: int) -> float:
@@ -42,11 +94,6 @@ def learning_rate(train: TrainConfig, step: int, steps: int) -> float:
     if train.schedule == "constant":
         return train.learning_rate
     return train.learning_rate * (train.final_rate + (1.0 - train.final_rate) * shape[train.schedule])
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:

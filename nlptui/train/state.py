@@ -51,31 +51,6 @@ class Progress:
     """The step of the last measurement on dev."""
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, names: dict[int, str]) -> dict[str, Tensor]:
-    """The optimizer's state by parameter name; `names` maps `id(parameter)` to it."""
-    return {
-        f"optimizer/{names[id(parameter)]}/{key}": value
-        for parameter, state in optimizer.state.items()
-        for key, value in state.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, names: dict[int, str], tensors: dict[str, Tensor]
-) -> None:
-    """Put the state that `optimizer_tensors` gave back."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer/"):
-            name, _slash, part = key.removeprefix("optimizer/").rpartition("/")
-            found.setdefault(name, {})[part] = value
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            state = found.get(names[id(parameter)], {})
-            optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
-
-
 def generator_tensors() -> dict[str, Tensor]:
     """The state of torch's generators; the stream of examples draws from its place alone."""
     tensors = {"generators/cpu": torch.get_rng_state()}

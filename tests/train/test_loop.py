@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nlptui.errors import UserError
 from nlptui.paths import runs_dir
 from nlptui.tasks import TASK_CLASSES
 from nlptui.train.loop import Trainer
-from nlptui.train.optimize import Average, build_optimizer, clip_gradients, learning_rate
+from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
 from nlptui.train.recipe import Recipe, TrainConfig, recipe_from_dict
 from nlptui.train.run import RunDirectory
 from nlptui.train.state import PROGRESS_FILE, TENSORS_FILE, read_state
@@ -289,24 +290,27 @@ def test_schedules() -> None:
     assert rates("cosine")[3] > rates("linear")[3]
 
 
-def test_optimizer_equals_plain_adamw() -> None:
+def test_adamw_equals_torchs() -> None:
     torch.manual_seed(0)
-    ours, theirs = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
-    theirs.load_state_dict(ours.state_dict())
-    settings = TrainConfig(steps=1, learning_rate=0.1, weight_decay=0.3)
-    optimizer = build_optimizer(dict(ours.named_parameters()), settings)
-    plain = torch.optim.AdamW(
-        [{"params": [theirs.weight], "weight_decay": 0.3}, {"params": [theirs.bias], "weight_decay": 0.0}],
-        lr=0.1,
-    )
-    for _ in range(3):
-        x = torch.randn(5, 3)
-        for network, steps in ((ours, optimizer), (theirs, plain)):
-            network.zero_grad()
-            network(x).square().sum().backward()
-            steps.step()
-    torch.testing.assert_close(ours.weight, theirs.weight)
-    torch.testing.assert_close(ours.bias, theirs.bias)
+    ours = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3), torch.nn.Linear(3, 1)).double()
+    theirs = copy.deepcopy(ours)
+    settings = TrainConfig(steps=1, weight_decay=0.3, beta1=0.8, beta2=0.95)
+    optimizer = AdamW(dict(ours.named_parameters()), settings)
+    matrices, vectors = ([p for p in theirs.parameters() if (p.ndim == 2) is flat] for flat in (True, False))
+    groups = [{"params": matrices, "weight_decay": 0.3}, {"params": vectors, "weight_decay": 0.0}]
+    plain = torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.95), foreach=False)
+    for step in range(5):
+        x, skipped = torch.randn(5, 3, dtype=torch.float64), step in (0, 2)  # The middle layer joins late.
+        optimizer.zero_grad()
+        plain.zero_grad()
+        for network in (ours, theirs):
+            hidden = network[0](x) if skipped else network[1](network[0](x))
+            network[2](hidden).square().sum().backward()
+        plain.param_groups[0]["lr"] = plain.param_groups[1]["lr"] = 0.1 / (step + 1)
+        optimizer.step(0.1 / (step + 1))
+        plain.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.5, 100.0])

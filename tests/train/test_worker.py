@@ -1,4 +1,4 @@
-"""Real worker processes: they outlive their front end, stop with a saved state, die and are found lost, and go on."""
+"""Real worker processes: they outlive front ends, stop with a saved state, die and are found lost, go on."""
 
 from __future__ import annotations
 
@@ -57,31 +57,44 @@ def no_worker_is_left() -> Any:
             os.kill(run.pid, signal.SIGKILL)
 
 
-def test_a_run_from_start_to_end() -> None:
+def test_a_run_from_start_to_end_and_on_from_there() -> None:
     handle = client.start(small("lstm"))
-    seen = [(status.state, status.phase) for status, _rows in client.follow(handle.name, interval=0.02)]
+    seen = list(client.follow(handle.name, interval=0.01))
     status = handle.status()
     assert (status.state, status.step, status.steps, status.error) == ("done", 12, 12, ""), log(handle.name)
-    assert ("running", "training") in seen and seen[-1] == ("done", "")
+    states = [(status.state, status.phase) for status, _rows in seen]
+    assert states[0] == ("queued", "") and states[-1] == ("done", "") and ("running", "loading") in states
+    assert [row for _status, rows in seen for row in rows] == client.metrics(handle.name)
     assert 0 <= status.metrics["dev_accuracy"] <= 1 and status.metrics["loss"] > 0
     assert (handle.path / status.latest).is_dir() and (handle.path / status.best).is_dir()
     assert not (handle.path / ".reserve").exists()
     assert log(handle.name) == ""
+    client.resume(handle.name, {"train.steps": 20})
+    status = client.wait(handle.name, PATIENCE)
+    assert (status.state, status.step) == ("done", 20)
 
 
-def test_follow_gives_every_row_once() -> None:
-    handle = client.start(small("lstm"))
-    rows = [row for _status, new in client.follow(handle.name, interval=0.01) for row in new]
-    assert rows == client.metrics(handle.name)
+def test_a_worker_loads_no_compiler() -> None:
+    """torch.optim would bring torch._dynamo, which takes as long to load as torch itself."""
+    run = directory("one")
+    run.path.mkdir(parents=True)
+    run.write_recipe(small("bert", average=0.9))
+    code = (
+        "import sys; from nlptui.train.worker import main\n"
+        "code = main(sys.argv[1:]); sys.exit(code or 'torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(run.path)], check=False).returncode == 0
+    assert run.status().state == "done"
 
 
-def test_names_are_numbered_and_overrides_heeded() -> None:
-    first = client.start(small("lstm"), overrides={"train.steps": 1})
-    second = client.start(small("lstm"), overrides={"train.steps": 2})
+def test_two_runs_at_once_and_each_keeps_to_itself() -> None:
+    first = client.start(small("lstm"), overrides={"train.steps": 30})
+    second = client.start(small("lstm"), overrides={"train.steps": 40})
     assert (first.name, second.name) == ("small-lstm", "small-lstm-2")
-    assert [client.wait(run.name, PATIENCE).step for run in (first, second)] == [1, 2]
     with pytest.raises(UserError, match="exists"):
         client.start(small("lstm"), name="small-lstm")
+    assert [client.wait(run.name, PATIENCE).state for run in (first, second)] == ["done", "done"]
+    assert [(run.name, run.step) for run in client.runs()] == [("small-lstm", 30), ("small-lstm-2", 40)]
 
 
 def test_killed_at_random_moments_and_resumed_it_ends_in_the_same_weights() -> None:
@@ -110,10 +123,10 @@ def _step(folder: str) -> int:
     return int(folder.removeprefix("step_")) if folder else 0
 
 
-def test_a_worker_outlives_its_front_end() -> None:
+def test_a_worker_outlives_its_front_end_and_a_hang_up_and_ends_well_when_terminated() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from test_worker import endless\n"
-        "from nlptui.train import client; print(client.start(endless(), 'orphan').path)"
+        "from nlptui.train import client; print(client.start(endless(save_every=0), 'orphan').path)"
     )
     front_end = subprocess.run(
         [sys.executable, "-c", code, str(Path(__file__).parent)],
@@ -125,40 +138,23 @@ def test_a_worker_outlives_its_front_end() -> None:
     assert front_end.stdout.strip() == str(directory("orphan").path)
     status = until(lambda: client.status("orphan").step > 20 and client.status("orphan"))
     assert status.state == "running" and os.getsid(status.pid) == status.pid
-    client.stop("orphan")
-    assert client.wait("orphan", PATIENCE).state == "stopped"
-
-
-@pytest.mark.parametrize("how", ["file", "signal"])
-def test_stopping_saves_what_there_is(how: str) -> None:
-    client.start(endless(save_every=0), "one")
-    status = until(lambda: client.status("one").step > 20 and client.status("one"))
-    if how == "file":
-        client.stop("one")
-    else:
-        os.kill(status.pid, signal.SIGTERM)
-    status = client.wait("one", PATIENCE)
-    assert (status.state, status.error) == ("stopped", "") and _step(status.latest) == status.step > 20
-    assert not directory("one").stop_path.exists()
-    client.resume("one")
-    later = until(lambda: client.status("one").step > status.step and client.status("one"))
-    assert later.state == "running"
-
-
-def test_a_hang_up_does_not_end_a_worker() -> None:
-    client.start(endless(), "one")
-    status = until(lambda: client.status("one").step > 0 and client.status("one"))
     os.kill(status.pid, signal.SIGHUP)
-    until(lambda: client.status("one").step > status.step + 20)
+    until(lambda: client.status("orphan").step > status.step + 20)
+    os.kill(status.pid, signal.SIGTERM)
+    status = client.wait("orphan", PATIENCE)
+    assert (status.state, status.error) == ("stopped", "") and _step(status.latest) == status.step > 20
 
 
-def test_pausing_and_going_on() -> None:
-    client.start(endless(), "one")
+def test_pausing_and_going_on_while_a_second_worker_is_turned_away() -> None:
+    handle = client.start(endless(), "one")
     until(lambda: client.status("one").step > 0)
     client.pause("one")
     paused = until(lambda: client.status("one").state == "paused" and client.status("one"))
-    time.sleep(0.3)
-    assert client.status("one").step == paused.step
+    second = subprocess.run(
+        [sys.executable, "-m", "nlptui.train.worker", str(handle.path)], capture_output=True, check=False
+    )
+    assert second.returncode == 2
+    assert (client.status("one").pid, client.status("one").step) == (paused.pid, paused.step)
     client.resume("one")
     assert until(lambda: client.status("one").step > paused.step and client.status("one")).state == "running"
     client.pause("one")
@@ -167,40 +163,24 @@ def test_pausing_and_going_on() -> None:
     assert client.wait("one", PATIENCE).state == "stopped"
 
 
-def test_two_runs_at_once_and_each_keeps_to_itself() -> None:
-    names = [client.start(small(family, steps=60), family).name for family in ("lstm", "gpt")]
-    assert [client.wait(name, PATIENCE).state for name in names] == ["done", "done"]
-    assert [run.name for run in client.runs()] == ["lstm", "gpt"]
-    assert {"dev_accuracy"} <= client.status("lstm").metrics.keys()
-    assert {"dev_perplexity"} <= client.status("gpt").metrics.keys()
-
-
-def test_a_second_worker_on_the_same_run_leaves_it_alone() -> None:
-    handle = client.start(endless(), "one")
-    first = until(lambda: client.status("one").step > 0 and client.status("one"))
-    second = subprocess.run(
-        [sys.executable, "-m", "nlptui.train.worker", str(handle.path)], capture_output=True, check=False
-    )
-    assert second.returncode == 2
-    assert client.status("one").pid == first.pid and client.status("one").state == "running"
-
-
-def test_a_done_run_takes_more_steps() -> None:
-    client.start(small("lstm"), "one")
-    assert client.wait("one", PATIENCE).state == "done"
-    client.resume("one", {"train.steps": 20})
-    status = client.wait("one", PATIENCE)
-    assert (status.state, status.step) == ("done", 20)
-
-
-def test_resuming_with_other_batches_goes_on() -> None:
-    client.start(endless(), "one")
-    until(lambda: client.status("one").step > 10)
+def test_stopping_saves_a_broken_checkpoint_is_explained_and_other_batches_go_on() -> None:
+    handle = client.start(endless(save_every=0), "one")
+    until(lambda: client.status("one").step > 20)
     client.stop("one")
-    step = client.wait("one", PATIENCE).step
-    client.resume("one", {"train.batch_size": 4, "train.steps": step + 5})
+    stopped = client.wait("one", PATIENCE)
+    assert (stopped.state, stopped.error) == ("stopped", "") and _step(stopped.latest) == stopped.step > 20
+    assert not directory("one").stop_path.exists()
+    weights = handle.path / stopped.latest / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
+    client.resume("one", {"train.batch_size": 4, "train.steps": stopped.step + 5})
     status = client.wait("one", PATIENCE)
-    assert (status.state, status.step) == ("done", step + 5), log("one")
+    assert status.state == "failed" and "model.safetensors" in status.error and "\n" not in status.error
+    assert "Traceback" in log("one")
+    weights.write_bytes(content)
+    client.resume("one")
+    status = client.wait("one", PATIENCE)
+    assert (status.state, status.step) == ("done", stopped.step + 5), log("one")
 
 
 # what goes wrong
@@ -215,29 +195,17 @@ def test_a_missing_corpus_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert all(line.isprintable() for line in client.log("one"))
 
 
-def test_a_crash_is_explained_and_can_be_resumed() -> None:
-    handle = client.start(endless(), "one")
-    until(lambda: client.status("one").step > 60)
-    client.stop("one")
-    before = client.wait("one", PATIENCE)
-    weights = handle.path / before.latest / "model.safetensors"
-    content = weights.read_bytes()
-    weights.write_bytes(content[: len(content) // 2])
-    client.resume("one", {"train.steps": before.step + 5})
-    status = client.wait("one", PATIENCE)
-    assert status.state == "failed" and "model.safetensors" in status.error
-    weights.write_bytes(content)
-    client.resume("one")
-    assert client.wait("one", PATIENCE).step == before.step + 5
-
-
 def test_a_broken_config_is_explained() -> None:
-    handle = client.start(small("lstm", steps=1), "one")
-    client.wait("one", PATIENCE)
-    (handle.path / "config.json").write_text("{")
+    run = directory("one")
+    run.path.mkdir(parents=True)
+    run.config_path.write_text("{")
+    run.write_status(RunStatus("one", "stopped"))
     with pytest.raises(UserError, match=r"config\.json"):
-        client.resume("one", {"train.steps": 5})
-    assert worker.main([str(handle.path)]) == 1
+        client.resume("one")
+    ended = subprocess.run(
+        [sys.executable, "-m", "nlptui.train.worker", str(run.path)], capture_output=True, check=False
+    )
+    assert ended.returncode == 1
     assert client.status("one").state == "failed" and "config.json" in client.status("one").error
 
 
