@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nlptui.config import config_class
 from nlptui.errors import UserError
 from nlptui.train.recipe import (
     TrainConfig,
@@ -20,6 +21,7 @@ from nlptui.train.recipe import (
     recipe_from_dict,
 )
 
+SHIPPED = Path(__file__).parents[2] / "models"
 GOOD = """
 name = "small"
 [data]
@@ -157,3 +159,18 @@ def test_every_field_of_the_train_table_has_a_default() -> None:
 def test_recipe_run_and_client_load_no_torch() -> None:
     code = "import sys, nlptui.train.client; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/recipe.toml")), ids=lambda path: path.parent.name)
+def test_shipped_recipes_are_good(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.parent.name
+    cls = config_class(recipe.model["arch"], "here")
+    assert cls(**recipe.model).task == recipe.model["task"]
+
+
+def test_keys_of_the_data_table_are_those_that_tasks_read() -> None:
+    from nlptui.tasks import TASK_CLASSES
+    from nlptui.train import recipe
+
+    assert {name: cls.OPTIONS for name, cls in TASK_CLASSES.items() if cls.OPTIONS} == recipe._TASK_KEYS
