@@ -46,17 +46,49 @@ class Action:
 SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
 NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
 GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, RUNS, PROGRAM)
-TOGETHER = (("app", "explorer", "table"), ("app", "explain", "table"), ("dialog", "table"), ("dialog", "help", "table"))
+TOGETHER = (
+    ("app", "explorer", "table"),
+    ("app", "explain", "table"),
+    ("dialog", "table"),
+    ("dialog", "help", "table"),
+)
 """Scopes whose keys hold at the same time."""
 SCOPES = tuple(dict.fromkeys(scope for scopes in TOGETHER for scope in scopes))
 
 _SENTENCE = (
-    Action("edit_text", ("i",), N_("sentence"), N_("Edit the sentence; the screen follows as you type."), SENTENCE, show=True),
-    Action("leave_text", ("escape",), N_("back to view"), N_("Leave the text field and go back to the view."), SENTENCE),
+    Action(
+        "edit_text",
+        ("i",),
+        N_("sentence"),
+        N_("Edit the sentence; the screen follows as you type."),
+        SENTENCE,
+        show=True,
+    ),
+    Action(
+        "leave_text",
+        ("escape",),
+        N_("back to view"),
+        N_("Leave the text field and go back to the view."),
+        SENTENCE,
+    ),
     Action("choose_model", ("m",), N_("model"), N_("Choose another model."), SENTENCE, show=True),
-    Action("choose_tokenizer", ("T",), N_("tokenizer"), N_("Cut the sentence with another tokenizer, beside the model's own."), SENTENCE),
-    Action("next_reading", ("o",), N_("token as…"), N_("Show the token as its id, its one-hot vector, or its embedding row."), SENTENCE),
-    Action("previous_token", ("left_parenthesis",), N_("token before"), N_("Choose the token before."), SENTENCE),
+    Action(
+        "choose_tokenizer",
+        ("T",),
+        N_("tokenizer"),
+        N_("Cut the sentence with another tokenizer, beside the model's own."),
+        SENTENCE,
+    ),
+    Action(
+        "next_reading",
+        ("o",),
+        N_("token as…"),
+        N_("Show the token as its id, its one-hot vector, or its embedding row."),
+        SENTENCE,
+    ),
+    Action(
+        "previous_token", ("left_parenthesis",), N_("token before"), N_("Choose the token before."), SENTENCE
+    ),
     Action("next_token", ("right_parenthesis",), N_("token after"), N_("Choose the token after."), SENTENCE),
 )
 
@@ -65,18 +97,44 @@ _VIEWS = (
         Action(f"group_{n}", (str(n),), N_("view group {n}"), N_("Open group {n} of views."), VIEW)
         for n in range(1, 10)
     ),
-    Action("next_view", ("tab",), N_("next view"), N_("Walk to the next view of the group."), VIEW, show=True),
+    Action(
+        "next_view", ("tab",), N_("next view"), N_("Walk to the next view of the group."), VIEW, show=True
+    ),
     Action("previous_view", ("shift+tab",), N_("view before"), N_("Walk to the view before."), VIEW),
-    Action("layer_down", ("left_square_bracket",), N_("layer down"), N_("Show the layer below."), VIEW, show=True),
-    Action("layer_up", ("right_square_bracket",), N_("layer up"), N_("Show the layer above."), VIEW, show=True),
-    Action("head_before", ("comma",), N_("head before"), N_("Show the head, or the direction, before."), VIEW, show=True),
-    Action("head_after", ("full_stop",), N_("head after"), N_("Show the head, or the direction, after."), VIEW, show=True),
+    Action(
+        "layer_down", ("left_square_bracket",), N_("layer down"), N_("Show the layer below."), VIEW, show=True
+    ),
+    Action(
+        "layer_up", ("right_square_bracket",), N_("layer up"), N_("Show the layer above."), VIEW, show=True
+    ),
+    Action(
+        "head_before",
+        ("comma",),
+        N_("head before"),
+        N_("Show the head, or the direction, before."),
+        VIEW,
+        show=True,
+    ),
+    Action(
+        "head_after",
+        ("full_stop",),
+        N_("head after"),
+        N_("Show the head, or the direction, after."),
+        VIEW,
+        show=True,
+    ),
     Action("next_part", ("w",), N_("next table"), N_("Go to the next table of the view."), VIEW),
     Action("previous_part", ("W",), N_("table before"), N_("Go to the table before."), VIEW),
     Action("scale_by", ("s",), N_("scale"), N_("Compare colours by row or within the whole table."), VIEW),
-    Action("show_output", ("p",), N_("output"), N_("Go to the output beside the view; Esc comes back."), VIEW),
-    Action("switch_digits", ("z",), N_("numbers or shades"), N_("Show tables as numbers or as shades."), VIEW),
-    Action("show_tree", ("a",), N_("trace tree"), N_("Go to the list of everything that was computed."), VIEW),
+    Action(
+        "show_output", ("p",), N_("output"), N_("Go to the output beside the view; Esc comes back."), VIEW
+    ),
+    Action(
+        "switch_digits", ("z",), N_("numbers or shades"), N_("Show tables as numbers or as shades."), VIEW
+    ),
+    Action(
+        "show_tree", ("a",), N_("trace tree"), N_("Go to the list of everything that was computed."), VIEW
+    ),
     Action("view_back", ("backspace",), N_("back"), N_("Go back to the view before this one."), VIEW),
 )
 
@@ -93,64 +151,225 @@ _CURSOR = (
     Action("cursor.page_up", ("pageup",), N_("page up"), N_("Move one screen up."), CURSOR, "table"),
     Action("cursor.page_down", ("pagedown",), N_("page down"), N_("Move one screen down."), CURSOR, "table"),
     Action("cursor.page_left", ("ctrl+left",), N_("page left"), N_("Move one screen left."), CURSOR, "table"),
-    Action("cursor.page_right", ("ctrl+right",), N_("page right"), N_("Move one screen right."), CURSOR, "table"),
-    Action("cursor.open", ("enter",), N_("open"), N_("Open the number under the cursor: how it was made, term by term."), NUMBER, "table", show=True),
+    Action(
+        "cursor.page_right", ("ctrl+right",), N_("page right"), N_("Move one screen right."), CURSOR, "table"
+    ),
+    Action(
+        "cursor.open",
+        ("enter",),
+        N_("open"),
+        N_("Open the number under the cursor: how it was made, term by term."),
+        NUMBER,
+        "table",
+        show=True,
+    ),
 )
 
 _FIND = (
-    Action("find", ("slash",), N_("find"), N_("Find a token, a word or a value in the view."), CURSOR, show=True),
+    Action(
+        "find", ("slash",), N_("find"), N_("Find a token, a word or a value in the view."), CURSOR, show=True
+    ),
     Action("find_next", ("n",), N_("next match"), N_("Go to the next match."), CURSOR),
     Action("find_previous", ("N",), N_("match before"), N_("Go to the match before."), CURSOR),
 )
 
 _NUMBERS = (
     Action("copy_cell", ("y",), N_("copy"), N_("Copy the number under the cursor."), NUMBER),
-    Action("copy_command", ("Y",), N_("copy command"), N_("Copy the command line that opens exactly this screen."), NUMBER),
+    Action(
+        "copy_command",
+        ("Y",),
+        N_("copy command"),
+        N_("Copy the command line that opens exactly this screen."),
+        NUMBER,
+    ),
     Action("export", ("e",), N_("export"), N_("Write the view to a file: SVG, HTML, text or CSV."), NUMBER),
 )
 
 _EDITS = (
-    Action("edit_number", ("x",), N_("edit"), N_("Change the number, its row, column, head or all: zero, mean, scale or force."), EDIT, show=True),
+    Action(
+        "edit_number",
+        ("x",),
+        N_("edit"),
+        N_("Change the number, its row, column, head or all: zero, mean, scale or force."),
+        EDIT,
+        show=True,
+    ),
     Action("clear_edits", ("X",), N_("clear edits"), N_("Take back all edits."), EDIT),
     Action("undo_edit", ("u",), N_("undo"), N_("Take back the last edit."), EDIT),
-    Action("compare", ("c",), N_("compare"), N_("Pin this run and compare it with the next: another model, sentence or edit. Again: unpin."), EDIT, show=True),
+    Action(
+        "compare",
+        ("c",),
+        N_("compare"),
+        N_("Pin this run and compare it with the next: another model, sentence or edit. Again: unpin."),
+        EDIT,
+        show=True,
+    ),
 )
 
 _RUNS = (
     Action("train", ("t",), N_("train"), N_("Train a model in the background."), RUNS, show=True),
     Action("show_runs", ("r",), N_("runs"), N_("Open or close the panel of training runs."), RUNS),
     Action("next_run", ("greater_than_sign",), N_("next run"), N_("Choose the next training run."), RUNS),
-    Action("previous_run", ("less_than_sign",), N_("run before"), N_("Choose the training run before."), RUNS),
+    Action(
+        "previous_run", ("less_than_sign",), N_("run before"), N_("Choose the training run before."), RUNS
+    ),
     Action("stop_run", ("S",), N_("stop run"), N_("Ask the chosen run to save and stop."), RUNS),
     Action("resume_run", ("R",), N_("resume run"), N_("Resume the chosen run where it stopped."), RUNS),
-    Action("open_run", ("M",), N_("open run's model"), N_("Open the newest checkpoint of the chosen run in the explorer."), RUNS),
+    Action(
+        "open_run",
+        ("M",),
+        N_("open run's model"),
+        N_("Open the newest checkpoint of the chosen run in the explorer."),
+        RUNS,
+    ),
 )
 
 _PROGRAM = (
-    Action("help", ("question_mark", "f1"), N_("help"), N_("Show this page."), PROGRAM, scope="app", show=True),
-    Action("palette", ("ctrl+p", "colon"), N_("palette"), N_("Find any action by its name."), PROGRAM, scope="app", show=True),
-    Action("switch_language", ("L",), N_("language"), N_("Switch between English and Chinese."), PROGRAM, scope="app"),
-    Action("switch_theme", ("D",), N_("light or dark"), N_("Switch between the light and the dark theme."), PROGRAM, scope="app"),
+    Action(
+        "help", ("question_mark", "f1"), N_("help"), N_("Show this page."), PROGRAM, scope="app", show=True
+    ),
+    Action(
+        "palette",
+        ("ctrl+p", "colon"),
+        N_("palette"),
+        N_("Find any action by its name."),
+        PROGRAM,
+        scope="app",
+        show=True,
+    ),
+    Action(
+        "switch_language",
+        ("L",),
+        N_("language"),
+        N_("Switch between English and Chinese."),
+        PROGRAM,
+        scope="app",
+    ),
+    Action(
+        "switch_theme",
+        ("D",),
+        N_("light or dark"),
+        N_("Switch between the light and the dark theme."),
+        PROGRAM,
+        scope="app",
+    ),
     Action("redraw", ("ctrl+l",), N_("redraw"), N_("Draw the whole screen again."), PROGRAM, scope="app"),
-    Action("suspend", ("ctrl+z",), N_("suspend"), N_("Stop the program and go to the shell; `fg` comes back."), PROGRAM, scope="app", priority=True),
-    Action("quit", ("q",), N_("quit"), N_("Leave at once; training goes on in the background."), PROGRAM, scope="app", show=True),
-    Action("interrupt", ("ctrl+c", "ctrl+q"), N_("quit now"), N_("Leave at once, from a text field or a dialog too."), PROGRAM, scope="app", priority=True),
+    Action(
+        "suspend",
+        ("ctrl+z",),
+        N_("suspend"),
+        N_("Stop the program and go to the shell; `fg` comes back."),
+        PROGRAM,
+        scope="app",
+        priority=True,
+    ),
+    Action(
+        "quit",
+        ("q",),
+        N_("quit"),
+        N_("Leave at once; training goes on in the background."),
+        PROGRAM,
+        scope="app",
+        show=True,
+    ),
+    Action(
+        "interrupt",
+        ("ctrl+c", "ctrl+q"),
+        N_("quit now"),
+        N_("Leave at once, from a text field or a dialog too."),
+        PROGRAM,
+        scope="app",
+        priority=True,
+    ),
 )
 
 _DIALOG = (
-    Action("close_dialog", ("escape",), N_("close"), N_("Close the dialog; nothing is changed."), PROGRAM, scope="dialog"),
-    Action("close_help", ("question_mark", "f1", "q"), N_("close"), N_("Close the help page."), PROGRAM, scope="help"),
+    Action(
+        "close_dialog",
+        ("escape",),
+        N_("close"),
+        N_("Close the dialog; nothing is changed."),
+        PROGRAM,
+        scope="dialog",
+    ),
+    Action(
+        "close_help",
+        ("question_mark", "f1", "q"),
+        N_("close"),
+        N_("Close the help page."),
+        PROGRAM,
+        scope="help",
+    ),
 )
 
 _EXPLAIN = (
-    Action("term_back", ("backspace",), N_("back"), N_("Go back to the number before; from the first one, to the view."), NUMBER, scope="explain", show=True),
-    Action("close_explain", ("escape",), N_("to the view"), N_("Go back to the view at once."), NUMBER, scope="explain", show=True),
-    Action("sort_terms", ("s",), N_("sort"), N_("Order the terms as computed, or by the size of their contribution."), NUMBER, scope="explain", show=True),
-    Action("locate_number", ("v",), N_("show in its table"), N_("Show the whole activation that this number is an element of."), NUMBER, scope="explain", show=True),
-    Action("copy_term", ("y",), N_("copy"), N_("Copy the number, its name and its index."), NUMBER, scope="explain"),
+    Action(
+        "open_factor",
+        ("f",),
+        N_("open factor"),
+        N_("Open what the term under the cursor is multiplied by."),
+        NUMBER,
+        scope="explain",
+        show=True,
+    ),
+    Action(
+        "term_back",
+        ("backspace",),
+        N_("back"),
+        N_("Go back to the number before; from the first one, to the view."),
+        NUMBER,
+        scope="explain",
+        show=True,
+    ),
+    Action(
+        "close_explain",
+        ("escape",),
+        N_("to the view"),
+        N_("Go back to the view at once."),
+        NUMBER,
+        scope="explain",
+        show=True,
+    ),
+    Action(
+        "sort_terms",
+        ("s",),
+        N_("sort"),
+        N_("Order the terms as computed, or by the size of their contribution."),
+        NUMBER,
+        scope="explain",
+        show=True,
+    ),
+    Action(
+        "locate_number",
+        ("v",),
+        N_("show in its table"),
+        N_("Show the whole activation that this number is an element of."),
+        NUMBER,
+        scope="explain",
+        show=True,
+    ),
+    Action(
+        "copy_term",
+        ("y",),
+        N_("copy"),
+        N_("Copy the number, its name and its index."),
+        NUMBER,
+        scope="explain",
+    ),
 )
 
-ACTIONS: tuple[Action, ...] = (*_SENTENCE, *_VIEWS, *_CURSOR, *_FIND, *_NUMBERS, *_EDITS, *_EXPLAIN, *_RUNS, *_PROGRAM, *_DIALOG)
+ACTIONS: tuple[Action, ...] = (
+    *_SENTENCE,
+    *_VIEWS,
+    *_CURSOR,
+    *_FIND,
+    *_NUMBERS,
+    *_EDITS,
+    *_EXPLAIN,
+    *_RUNS,
+    *_PROGRAM,
+    *_DIALOG,
+)
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 _KEY_NAMES = {
@@ -200,10 +419,12 @@ def rebound(keys: Mapping[str, str]) -> tuple[Action, ...]:
 def _keys(action: str, text: object) -> tuple[str, ...]:
     """The keys in a user's setting; a single character may stand for its name."""
     names = {shown: name for name, shown in _KEY_NAMES.items()}
-    parts = [str(text)] if text in names or text == "," else str(text).split(",") if isinstance(text, str) else []
+    parts = (
+        [str(text)] if text in names or text == "," else str(text).split(",") if isinstance(text, str) else []
+    )
     found = tuple(names.get(part.strip(), part.strip()) for part in parts if part.strip())
     if not found:
-        raise UserError(_("settings, keys: {id} needs at least one key, as in \"ctrl+n,n\"").format(id=action))
+        raise UserError(_('settings, keys: {id} needs at least one key, as in "ctrl+n,n"').format(id=action))
     return found
 
 

@@ -69,7 +69,7 @@ class NlptuiApp(App[int], inherit_bindings=False):
     TITLE = "nlptui"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS = bindings("app")
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "screens/explorer.tcss"]  # Textual reads a first screen's own file too late
 
     def __init__(
         self,
@@ -300,16 +300,16 @@ def log_trouble(text: str) -> None:
         return
 
 
-def first_place(
-    last: Place, text: str | None, model: str | None, **asked: Any
-) -> Place:
+def first_place(last: Place, text: str | None, model: str | None, **asked: Any) -> Place:
     """Where to begin: what is asked for, otherwise where the last session ended, otherwise an example."""
     wanted = {key: value for key, value in asked.items() if value is not None}
     if text is None and model is None and not wanted:
         place = last
     else:
         # The last view's numbers mean nothing for another view.
-        place = replace(Place(), model=last.model, text=last.text, view=last.view, reading=last.reading, by=last.by)
+        place = replace(
+            Place(), model=last.model, text=last.text, view=last.view, reading=last.reading, by=last.by
+        )
         if wanted.keys() & {"view", "name"}:
             place = replace(place, view="")
     if text is not None:

@@ -94,11 +94,21 @@ def _recipe(path: Path) -> Recipe | None:
             corpus=visible(corpus if isinstance(corpus, str) else ", ".join(map(str, corpus))),
             steps=int(content["train"].get("steps", 0)),
         )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (
+        OSError,
+        UnicodeDecodeError,
+        tomllib.TOMLDecodeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ):
         return None
 
 
 def no_recipes() -> UserError:
     """What to say where there is nothing to train."""
     folders = ", ".join(visible(str(folder)) for folder in models_dirs())
-    return UserError(_("no recipe found: put a folder with a recipe.toml into one of {folders}").format(folders=folders))
+    return UserError(
+        _("no recipe found: put a folder with a recipe.toml into one of {folders}").format(folders=folders)
+    )

@@ -51,20 +51,24 @@ def checked(path: Path, overwrite: bool) -> Path:
         shown = visible(str(path))
         if path.suffix.lower() not in KINDS:
             raise UserError(
-                _("{path}: the ending says what to write; use one of {kinds}").format(path=shown, kinds=" ".join(KINDS))
+                _("{path}: the ending says what to write; use one of {kinds}").format(
+                    path=shown, kinds=" ".join(KINDS)
+                )
             )
         if not path.parent.is_dir():
             raise UserError(_("{folder}: no such folder").format(folder=visible(str(path.parent))))
         if path.is_dir():
             raise UserError(_("{path} is a folder; give the name of a file").format(path=shown))
         if path.exists() and not overwrite:
-            raise UserError(_("{path} exists; give another name, or tick “replace”").format(path=shown))
+            raise UserError(_("{path} exists; give another name, or choose to replace it").format(path=shown))
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(_("{path} cannot be the name of a file: {error}").format(
-            path=visible(str(path)), error=visible(str(error))
-        )) from None
+        raise UserError(
+            _("{path} cannot be the name of a file: {error}").format(
+                path=visible(str(path)), error=visible(str(error))
+            )
+        ) from None
     return path
 
 
@@ -97,15 +101,23 @@ def to_csv(figure: Figure) -> str:
 def _rows(part: object) -> list[list[object]]:
     match part:
         case HeatTable():
-            return [["", *part.cols], *([label, *values] for label, values in zip(part.rows, part.values.tolist(), strict=True))]
+            return [
+                ["", *part.cols],
+                *([label, *values] for label, values in zip(part.rows, part.values.tolist(), strict=True)),
+            ]
         case Bars():
             return [[label, value] for label, value in zip(part.labels, part.values.tolist(), strict=True)]
         case Lines():
-            return [[s.name, x, y] for s in part.series for x, y in zip(s.x.tolist(), s.y.tolist(), strict=True)]
+            return [
+                [s.name, x, y] for s in part.series for x, y in zip(s.x.tolist(), s.y.tolist(), strict=True)
+            ]
         case Tokens():
             return [["token", "id", "start", "end"], *([t.text, t.id, t.start, t.end] for t in part.tokens)]
         case Tree():
-            return [["name", "shape", "formula"], *([r.path, list(r.shape or ()), r.formula] for r in part.rows if r.leaf)]
+            return [
+                ["name", "shape", "formula"],
+                *([r.path, list(r.shape or ()), r.formula] for r in part.rows if r.leaf),
+            ]
     raise TypeError(f"no CSV form of {type(part).__name__}")
 
 

@@ -53,7 +53,11 @@ class Place:
     @property
     def sentence(self) -> str:
         """The first sentence, as far as it is read."""
-        return self.text[:TEXT_LIMIT].split(PAIR_MARK)[0].strip() if self.pair is not None else self.text[:TEXT_LIMIT]
+        return (
+            self.text[:TEXT_LIMIT].split(PAIR_MARK)[0].strip()
+            if self.pair is not None
+            else self.text[:TEXT_LIMIT]
+        )
 
     @property
     def pair(self) -> str | None:
@@ -93,10 +97,13 @@ class Place:
             default = getattr(place, field.name)
             if field.name == "name" and isinstance(value, str):
                 place = replace(place, name=value)
-            elif isinstance(default, str) and isinstance(value, str):
-                place = replace(place, **{field.name: value})
-            elif type(default) is int and type(value) is int and value >= 0:
+            elif (
+                isinstance(default, str)
+                and isinstance(value, str)
+                or type(default) is int
+                and type(value) is int
+                and value >= 0
+            ):
                 place = replace(place, **{field.name: value})
         reading = place.reading if place.reading in READINGS else "ids"
         return replace(place, reading=reading, by=place.by if place.by in ("table", "row") else "table")
-

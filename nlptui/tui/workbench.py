@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.compare import compared
 from nlptui.tui.place import TEXT_LIMIT, Place
 from nlptui.tui.requests import Explain, Explained, Model, Reading, Show, Shown, ViewName
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
     from nlptui.trace import Trace
-    from nlptui.views.figure import Figure, Origin, Tokens
+    from nlptui.views.figure import Figure, Origin, Part, Tokens
     from nlptui.views.view import View
 
 MODELS_KEPT = 3
@@ -100,7 +99,7 @@ class Workbench:
             heads=heads,
             choices=view.choices(trace),
             tokens=self._tokens(trace, here),
-            output=_draw(VIEWS["output"], trace, here).parts,
+            output=_untagged(_draw(VIEWS["output"], trace, here).parts),
             tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts),
             reading=_reading(trace, position) if here.reading != "ids" else None,
             notices=tuple(self._notices(trace, place)),
@@ -108,14 +107,17 @@ class Workbench:
         )
 
     def _figure(self, view: View, trace: Trace, place: Place) -> Figure:
+        from nlptui.views.compare import compare
+
         figure = _draw(view, trace, place)
         pinned = place.pinned
         if pinned is None:
             return figure
         other = self.trace(pinned)
         if not view.applies(other):
-            return compared(None, figure)
-        return compared(_draw(view, other, place), figure)
+            words = _("The pinned run, A, has nothing to show in this view; this is B.")
+            return replace(figure, caption=f"{words} {figure.caption}")
+        return compare(_draw(view, other, place), figure)
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
@@ -124,7 +126,7 @@ class Workbench:
         if place.tokenizer and place.tokenizer != place.model:
             encoding = self._tokenizer(place.tokenizer).encode(place.sentence, place.pair)
             return token_row(_("tokens of {name}").format(name=place.tokenizer), encoding)
-        return token_row(_("tokens"), trace.encoding, ids_source(trace, "ids"))
+        return _tagged(token_row(_("tokens"), trace.encoding, ids_source(trace, "ids")), trace.output)
 
     def _tokenizer(self, name: str) -> Any:
         from nlptui.engine.tokenizer import find_tokenizer
@@ -142,8 +144,8 @@ class Workbench:
         if trace.truncated:
             context = trace.config.context if trace.config else 0
             said.append(
-                _("Longer than this model's context of {context} tokens: only the first {used} tokens are used.").format(
-                    context=context, used=len(trace.encoding.tokens)
+                _("Too long for the context of {context} tokens; what is used ends at “{end}”.").format(
+                    context=context, end=visible(_used(trace)[-20:])
                 )
             )
         if place.edits:
@@ -177,6 +179,28 @@ def where(trace: Trace, name: str, index: tuple[int, ...]) -> str:
         if axis != "batch":
             found.append(f"{axis}={visible(trace.labels(name, axis)[i])}")
     return "  ".join(found)
+
+
+def _used(trace: Trace) -> str:
+    """The part of the text that the model read."""
+    ends = [span[1] for span in trace.encoding.offsets if span is not None]
+    return str(trace.encoding.text)[: max(ends, default=0)]
+
+
+def _tagged(tokens: Tokens, output: dict[str, Any]) -> Tokens:
+    """The tokens with the tags that the model gave them, where there is one for each."""
+    tags = output.get("tags", ())
+    if len(tags) != len(tokens.tokens):
+        return tokens
+    both = zip(tokens.tokens, tags, strict=True)
+    return replace(tokens, tokens=tuple(replace(t, tag=tag["tag"], prob=tag["prob"]) for t, tag in both))
+
+
+def _untagged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The output without the tags, which stand under the tokens already."""
+    from nlptui.views.figure import Tokens
+
+    return tuple(p for p in parts if not (isinstance(p, Tokens) and any(t.tag is not None for t in p.tokens)))
 
 
 def _kept(shelf: OrderedDict[K, V], key: K, limit: int, make: Callable[[], V]) -> V:
@@ -227,4 +251,3 @@ def _reading(trace: Trace, position: int) -> Reading | None:
         visible(trace.encoding.tokens[position]), token, len(matrix), visible(name),
         tuple(map(float, matrix[token][:READING_SHOWN])), matrix.shape[1],
     )  # fmt: skip
-

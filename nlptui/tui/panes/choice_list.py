@@ -30,6 +30,15 @@ class ChoiceList(RowsView):
         return len(self.choices)
 
     @property
+    def shown(self) -> int:
+        """All of them are in the list."""
+        return self.count
+
+    def row_text(self, row: int) -> str:
+        """What a search looks at."""
+        return self.choices[row][1]
+
+    @property
     def key(self) -> str:
         """The key of the chosen line; empty if there is none."""
         return self.choices[self.row][0] if self.choices else ""

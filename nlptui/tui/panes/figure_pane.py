@@ -102,7 +102,7 @@ class FigurePane(Vertical):
                 box.take(part)
         self.figure = figure
         self.current = min(self.current, max(0, len(self._boxes) - 1)) if keep else 0
-        self.arrange()
+        self.fit_parts()
         if had_focus:
             self.take_focus()
 
@@ -136,7 +136,7 @@ class FigurePane(Vertical):
         """Make part `number` current (round at the ends)."""
         if self._boxes:
             self.current = number % len(self._boxes)
-            self.arrange()
+            self.fit_parts()
             if focus:
                 self.take_focus()
 
@@ -150,9 +150,9 @@ class FigurePane(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """Show more or fewer parts."""
-        self.arrange()
+        self.fit_parts()
 
-    def arrange(self) -> None:
+    def fit_parts(self) -> None:
         """Show the current part, then those after it, then those before it, as long as each gets what it needs."""
         room = self.size.height
         order = [*range(self.current, len(self._boxes)), *range(self.current - 1, -1, -1)]
@@ -170,10 +170,17 @@ class FigurePane(Vertical):
 
     def _heading(self, number: int, part: Part) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
         current = number == self.current
-        left = (Word("▍" if current and len(self._boxes) > 1 else " ", "accent"), Word(part.title, "bold" if current else "faint", f"part:{number}"))
-        if len(self._boxes) < 2 or not current:
+        left = (
+            Word("▍" if current and len(self._boxes) > 1 else " ", "accent"),
+            Word(part.title, "bold" if current else "faint", f"part:{number}"),
+        )
+        if len(self._boxes) < 2 or not current or self.size.width < 40:
             return left, ()
-        return left, (Word(_("{n} of {count}  w next").format(n=number + 1, count=len(self._boxes)), "faint", "next_part"),)
+        return left, (
+            Word(
+                _("{n} of {count}  w next").format(n=number + 1, count=len(self._boxes)), "faint", "next_part"
+            ),
+        )
 
     def on_words_clicked(self, event: Words.Clicked) -> None:
         """A click on a part's title makes it current."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -17,7 +16,8 @@ from nlptui.text import visible
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import Runs
 from nlptui.tui.widgets.line_chart import LineChart
-from nlptui.views.figure import Lines, Series
+from nlptui.views.figure import Lines
+from nlptui.views.runs import loss_curve
 
 LISTED = 7
 """Runs in sight when the panel is open."""
@@ -30,7 +30,15 @@ STATES = {
     "failed": N_("failed"),
     "lost": N_("lost"),
 }
-SIGNS = {"queued": "…", "running": "●", "paused": "‖", "stopped": "■", "done": "✓", "failed": "✗", "lost": "?"}
+SIGNS = {
+    "queued": "…",
+    "running": "●",
+    "paused": "‖",
+    "stopped": "■",
+    "done": "✓",
+    "failed": "✗",
+    "lost": "?",
+}
 ALIVE = ("queued", "running", "paused")
 BAR = 10
 
@@ -107,19 +115,18 @@ class RunPanel(Vertical):
 
     def curve(self) -> Lines:
         """The loss of the chosen run, in training and on the dev split."""
-        series = []
-        for name, of_dev in ((_("training loss"), False), (_("dev loss"), True)):
-            rows = [r for r in self._rows if ("split" in r) == of_dev and isinstance(r.get("loss"), int | float)]
-            if rows:
-                series.append(Series(name, np.array([r["step"] for r in rows]), np.array([float(r["loss"]) for r in rows])))
-        return Lines(visible(self.chosen), tuple(series), _("step"), _("loss"))
+        return loss_curve(self._rows)
 
     def draw(self) -> None:
         """Put the words of every line in place."""
         line = self.query_one("#run-line", Words)
         status = self.status
         if status is None:
-            line.left = (Word(_("No training runs. "), "faint"), Word("t", "accent", "train"), Word(f" {_('train a model')}", "faint", "train"))
+            line.left = (
+                Word(_("No training runs. "), "faint"),
+                Word("t", "accent", "train"),
+                Word(f" {_('train a model')}", "faint", "train"),
+            )
             line.right = ()
         else:
             line.left = tuple(run_words(status))
@@ -138,13 +145,21 @@ class RunPanel(Vertical):
         if status.state in ("stopped", "failed", "lost", "paused"):
             offers.append(("R", N_("resume"), "resume_run"))
         offers.append(("r", N_("close") if self.has_class("open") else N_("runs"), "show_runs"))
-        return [word for key, label, action in offers for word in (Word(f"  {key}", "accent", action), Word(f" {_(label)}", "", action))]
+        return [
+            word
+            for key, label, action in offers
+            for word in (Word(f"  {key}", "accent", action), Word(f" {_(label)}", "", action))
+        ]
 
 
 def run_words(status: Any) -> list[Word]:
     """`● pos-lstm  running  ████░░░░ 320/3000  loss 1.23`."""
     look = {"failed": "warning", "lost": "warning", "done": "tag"}.get(status.state, "accent")
-    words = [Word(f"{SIGNS.get(status.state, '·')} ", look), Word(visible(status.name), "bold"), Word(f"  {_(STATES[status.state])}  ", look)]
+    words = [
+        Word(f"{SIGNS.get(status.state, '·')} ", look),
+        Word(visible(status.name), "bold"),
+        Word(f"  {_(STATES[status.state])}  ", look),
+    ]
     if status.steps:
         share = min(1.0, status.step / status.steps)
         full = round(share * BAR)
@@ -171,7 +186,11 @@ def _listed(run: Any, chosen: bool) -> tuple[Word, ...]:
 def _metrics(status: Any) -> list[tuple[str, float]]:
     """The few numbers worth a line: the loss, and what was measured on the dev split."""
     numbers = {k: v for k, v in status.metrics.items() if isinstance(v, int | float)}
-    names = [name for name in ("loss", *(n for n in numbers if n.startswith("dev_") and n != "dev_loss")) if name in numbers]
+    names = [
+        name
+        for name in ("loss", *(n for n in numbers if n.startswith("dev_") and n != "dev_loss"))
+        if name in numbers
+    ]
     return [(name, float(numbers[name])) for name in names[:3]]
 
 

@@ -5,6 +5,8 @@ Knows nothing of where derivations come from. A row that is opened posts `CellOp
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rich.cells import cell_len
 from rich.segment import Segment
 
@@ -17,18 +19,28 @@ from nlptui.tui.widgets.line_view import RowsView
 NUMBER = 12
 """Width of a number at six digits, sign and exponent included."""
 BAR = 8
+LEAST = 14
+"""Cells that a column of words needs to be worth having."""
+MEASURED = 200
+"""Terms whose names are measured for the width of their column."""
+
+
+class Columns(NamedTuple):
+    """Widths of the columns of words; 0: there is no room for it."""
+
+    term: int
+    where: int
+    factor: int
 
 
 class TermList(RowsView):
     """The rows; `order` maps a row to the number of its term."""
 
-    top = 1
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.explained: Explained | None = None
         self.order: list[int] = []
-        self.by_size = False
+        self.columns = Columns(LEAST, 0, 0)
         self._largest = 0.0
 
     @property
@@ -37,16 +49,32 @@ class TermList(RowsView):
         return len(self.order)
 
     @property
+    def shown(self) -> int:
+        """All of them are in the list."""
+        return self.count
+
+    def row_text(self, row: int) -> str:
+        """What a search looks at."""
+        if self.explained is None:
+            return ""
+        number = self.order[row]
+        return f"{label(self.explained, number)} {self.explained.wheres[number]}"
+
+    @property
     def term(self) -> int | None:
         """The number of the term under the cursor."""
         return self.order[self.row] if self.order else None
+
+    @property
+    def sums(self) -> bool:
+        """Whether the value is a sum of products, so that each term has a factor and a contribution."""
+        return self.explained is not None and self.explained.derivation.sums
 
     def show(self, explained: Explained, by_size: bool, at: int = 0) -> None:
         """The terms of another derivation, the cursor on term number `at`."""
         self.explained = explained
         terms = explained.derivation.terms
         self.order = list(range(len(terms)))
-        self.by_size = by_size
         if by_size:
             self.order.sort(key=lambda n: -abs(terms[n].contribution))
         self._largest = max((abs(term.contribution) for term in terms), default=0.0)
@@ -54,54 +82,79 @@ class TermList(RowsView):
         self.measure()
         self.refresh()
 
-    def columns(self) -> tuple[int, int]:
-        """Widths of the name and of what the index stands for."""
-        numbers = (3 * NUMBER + BAR + 3) if self.sums else NUMBER
-        room = max(20, self.size.width - numbers - 4)
-        longest = max((cell_len(label(self.explained, n)) for n in self.order[:200]), default=10) if self.explained else 10
-        name = min(longest, max(16, room * 3 // 5))
-        return name, max(0, room - name - 1)
+    def measure(self) -> None:
+        """Share the width out among the columns."""
+        super().measure()
+        if self.explained is not None and self.size:
+            self.columns = self._columns()
 
-    @property
-    def sums(self) -> bool:
-        """Whether the value is a sum of products, so that each term has a factor and a contribution."""
-        return self.explained is not None and self.explained.derivation.sums
+    def _columns(self) -> Columns:
+        assert self.explained is not None
+        numbers = 3 * (NUMBER + 1) + BAR + 1 if self.sums else NUMBER + 1
+        room = self.size.width - 2 - numbers
+        some = self.order[:MEASURED]
+        names = max((cell_len(label(self.explained, n)) for n in some), default=LEAST)
+        wheres = max((cell_len(self.explained.wheres[n]) + 1 for n in some), default=0)
+        factors = max((cell_len(factor(self.explained, n)) + 1 for n in some), default=0) if self.sums else 0
+        term = min(names, max(LEAST, room))
+        room -= term
+        where = min(wheres, room) if room > LEAST else 0
+        room -= where
+        return Columns(term, where, min(factors, room) if room > LEAST else 0)
 
-    def fixed_segments(self, y: int) -> list[Segment]:
-        """The headers of the columns."""
-        if y or not self.order:
-            return []
-        name, where = self.columns()
-        words = f"  {fit(_('term'), name)} {fit(_('stands for'), where)} {fit(_('value'), NUMBER, right=True)}"
-        if self.sums:
-            words += f" {fit(_('× factor'), NUMBER, right=True)} {fit(_('= adds'), NUMBER, right=True)}"
-        return [Segment(words, self.palette.word("faint"))]
+    def heads(self) -> str:
+        """The names of the columns, each over its column."""
+        if not self.order:
+            return ""
+        if not self.sums:
+            return f"  {self._words(_('term'), _('stands for'), '')} {fit(_('value'), NUMBER, right=True)}"
+        numbers = [fit(words, NUMBER, right=True) for words in (_("value"), _("× factor"), _("= adds"))]
+        return f"  {self._words(_('term'), _('stands for'), _('factor'))} {' '.join(numbers)}"
+
+    def _words(self, term: str, where: str, factor: str) -> str:
+        columns = self.columns
+        words = ending(term, columns.term)
+        words += f" {fit(where, columns.where - 1)}" if columns.where else ""
+        return words + (f" {ending(factor, columns.factor - 1)}" if columns.factor else "")
 
     def row_segments(self, row: int) -> list[Segment]:
         """One term."""
         assert self.explained is not None
         number = self.order[row]
         term = self.explained.derivation.terms[number]
-        name, where = self.columns()
+        words = self._words(
+            label(self.explained, number), self.explained.wheres[number], factor(self.explained, number)
+        )
         here = row == self.row
-        words = f" {fit(label(self.explained, number), name)} {fit(self.explained.wheres[number], where)} {written(term.value)}"
+        words = f"{'▸' if here else ' '} {words} {written(term.value)}"
         if self.sums:
-            factor = " " * NUMBER if term.factor is None else written(term.factor)
-            words += f" {factor} {written(term.contribution)}"
-        head = Segment(("▸" if here else " ") + words, self.palette.cursor if here and self.has_focus else self.palette.parked if here else None)
+            words += f" {' ' * NUMBER if term.factor is None else written(term.factor)}"
+            words += f" {written(term.contribution)}"
+        head = Segment(words, self.cursor_style if here else None)
         if not self.sums or not self._largest:
             return [head]
         full = round(BAR * abs(term.contribution) / self._largest)
         inks = self.palette.inks("diverging")
-        style = inks[0] if term.contribution < 0 else inks[-1]
-        return [head, Segment(" "), Segment(("▰" * full).ljust(BAR), style)]
+        return [head, Segment(" "), Segment("▰" * full, inks[0] if term.contribution < 0 else inks[-1])]
 
 
-def label(explained: Explained | None, number: int) -> str:
+def ending(text: str, width: int) -> str:
+    """`text` in `width` cells, cut at its beginning: what a name ends in tells it from others."""
+    while cell_len(text) > width > 1:
+        text = "…" + text.removeprefix("…")[1:]
+    return fit(text, width)
+
+
+def label(explained: Explained, number: int) -> str:
     """`blocks.0.attn.q[0,2,5,3]`, as far as there are indices."""
-    assert explained is not None
     term = explained.derivation.terms[number]
-    return element(term.name, term.index)
+    return element(term.name, tuple(term.index))
+
+
+def factor(explained: Explained, number: int) -> str:
+    """What the term is multiplied by; empty where that is a number of the formula."""
+    term = explained.derivation.terms[number]
+    return element(term.factor_name, tuple(term.factor_index or ())) if term.factor_name else ""
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

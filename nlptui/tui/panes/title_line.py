@@ -10,11 +10,18 @@ TASKS = {
     "tagging": N_("tagging"),
     "classification": N_("classification"),
     "language_model": N_("language model"),
-    "pretraining": N_("masked words and next sentence"),
+    "pretraining": N_("MLM + NSP"),
     "translation": N_("translation"),
     "question_answering": N_("question answering"),
 }
-ARCHS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "bert": "BERT", "gpt": "GPT", "transformer": "Transformer"}
+ARCHS = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "bert": "BERT",
+    "gpt": "GPT",
+    "transformer": "Transformer",
+}
 LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
 PHASES = {
     "waiting": N_("starting"),
@@ -38,6 +45,8 @@ class TitleLine(Words):
     TitleLine { height: 1; padding: 0 1; background: $panel; }
     """
 
+    whole = True
+
     def show_model(self, name: str, shown: Shown | None) -> None:
         """Draw the model's name, and what it is once it is loaded."""
         words = [Word("nlptui ", "faint"), Word(name or _("no model"), "bold", "choose_model")]
@@ -50,7 +59,7 @@ class TitleLine(Words):
                 _("{n} parameters").format(n=counted(model.parameters)),
                 _("context {n}").format(n=model.context),
             )
-            words += [Word(f"  {'  '.join(facts)}", "faint")]
+            words += [Word(f"  {fact}", "faint") for fact in facts]
         self.left = tuple(words)
 
     def show_state(self, phase: str, seconds: float | None, working: bool) -> None:

@@ -5,10 +5,14 @@ Knows nothing of what views show.
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+from textual import events
+
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import Shown
 from nlptui.tui.walk import WALKED_CHOICES, group_of, in_group
+from nlptui.views import GROUPS
 
 
 class ViewTabs(Words):
@@ -18,43 +22,62 @@ class ViewTabs(Words):
     ViewTabs { height: 1; padding: 0 1; background: $panel; }
     """
 
+    _shown: Shown | None = None
+
     def show(self, shown: Shown) -> None:
         """Draw the groups that the model has, the present one open."""
-        here = group_of(shown)
-        words: list[Word] = []
-        for group in sorted({view.group for view in shown.model.views}):
-            words += self._group(shown, group, group == here)
-        self.left = tuple(words)
+        self._shown = shown
         self.right = tuple(_stands(shown))
+        self.left = tuple(self._groups(shown))
 
-    def _group(self, shown: Shown, group: int, open_: bool) -> list[Word]:
-        views = in_group(shown, group)
-        chosen = next((view for view in views if view.name == shown.place.view), views[0])
-        action = f"group_{group}"
-        words = [
-            Word(str(group), "accent" if open_ else "faint", action),
-            Word(f" {_(chosen.title)}", "bold underline" if open_ else "", action),
-        ]
-        stops = shown.choices if open_ and len(shown.choices) <= WALKED_CHOICES else ()
-        if open_ and len(stops) > 1:
-            name = shown.place.name if shown.place.name in stops else stops[0]
-            words.append(Word(f" ‹{_(name)}›", "accent", "next_view"))
-        return [*words, Word("  ")]
+    def on_resize(self, event: events.Resize) -> None:
+        """Write titles out, or numbers only."""
+        if self._shown is not None:
+            self.show(self._shown)
+
+    def _groups(self, shown: Shown) -> list[Word]:
+        here = group_of(shown)
+        groups = sorted({view.group for view in shown.model.views})
+        room = self.size.width - _width(self.right) - 2
+        full = [word for group in groups for word in _group(shown, group, group == here, titles=True)]
+        if _width(full) <= room:
+            return full
+        return [word for group in groups for word in _group(shown, group, group == here, titles=False)]
+
+
+def _width(words: list[Word] | tuple[Word, ...]) -> int:
+    return sum(cell_len(word.text) for word in words)
+
+
+def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
+    """`5 Attention ‹weights›`; without titles, a closed group is its key alone."""
+    action = f"group_{group}"
+    if not open_:
+        words = [Word(str(group), "accent", action)]
+        return [*words, Word(f" {_(GROUPS.get(group, ''))}  " if titles else " ", "", action)]
+    views = in_group(shown, group)
+    chosen = next((view for view in views if view.name == shown.place.view), views[0])
+    words = [Word(f"▌{group} {_(chosen.title)}", "bold accent", action)]
+    stops = shown.choices if len(shown.choices) <= WALKED_CHOICES else ()
+    if len(stops) > 1:
+        at = stops.index(shown.place.name) if shown.place.name in stops else 0
+        words.append(Word(f" ‹{_(stops[at])} {at + 1}/{len(stops)}›", "", "next_view"))
+    return [*words, Word("▐ ", "bold accent")]
 
 
 def _stands(shown: Shown) -> list[Word]:
-    """`layer 1/4 [ ]  head 2/4 , .`, each only where there are several."""
+    """`[ layer 1/4 ]  , head 2/4 .`, each only where there are several."""
     words: list[Word] = []
     if shown.layers > 1:
         words += [
             Word("[", "accent", "layer_down"),
-            Word(f" {_('layer')} {shown.place.layer}/{shown.layers - 1} "),
+            Word(f" {_('layer {n} of {last}').format(n=shown.place.layer, last=shown.layers - 1)} "),
             Word("]", "accent", "layer_up"),
         ]
     if shown.heads > 1:
         words += [
             Word("  ,", "accent", "head_before"),
-            Word(f" {_('head')} {shown.place.head}/{shown.heads - 1} "),
+            Word(f" {_('head {n} of {last}').format(n=shown.place.head, last=shown.heads - 1)} "),
             Word(".", "accent", "head_after"),
         ]
     return words

@@ -51,6 +51,9 @@ class Words(Widget):
             """The line, for `@on(Words.Clicked, "#selector")`."""
             return self.widget
 
+    whole = False
+    """Whether a word that does not fit is left out, with all after it, instead of being cut."""
+
     left: reactive[tuple[Word, ...]] = reactive(())
     right: reactive[tuple[Word, ...]] = reactive(())
 
@@ -88,7 +91,7 @@ class Words(Widget):
         for word in self.left:
             size = cell_len(word.text)
             if at + size > room:
-                if room - at > 1:
+                if room - at > 1 and not self.whole:
                     placed.append((at, word._replace(text=fit(word.text, room - at))))
                 break
             placed.append((at, word))
@@ -104,7 +107,11 @@ class Words(Widget):
         style = Style.null()
         for name in look.split():
             if name in ("bold", "reverse", "underline"):
-                style += Style(bold=name == "bold" or None, reverse=name == "reverse" or None, underline=name == "underline" or None)
+                style += Style(
+                    bold=name == "bold" or None,
+                    reverse=name == "reverse" or None,
+                    underline=name == "underline" or None,
+                )
             else:
                 style += palette.word(name)
         return style

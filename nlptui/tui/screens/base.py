@@ -36,9 +36,9 @@ class TooSmall(Widget):
     def render_line(self, y: int) -> Strip:
         """A line of the sentence."""
         width, height = self.size
-        words = _("nlptui needs {w}×{h} characters; here are {width}×{height}. Make the window larger, or press Ctrl+C.").format(
-            w=SMALLEST[0], h=SMALLEST[1], width=self.screen.size.width, height=self.screen.size.height
-        )
+        words = _(
+            "nlptui needs {w}×{h} characters; here are {width}×{height}. Make the window larger, or press Ctrl+C."
+        ).format(w=SMALLEST[0], h=SMALLEST[1], width=self.screen.size.width, height=self.screen.size.height)
         lines = wrapped(words, width)
         return Strip([Segment(fit(lines[y] if y < len(lines) else "", width), self.rich_style)], width)
 

@@ -21,7 +21,12 @@ from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
 from nlptui.tui.widgets.messages import CellOpened
 
-LIST_KEYS = {"up": "cursor_up", "down": "cursor_down", "pageup": "cursor_page_up", "pagedown": "cursor_page_down"}
+LIST_KEYS = {
+    "up": "cursor_up",
+    "down": "cursor_down",
+    "pageup": "cursor_page_up",
+    "pagedown": "cursor_page_down",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,10 @@ def matching(items: Sequence[Item], query: str) -> list[Item]:
     wanted = query.casefold().split()
     found = [item for item in items if all(word in item.text for word in wanted)]
     start = query.casefold().strip()
-    return sorted(found, key=lambda item: (not item.name.casefold().startswith(start), start not in item.name.casefold()))
+    return sorted(
+        found,
+        key=lambda item: (not item.name.casefold().startswith(start), start not in item.name.casefold()),
+    )
 
 
 class ItemList(RowsView):
@@ -64,6 +72,15 @@ class ItemList(RowsView):
     def count(self) -> int:
         """How many items are left."""
         return len(self.items)
+
+    @property
+    def shown(self) -> int:
+        """All of them are in the list."""
+        return self.count
+
+    def row_text(self, row: int) -> str:
+        """What a search looks at."""
+        return self.items[row].text
 
     def show(self, items: list[Item]) -> None:
         """Another selection; the first line is the chosen one."""
@@ -84,7 +101,11 @@ class ItemList(RowsView):
         faint = palette.word("warning" if item.broken else "faint")
         if here:
             return [Segment(f"▸ {fit(item.name, self.name_width)} {detail}{note}", palette.cursor)]
-        return [Segment(f"  {fit(item.name, self.name_width)} "), Segment(detail, faint), Segment(note, palette.word("accent"))]
+        return [
+            Segment(f"  {fit(item.name, self.name_width)} "),
+            Segment(detail, faint),
+            Segment(note, palette.word("accent")),
+        ]
 
     def action_cursor_open(self) -> None:
         """Choose the line under the cursor."""

@@ -34,6 +34,7 @@ def scopes(index: Sequence[int], axes: Sequence[str], source: Sequence[int | str
 
     `source` is the index that the table was cut with: "row" and "col" stand where its rows and columns do.
     """
+
     def region(keep: Sequence[bool]) -> str:
         return ",".join(str(i) if kept else ":" for i, kept in zip(index, keep, strict=True))
 
@@ -75,7 +76,10 @@ class EditScreen(Dialog):
 
     def on_mount(self) -> None:
         """To the first list."""
-        self.query_one("#edit-title", Words).left = (Word(_("Edit "), "bold"), Word(visible(self.edited), "accent"))
+        self.query_one("#edit-title", Words).left = (
+            Word(_("Edit "), "bold"),
+            Word(visible(self.edited), "accent"),
+        )
         self.query_one("#edit-keys", Words).left = (
             Word("↑ ↓", "accent"), Word(f" {_('choose')}   "), Word("Tab", "accent"), Word(f" {_('next field')}   "),
             Word("Enter", "accent"), Word(f" {_('edit')}   "), Word("Esc", "accent"), Word(f" {_('close')}"),
@@ -113,7 +117,11 @@ class EditScreen(Dialog):
         self.query_one("#edit-amount").display = self.operation in NEEDS_AMOUNT
         line = self.query_one("#edit-line", Words)
         edit = self.edit
-        line.left = (Word(visible(edit), "special"),) if edit else (Word(_("Give a number, such as 0.5."), "warning"),)
+        line.left = (
+            (Word(visible(edit), "special"),)
+            if edit
+            else (Word(_("Give a number, such as 0.5."), "warning"),)
+        )
 
     @on(CellOpened)
     @on(Input.Submitted)

@@ -51,6 +51,7 @@ class ExplainScreen(AppScreen):
         self.first = origin
         self.trail: list[Stop] = []
         self.by_size = False
+        """Whether the terms stand by the size of what they add, not in the order of the formula."""
         self.problem = ""
 
     def compose(self) -> ComposeResult:
@@ -61,6 +62,7 @@ class ExplainScreen(AppScreen):
             yield Words(id="value")
             yield Static(id="notation", markup=False)
             yield Words(id="formula")
+        yield Words(id="heads")
         yield TermList(id="terms")
         yield Words(id="total")
         yield Words(id="said")
@@ -87,6 +89,12 @@ class ExplainScreen(AppScreen):
             self.trail.append(Stop(answer.result))
         self.draw()
 
+    def on_resize(self) -> None:
+        """The columns have another width."""
+        if self.is_mounted:
+            self.leave_mark()
+            self.call_after_refresh(self.draw)
+
     def leave_mark(self) -> None:
         """Remember the term under the cursor, for the way back."""
         if self.trail:
@@ -104,13 +112,17 @@ class ExplainScreen(AppScreen):
         self.query_one("#trail", Words).left = tuple(self._trail())
         self.query_one("#value", Words).left = (
             Word(element(derivation.name, derivation.index), "accent"),
-            Word(f" = {derivation.value!r}", "bold"),
+            Word(f" = {precise(derivation.value)}", "bold"),
             Word(f"   {stop.explained.where}", "faint"),
         )
         self.query_one("#notation", Static).update(derivation.notation or made_by(stop.explained.kind))
         formula = self.query_one("#formula", Words)
-        formula.left = (Word(f"{_('recorded as')} {derivation.formula}", "faint"),) if derivation.formula else ()
-        self.query_one(TermList).show(stop.explained, self.by_size, stop.term)
+        formula.left = (
+            (Word(f"{_('recorded as')} {derivation.formula}", "faint"),) if derivation.formula else ()
+        )
+        terms = self.query_one(TermList)
+        terms.show(stop.explained, self.by_size, stop.term)
+        self.query_one("#heads", Words).left = (Word(terms.heads(), "faint"),)
         self.query_one("#total", Words).left = tuple(sum_words(stop.explained))
 
     def _trail(self) -> list[Word]:
@@ -120,7 +132,9 @@ class ExplainScreen(AppScreen):
         words += [Word("… ▸ ", "faint")] if len(names) > 4 else []
         for number, name in enumerate(shown, len(names) - len(shown)):
             last = number == len(names) - 1
-            words += [Word(element(name, ()), "accent" if last else "faint", "" if last else f"stop:{number}")]
+            words += [
+                Word(element(name, ()), "accent" if last else "faint", "" if last else f"stop:{number}")
+            ]
             words += [] if last else [Word(" ▸ ", "faint")]
         return words
 
@@ -134,6 +148,13 @@ class ExplainScreen(AppScreen):
         if number is not None:
             term = self.trail[-1].explained.derivation.terms[number]
             self.ask(Origin(term.name, tuple(term.index), self.first.trace))
+
+    def action_open_factor(self) -> None:
+        """Open the factor of the term under the cursor."""
+        number = self.query_one(TermList).term
+        term = self.trail[-1].explained.derivation.terms[number] if number is not None else None
+        if term is not None and term.factor_name is not None and term.factor_index is not None:
+            self.ask(Origin(term.factor_name, tuple(term.factor_index), self.first.trace))
 
     def action_term_back(self) -> None:
         """The number before; from the first one, the view."""
@@ -164,7 +185,7 @@ class ExplainScreen(AppScreen):
         """Copy name, index and value."""
         if self.trail:
             derivation = self.trail[-1].explained.derivation
-            self.nlptui.copy(f"{element(derivation.name, derivation.index)} = {derivation.value!r}")
+            self.nlptui.copy(f"{element(derivation.name, derivation.index)} = {precise(derivation.value)}")
 
     @on(Words.Clicked)
     async def word_clicked(self, event: Words.Clicked) -> None:
@@ -176,6 +197,11 @@ class ExplainScreen(AppScreen):
             self.draw()
         else:
             await self.nlptui.run_by_id(event.action)
+
+
+def precise(value: float) -> str:
+    """Nine digits: as many as tell any two float32 numbers apart."""
+    return f"{value:.9g}"
 
 
 def made_by(kind: str) -> str:
@@ -193,11 +219,13 @@ def sum_words(explained: Explained) -> list[Word]:
     if not derivation.terms:
         return []
     gap = abs(derivation.total - derivation.value) if derivation.total != derivation.value else 0.0
-    close = gap <= TOLERANCE * max(1.0, abs(derivation.value)) or (gap != gap and derivation.total != derivation.total)
+    close = gap <= TOLERANCE * max(1.0, abs(derivation.value)) or (
+        gap != gap and derivation.total != derivation.total
+    )
     sign = _("Σ value × factor") if derivation.sums else _("comes to")
     return [
-        Word(f"{sign} = {derivation.total!r}", "bold"),
-        Word(f"   {_('recorded')} {derivation.value!r}"),
+        Word(f"{sign} = {precise(derivation.total)}", "bold"),
+        Word(f"   {_('recorded')} {precise(derivation.value)}"),
         Word(f"   |Δ| = {gap:.1e}", "tag" if close else "warning"),
-        Word(f"   {_('{n} terms').format(n=len(derivation.terms))}", "faint"),
+        Word(f"   {_('terms')}: {len(derivation.terms)}", "faint"),
     ]

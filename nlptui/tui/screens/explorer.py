@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
+from textual.widgets import Static
 
 from nlptui.locale import _
+from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.actions import bindings
 from nlptui.tui.backend import Answer, Phase
+from nlptui.tui.colours import palette_of
 from nlptui.tui.panes.figure_pane import FigurePane
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.reading_line import ReadingLine
@@ -41,8 +45,10 @@ from nlptui.views.figure import Figure, Origin, Tokens
 if TYPE_CHECKING:
     from nlptui.views.figure import Part
 
-DEBOUNCE, SLOW_DEBOUNCE = 0.05, 0.25
-"""Seconds without a key before the sentence is run; the second one where bytes are dear."""
+PAUSE = 0.05
+"""Seconds that the cursor rests on a token before what depends on the token is drawn again."""
+SLOW_PAUSE = 0.3
+"""Seconds without a key before the sentence is run, where bytes are dear."""
 TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
 
 
@@ -50,12 +56,13 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     """The screen that the program opens with."""
 
     BINDINGS = bindings("explorer")
-    CSS_PATH = "explorer.tcss"
     AUTO_FOCUS = ""
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
+        self.asked = place
+        """The place as it was when the workbench was last asked."""
         self.shown: Shown | None = None
         self.problem = ""
         """Why the place asked for is not the one shown; empty if it is."""
@@ -75,10 +82,12 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         """The panes from top to bottom."""
         yield TooSmall()
         yield TitleLine(id="title")
-        yield Prompt(self.place.text, id="prompt")
+        pause = {"pause": SLOW_PAUSE} if self.nlptui.low_bandwidth else {}
+        yield Prompt(self.place.text, history=self.nlptui.settings.history, id="prompt", **pause)
         yield TokenRow(id="tokens")
         yield ReadingLine(id="reading")
         yield ViewTabs(id="tabs")
+        yield Words(id="waiting")
         with Horizontal(id="middle"):
             yield TraceTree(id="tree")
             with Vertical(id="view"):
@@ -87,7 +96,8 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             with Vertical(id="answer"):
                 yield Words(id="answer-title")
                 yield FigurePane(id="output")
-        yield Words(id="notice")
+        yield Static(id="notice", markup=False)
+        yield Words(id="exact")
         yield Readout(id="readout")
         yield RunPanel(id="runs")
         yield KeyBar(id="keys")
@@ -97,6 +107,10 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.query_one(KeyBar).show(self.nlptui.actions)
         self.draw_title()
         self.draw_notice()
+        self.query_one("#middle").display = False
+        self.query_one("#waiting", Words).left = (
+            Word(_("The engine is loading. You can type already; the numbers follow."), "faint"),
+        )
         self.query_one("#answer-title", Words).left = (Word(_("output"), "bold"),)
         self.query_one(RunPanel).draw()
         self.query_one("#figure", FigurePane).can_focus = True
@@ -114,6 +128,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def ask(self) -> None:
         """Ask for the present place (again)."""
         self.working = True
+        self.asked = self.place
         self.nlptui.engine.ask(Show(self.place), self.answered)
         self.draw_title()
 
@@ -131,10 +146,12 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     async def take(self, shown: Shown) -> None:
         """Draw everything of `shown` that differs from what is on screen."""
         before, self.shown = self.shown, shown
-        # Keys pressed while the answer was made have moved on from the place that was asked for.
-        self.place = replace(
-            shown.place, text=self.place.text, row=self.place.row, col=self.place.col, part=self.place.part
-        )
+        self.query_one("#waiting").display = False
+        self.query_one("#middle").display = True
+        # The cursor may have moved while the answer was made.
+        here = self.place
+        moved = {} if here.position == self.asked.position else {"position": here.position}
+        self.place = replace(shown.place, row=here.row, col=here.col, part=here.part, **moved)
         self.draw_title()
         self.draw_notice()
         self.query_one(ViewTabs).show(shown)
@@ -150,7 +167,10 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     async def draw_figure(self, before: Shown | None, shown: Shown) -> None:
         """The view itself; the cursor stays where it was as long as the view is the same."""
         pane = self.query_one("#figure", FigurePane)
-        same = before is not None and (before.place.view, before.place.name) == (shown.place.view, shown.place.name)
+        same = before is not None and (before.place.view, before.place.name) == (
+            shown.place.view,
+            shown.place.name,
+        )
         if before is None or before.figure is not shown.figure:
             await pane.show(shown.figure, keep=same)
         opening, self._opening = self._opening, None
@@ -167,6 +187,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def draw_tokens(self, shown: Shown) -> None:
         """The tokens on top, with the chosen one marked."""
         row = self.query_one("#tokens", TokenRow)
+        row.set_class(any(token.tag is not None for token in shown.tokens.tokens), "tagged")
         if row.part != shown.tokens:
             row.part = shown.tokens
         if row.row != shown.place.position:
@@ -175,8 +196,13 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def draw_title(self) -> None:
         """Model and state."""
         title = self.query_one(TitleLine)
-        title.show_model(self.place.model, self.shown if self.shown and self.shown.place.model == self.place.model else None)
-        title.show_state(self.nlptui.engine.backend.state, self.shown.seconds if self.shown else None, self.working)
+        title.show_model(
+            self.place.model,
+            self.shown if self.shown and self.shown.place.model == self.place.model else None,
+        )
+        title.show_state(
+            self.nlptui.engine.backend.state, self.shown.seconds if self.shown else None, self.working
+        )
 
     def draw_notice(self) -> None:
         """What has to be said, the most pressing first: a problem, the last action, what is special about this run."""
@@ -186,8 +212,11 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
             if self.place.pinned is not None:
                 said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.place)}  ", "accent"))
-        line = self.query_one("#notice", Words)
-        line.left = tuple(said)
+        line = self.query_one("#notice", Static)
+        text = Text()
+        for word in said:
+            text.append(word.text, palette_of(self.app).word(word.look))
+        line.update(text)
         line.display = bool(said)
 
     def say(self, sentence: str) -> None:
@@ -201,11 +230,16 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             return
         pane = self.active_pane()
         figure = pane.figure
-        readout = self.query_one(Readout)
-        if figure is None or not figure.parts or pane.widget is None or getattr(pane.widget, "empty", False):
+        readout, exact = self.query_one(Readout), self.query_one("#exact", Words)
+        if figure is None or pane.box is None or getattr(pane.widget, "empty", False):
             readout.clear()
+            exact.left = ()
             return
         readout.show(figure, pane.current, *pane.cell)
+        origin = self.origin()
+        element = f"{origin.name}[{','.join(map(str, origin.index))}]" if origin else pane.box.part.title
+        shape = shape_of(self.shown, origin.name) if origin else ""
+        exact.left = (Word(f"{self.cell_text()}  ", "bold accent"), Word(f"{visible(element)}   {shape}", "faint"))
 
     def active_pane(self) -> FigurePane:
         """The pane that the keyboard is in: the output if it has the focus, the view otherwise."""
@@ -254,12 +288,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
 
     @on(Prompt.Changed)
     def text_changed(self, event: Prompt.Changed) -> None:
-        """Run the sentence once the typing pauses."""
-        self.place = replace(self.place, text=event.text)
+        """Run the sentence; the prompt says so once the typing pauses."""
         self.note = ""
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(SLOW_DEBOUNCE if self.nlptui.low_bandwidth else DEBOUNCE, self.ask)
+        self.go(replace(self.place, text=event.text))
 
     @on(Prompt.Submitted)
     def text_submitted(self, event: Prompt.Submitted) -> None:
@@ -301,7 +332,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.query_one("#tokens", TokenRow).move_to(self.place.position)
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(DEBOUNCE, self.ask)
+        self._pause = self.set_timer(PAUSE, self.ask)
 
     @on(CellOpened)
     def cell_opened(self, event: CellOpened) -> None:
@@ -325,11 +356,17 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         await self.nlptui.run_by_id(event.action)
 
 
+def shape_of(shown: Shown, name: str) -> str:
+    """`head 4 × query 7 × key 7`, of an activation."""
+    line = next((row for row in shown.tree.rows if row.path == name and row.shape is not None), None)
+    if line is None or line.shape is None:
+        return ""
+    return " × ".join(f"{axis} {size}" for axis, size in zip(line.axes, line.shape, strict=False) if axis != "batch")
+
+
 def _pinned(pinned: Place, place: Place) -> str:
     """In what the pinned run differs from this one."""
     differs = [pinned.model] if pinned.model != place.model else []
     differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
     differs += [_("edited")] if pinned.edits != place.edits and pinned.edits else []
     return " ".join(differs) or _("this run: choose another model, sentence or edit")
-
-

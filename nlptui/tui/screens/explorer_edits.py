@@ -31,7 +31,11 @@ class EditActions:
             return
         line = next((row for row in self.shown.tree.rows if row.path == origin.name and row.leaf), None)
         if line is None:
-            self.say(_("{name} is not computed in this run, so it cannot be edited.").format(name=visible(origin.name)))
+            self.say(
+                _("{name} is not computed in this run, so it cannot be edited.").format(
+                    name=visible(origin.name)
+                )
+            )
             return
 
         def edited(edit: str | None) -> None:
@@ -91,9 +95,9 @@ class EditActions:
             return ""
         match part:
             case HeatTable():
-                return repr(part.values[row, col].item())
+                return str(part.values[row, col])
             case Bars():
-                return repr(part.values[row].item())
+                return str(part.values[row])
             case Tokens():
                 return part.tokens[row].text
             case Tree():

@@ -49,7 +49,11 @@ class RunActions:
                 panel.chosen = name
                 if not panel.has_class("open"):
                     panel.toggle()
-                self.say(_("{name} trains in the background, also when this program has ended.").format(name=visible(name)))
+                self.say(
+                    _("{name} trains in the background, also when this program has ended.").format(
+                        name=visible(name)
+                    )
+                )
                 self.look_at_runs()
 
         self.app.push_screen(TrainScreen(), started)
@@ -107,5 +111,9 @@ class RunActions:
         if status is None or not status.latest:
             self.say(_("This run has saved no model yet."))
             return
-        folder = runs_dir() / status.name / (status.best if status.state == "done" and status.best else status.latest)
+        folder = (
+            runs_dir()
+            / status.name
+            / (status.best if status.state == "done" and status.best else status.latest)
+        )
         self.go(replace(self.place, model=str(folder)))

@@ -160,7 +160,11 @@ class ViewActions:
         """Colours by row or by table."""
         by = "table" if self.place.by == "row" else "row"
         self.go(replace(self.place, by=by))
-        self.say(_("Colours compare within each row.") if by == "row" else _("Colours compare within the whole table."))
+        self.say(
+            _("Colours compare within each row.")
+            if by == "row"
+            else _("Colours compare within the whole table.")
+        )
 
     def action_switch_digits(self: ExplorerScreen) -> None:
         """Numbers or shades, in every table on screen."""

@@ -8,15 +8,17 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Checkbox, Input
+from textual.widgets import Input
 
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.exports import KINDS, checked
+from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import Write
 from nlptui.tui.screens.base import Dialog, TooSmall
+from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.views.figure import Figure
 
 
@@ -43,7 +45,9 @@ class ExportScreen(Dialog):
             path = Input(suggested(self.figure), id="export-path")
             path.cursor_blink = False
             yield path
-            yield Checkbox(_("replace the file if it exists"), id="export-replace")
+            yield ChoiceList(
+                [("", _("keep a file that exists")), ("replace", _("replace it"))], id="export-replace"
+            )
             yield Words(id="export-said")
             yield Words(id="export-keys")
 
@@ -60,20 +64,26 @@ class ExportScreen(Dialog):
         self.draw()
 
     @on(Input.Changed)
-    @on(Checkbox.Changed)
+    @on(CellMoved)
     def draw(self) -> str:
         """Say where the file will be, or what is wrong with the path. Returns what is wrong."""
         said = self.query_one("#export-said", Words)
         try:
-            path = checked(Path(self.query_one(Input).value.strip()), self.query_one(Checkbox).value)
+            path = checked(Path(self.query_one(Input).value.strip()), self.replaces)
         except UserError as error:
             said.left = (Word(visible(str(error)), "warning"),)
             return str(error)
         said.left = (Word(f"→ {visible(str(path))}", "faint"),)
         return ""
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a file in the way is replaced."""
+        return bool(self.query_one(ChoiceList).key)
+
     @on(Input.Submitted)
-    def entered(self, event: Input.Submitted) -> None:
+    @on(CellOpened)
+    def entered(self) -> None:
         """Answer, if the path will do."""
         if not self.draw():
-            self.dismiss(Write(self.figure, Path(event.value.strip()), self.query_one(Checkbox).value))
+            self.dismiss(Write(self.figure, Path(self.query_one(Input).value.strip()), self.replaces))

@@ -24,7 +24,9 @@ class FindScreen(Dialog):
     def compose(self) -> ComposeResult:
         """The field, and what can be typed."""
         with Vertical(classes="window"):
-            query = Input(self.last, placeholder=_("a token, a word, or a number such as 0.25"), select_on_focus=True)
+            query = Input(
+                self.last, placeholder=_("a token, a word, or a number such as 0.25"), select_on_focus=True
+            )
             query.cursor_blink = False
             yield query
             yield Words(id="find-keys")

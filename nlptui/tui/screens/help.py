@@ -41,7 +41,9 @@ def merged(actions: list[Action]) -> list[Action]:
 
     from nlptui.locale import N_
 
-    one = replace(groups[0], keys=("1", "…", "9"), help=N_("Open a group of views; again: the next view of it."))
+    one = replace(
+        groups[0], keys=("1", "…", "9"), help=N_("Open a group of views; again: the next view of it.")
+    )
     return [one, *(a for a in actions if a not in groups)]
 
 
@@ -57,6 +59,15 @@ class HelpList(RowsView):
     def count(self) -> int:
         """How many lines there are."""
         return len(self.lines)
+
+    @property
+    def shown(self) -> int:
+        """All of them are in the list."""
+        return self.count
+
+    def row_text(self, row: int) -> str:
+        """What a search looks at."""
+        return " ".join(self.lines[row])
 
     def measure(self) -> None:
         """Wrap for the present width."""
@@ -98,9 +109,17 @@ class HelpScreen(Dialog):
         from nlptui.tui.settings import settings_path
 
         self.query_one("#help-title", Words).left = (Word(_("Keys"), "bold"),)
-        self.query_one("#help-title", Words).right = (Word("Esc", "accent", "close"), Word(f" {_('close')}", "", "close"))
+        self.query_one("#help-title", Words).right = (
+            Word("Esc", "accent", "close"),
+            Word(f" {_('close')}", "", "close"),
+        )
         self.query_one("#help-foot", Words).left = (
-            Word(_("Bind other keys by name under \"keys\" in {path}").format(path=visible(str(settings_path()))), "faint"),
+            Word(
+                _('Bind other keys by name under "keys" in {path}').format(
+                    path=visible(str(settings_path()))
+                ),
+                "faint",
+            ),
         )
         self.query_one(HelpList).focus()
 

@@ -27,7 +27,9 @@ class PaletteScreen(Chooser):
     def items(self) -> list[Item]:
         """Every action of this screen with its keys, then every view."""
         actions = [
-            Item(a.id, label_of(a), help_of(a), "  ".join(map(key_name, a.keys)), f"{a.id} {a.label} {a.help}")
+            Item(
+                a.id, label_of(a), help_of(a), "  ".join(map(key_name, a.keys)), f"{a.id} {a.label} {a.help}"
+            )
             for a in self.actions
         ]
         views = [

@@ -38,7 +38,10 @@ class TrainScreen(Dialog):
         with Vertical(classes="window"):
             yield Words(id="train-title")
             yield ChoiceList([], id="train-recipes")
-            for name, words in (("name", _("name of the run (empty: the recipe's)")), ("steps", _("steps (empty: the recipe's)"))):
+            for name, words in (
+                ("name", _("name of the run (empty: the recipe's)")),
+                ("steps", _("steps (empty: the recipe's)")),
+            ):
                 field = Input(placeholder=words, id=f"train-{name}")
                 field.cursor_blink = False
                 yield field
