@@ -133,13 +133,21 @@ class HeatTable:
 
         Zero is always 0, so a diverging scale keeps zero in the middle.
         """
-        values: Array = np.asarray(self.values, dtype=np.float32)
         low = -1.0 if self.scale == "diverging" else 0.0
-        if self.scale != "probability":
-            largest = _largest(values, 1 if self.by == "row" else None)
-            with np.errstate(invalid="ignore"):
-                values = values / np.where(largest > 0, largest, 1.0)
-        return np.where(np.isfinite(values), np.clip(values, low, 1.0), np.float32(np.nan))
+        largest = (
+            np.float32(1)
+            if self.scale == "probability"
+            else _largest(self.values, 1 if self.by == "row" else None)
+        )
+        with np.errstate(invalid="ignore"):
+            shares = np.divide(
+                self.values, np.where(largest > 0, largest, 1), dtype=np.float32, casting="unsafe"
+            )
+        np.clip(shares, low, 1.0, out=shares)
+        finite = np.isfinite(self.values)
+        if not finite.all():
+            shares[~finite] = np.nan
+        return shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,6 +327,8 @@ def _matrix(title: str, values: ArrayLike, dimensions: int) -> Array:
 
 def _largest(values: Array, axis: int | None) -> Array:
     """The largest finite absolute value, of the table (axis None) or of each row (axis 1, as a column)."""
-    size = np.abs(values)
-    size = np.where(np.isfinite(size), size, 0)
-    return np.asarray(size.max(axis=axis, keepdims=axis is not None, initial=0))
+    keep = axis is not None
+    if values.dtype.kind in "bu" or not np.isfinite(values).all():
+        values = np.where(np.isfinite(values), values, 0).astype(np.float64)
+    high, low = (f(axis=axis, keepdims=keep, initial=0) for f in (values.max, values.min))
+    return np.asarray(np.maximum(high, -low), dtype=np.float64)

@@ -17,7 +17,7 @@ from nlptui.views.figure import Figure, HeatTable, Part, Tokens, Tree
 from nlptui.views.render_svg import part_svg
 from nlptui.views.render_text import legend, token_grid
 
-LIMIT = 600
+LIMIT = 256
 """Rows and columns of a table, tokens and tree lines; what is left out is counted."""
 _PAGE = (
     "body{margin:1.5rem;font-size:13px}h1{font-size:1.2rem}h2{font-size:1rem;margin:1.5rem 0 .3rem}"
