@@ -60,6 +60,8 @@ def _write_files(
     tokenizer.save(folder)
     weights = {name: _storable(value, half) for name, value in model.state_dict().items()}
     save_file(weights, str(folder / WEIGHTS_FILE), metadata={"format": "pt"})
+    # safetensors writes for the owner alone; a model is for everyone that may read its config.
+    (folder / WEIGHTS_FILE).chmod(0o644)
     if card is not None:
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     config.write(folder / CONFIG_FILE)
