@@ -160,6 +160,8 @@ class Bars:
     source: Source | None = None
     unit: str = ""
     digits: int = 3
+    scale: Scale = "positive"
+    """As in a heat table: "probability" means that a full bar is 1."""
     axis: str = ""
     """The axis that the bars stand on."""
     fixed: tuple[Fixed, ...] = ()
@@ -168,6 +170,8 @@ class Bars:
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), unit=visible(self.unit), labels=_labels(self.labels))
         _set(self, values=_matrix(self.title, self.values, 1))
+        if self.scale not in SCALES:
+            raise ValueError(f"bars {self.title!r}: unknown scale {self.scale!r}, expected one of {SCALES}")
         if len(self.labels) != len(self.values):
             raise ValueError(f"bars {self.title!r}: {len(self.values)} values, {len(self.labels)} labels")
 

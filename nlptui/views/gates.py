@@ -36,7 +36,8 @@ _WORDS = {
     "reset_gate.pre": N_("reset gate before σ"),
     "update_gate.pre": N_("update gate before σ"),
 }
-_STAGES = ("gates", "before the squashing")
+_STAGES = ("gates", "pre")
+"""Gates and states; or what the gates were before σ and tanh."""
 _DIRECTIONS = ("forward.", "backward.")
 
 

@@ -81,7 +81,7 @@ def draw(trace: Trace, state: State) -> Figure:
     if found:
         cell = found[clamp(state.head, len(found))]
         parts.append(
-            cut(trace, cell, "pos", "d_hidden", title=titled(_(_WORDS["cell"]), place(cell)), by=state.by)
+            cut(trace, cell, "pos", "d_hidden", title=titled(_(_WORDS[kind(cell)]), place(cell)), by=state.by)
         )
     alike = comparable(trace, name, names)
     if len(alike) > 1 and trace[name].shape[1]:

@@ -21,7 +21,11 @@ TOP = 10
 """How many of a vocabulary's candidates are shown."""
 _ANSWERS = 4
 """At how many positions candidates are shown, besides the chosen one."""
-_HEADS = {"nsp": N_("does the second sentence follow?"), "start": N_("start"), "end": N_("end")}
+_HEADS = {
+    "nsp": N_("does the second sentence follow?"),
+    "start": N_("start of the answer"),
+    "end": N_("end of the answer"),
+}
 
 
 def best(values: Array, top: int) -> tuple[int, ...]:
@@ -49,6 +53,7 @@ def probability_bars(
         values=values[list(rows)],
         source=Source(name, (0, "row") if position is None else (0, position, "row"), rows=rows),
         unit=_("probability"),
+        scale="probability",
         axis=axis,
         fixed=() if position is None else (fix(trace, activation, activation.axes[1], position),),
     )
@@ -127,7 +132,7 @@ def answered(output: dict[str, Any]) -> list[Part]:
         spans = output["spans"]
         labels = tuple(f"{span['text']} ({span['start']}–{span['end']})" for span in spans)
         probs = np.array([span["prob"] for span in spans], dtype=float)
-        parts.append(Bars(_("answers"), labels, probs, unit=_("probability")))
+        parts.append(Bars(_("answers"), labels, probs, unit=_("probability"), scale="probability"))
     if "tokens" in output:
         made = (
             Token(token["text"], token.get("id"), prob=float(np.exp(token["logprob"])))
@@ -144,14 +149,28 @@ def unrecorded(output: dict[str, Any]) -> list[Part]:
         labels = output["labels"]
         probs = np.array([entry["prob"] for entry in labels], dtype=float)
         parts.append(
-            Bars(_("classes"), tuple(e["label"] for e in labels), probs, unit=_("probability"), axis="label")
+            Bars(
+                _("classes"),
+                tuple(e["label"] for e in labels),
+                probs,
+                unit=_("probability"),
+                scale="probability",
+                axis="label",
+            )
         )
     for entry in output.get("candidates", ())[:_ANSWERS]:
         tokens = entry["tokens"][:TOP]
         probs = np.array([token["prob"] for token in tokens], dtype=float)
         title = _("candidates at {position}").format(position=entry["pos"])
         parts.append(
-            Bars(title, tuple(t["text"] for t in tokens), probs, unit=_("probability"), axis="vocab")
+            Bars(
+                title,
+                tuple(t["text"] for t in tokens),
+                probs,
+                unit=_("probability"),
+                scale="probability",
+                axis="vocab",
+            )
         )
     return parts
 

@@ -104,7 +104,7 @@ def scale_of(bars: Bars) -> float:
     """The value of a full bar: 1 for probabilities, otherwise the largest."""
     finite = np.abs(bars.values[np.isfinite(bars.values)])
     largest = float(finite.max()) if finite.size else 0.0
-    return 1.0 if bars.unit == _("probability") or not largest else largest
+    return 1.0 if bars.scale == "probability" or not largest else largest
 
 
 def _chart(chart: Lines, width: int) -> Iterator[str]:

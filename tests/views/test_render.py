@@ -169,9 +169,9 @@ def test_tokens_in_text_stand_over_their_ids():
 
 
 def test_bars_charts_and_trees_in_text():
-    bars = Bars("next", ("the", "中"), np.array([0.75, 0.25]), unit="probability")
+    bars = Bars("next", ("the", "中"), np.array([0.75, 0.25]), unit="share", scale="probability")
     assert to_text(one(bars), 40).splitlines()[2:5] == [
-        "next   (probability)",
+        "next   (share)",
         "the  0.750  " + bar(0.75, 28).rstrip(),
         "中   0.250  " + bar(0.25, 28).rstrip(),
     ]

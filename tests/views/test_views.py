@@ -280,7 +280,7 @@ def test_rnn_has_no_gates_but_a_preactivation():
 
 def test_gates_before_the_squashing():
     trace = shared("lstm")
-    before = draw("gates", trace, name="before the squashing").parts
+    before = draw("gates", trace, name="pre").parts
     after = {part.title: part.values for part in draw("gates", trace).parts}
     forget = next(part for part in before if part.title == "forget gate before σ")
     np.testing.assert_allclose(1 / (1 + np.exp(-forget.values)), after["forget gate"], atol=1e-6)
@@ -398,7 +398,7 @@ def test_spans():
     output = {"spans": [{"text": "can", "start": 4, "end": 7, "prob": 0.5}]}
     answers, table = draw("output", shared("bert-qa").with_output(output)).parts
     assert answers.labels == ("can (4–7)",) and answers.origin(0) is None
-    assert table.rows == ("start", "end") and table.cols == TOKENS
+    assert table.rows == ("start of the answer", "end of the answer") and table.cols == TOKENS
     np.testing.assert_allclose(table.values[1], softmax(shared("bert-qa").array("end.logits")[0]), atol=1e-6)
 
 
