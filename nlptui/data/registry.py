@@ -138,10 +138,10 @@ def find(name: str) -> Path | None:
     """The folder of the corpus on this machine: in NLPTUI_DATA, then in the data folder; None where it is in
     neither.
     """
-    wanted = corpus(name)
-    for folder in paths.data_dirs():
-        if any((folder / name / file.name).is_file() for file in wanted.files):
-            return folder / name
+    endings = {Path(file.name).suffix for file in corpus(name).files}
+    for folder in (parent / name for parent in paths.data_dirs()):
+        if folder.is_dir() and any(path.suffix in endings and path.is_file() for path in folder.iterdir()):
+            return folder
     return None
 
 

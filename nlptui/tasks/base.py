@@ -76,8 +76,8 @@ class Task(ABC, Generic[E]):
     # What the network makes of them.
 
     @abstractmethod
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
-        """The mean loss, to call `backward` on, and further numbers for the log."""
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss, to call `backward` on, and more numbers for the log (tensors: reading one waits)."""
 
     @abstractmethod
     def metrics(

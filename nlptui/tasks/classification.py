@@ -87,7 +87,7 @@ class Classification(Task[LabelledExample]):
         )
         return batch.to(device), {"label": torch.tensor([example.label for example in examples]).to(device)}
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         return F.cross_entropy(outputs["logits"], targets["label"]), {}
 
     def metrics(

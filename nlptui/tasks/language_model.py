@@ -112,7 +112,7 @@ class LanguageModel(Task[RunningText]):
         targets = {"next": pad_rows([example.ids[1:] for example in examples], IGNORED).to(device)}
         return batch.to(device), targets
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         return F.cross_entropy(
             outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
         ), {}

@@ -172,7 +172,7 @@ class Pretraining(Task[Any]):
 
     # What the network makes of them.
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         mlm = F.cross_entropy(_chosen_logits(outputs, targets), targets["mlm"])
         # A batch of single sentences alone has no pair to judge: its mean over none would be NaN.
         told = (targets["nsp"] != IGNORED).sum().clamp(min=1)
@@ -180,7 +180,7 @@ class Pretraining(Task[Any]):
             F.cross_entropy(outputs["nsp.logits"], targets["nsp"], ignore_index=IGNORED, reduction="sum")
             / told
         )
-        return mlm + nsp, {"mlm_loss": float(mlm.detach()), "nsp_loss": float(nsp.detach())}
+        return mlm + nsp, {"mlm_loss": mlm.detach(), "nsp_loss": nsp.detach()}
 
     def fixed_draws(self, examples: Sequence[Book]) -> list[MaskedPair]:
         """The pairs and masks that every measurement uses: seed 0, every chosen token [MASK]."""

@@ -88,7 +88,7 @@ class QuestionAnswering(Task[QuestionExample]):
         }
         return batch.to(device), {name: value.to(device) for name, value in targets.items()}
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         start = _cross_entropy(outputs["start.logits"], targets["passage"], targets["start"])
         end = _cross_entropy(outputs["end.logits"], targets["passage"], targets["end"])
         return (start + end) / 2, {}

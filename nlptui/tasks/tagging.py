@@ -150,7 +150,7 @@ class Tagging(Task[TaggedExample]):
 
     # What the network makes of them.
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         logits, labels = outputs["logits"].flatten(0, 1), targets["labels"].flatten()
         if not self.joint or not self.option("words_of", ()):
             return F.cross_entropy(logits, labels, ignore_index=IGNORED), {}

@@ -85,7 +85,7 @@ class Translation(Task[TranslationExample]):
             "next": pad_rows([example.target[1:] for example in examples], IGNORED).to(device)
         }
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         return F.cross_entropy(
             outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
         ), {}

@@ -1,0 +1,183 @@
+"""Classification, translation, span extraction; and the table of tasks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nlptui.config import TASKS, BertConfig, RecurrentConfig, TransformerConfig
+from nlptui.errors import UserError
+from nlptui.tasks import TASK_CLASSES, labels_for, task_for, texts_for_tokenizer
+from nlptui.tasks.base import IGNORED
+from nlptui.tasks.classification import Classification
+from nlptui.tasks.question_answering import QuestionAnswering, best_spans, passage_span
+from nlptui.tasks.translation import Translation
+from nlptui.tokenizers import build_tokenizer
+
+from .conftest import Answers, one_hot
+
+
+def test_every_task_of_the_config_has_a_class() -> None:
+    assert set(TASK_CLASSES) == set(TASKS)
+    assert all(name == cls.name for name, cls in TASK_CLASSES.items())
+
+
+# Classification.
+
+
+def classification() -> Classification:
+    recipe = {"corpus": "en_polarity"}
+    tokenizer = build_tokenizer("words", texts_for_tokenizer(recipe, "classification"))
+    labels = labels_for(recipe, "classification")
+    task = task_for(RecurrentConfig(arch="gru", task="classification", labels=labels, data=recipe), tokenizer)
+    assert isinstance(task, Classification)
+    return task
+
+
+def test_classification_examples_and_loss() -> None:
+    task = classification()
+    assert task.labels == ("negative", "positive")
+    batch, targets = task.collate(task.load(task.config.data, "train"), "cpu")
+    assert targets["label"].tolist() == [1, 0, 1]
+    assert batch.ids.shape == (3, 3) and batch.mask is None
+    loss, _numbers = task.loss({"logits": torch.zeros(3, 2)}, targets)
+    assert float(loss) == pytest.approx(math.log(2))
+
+
+def test_classification_metrics_baseline_and_answer() -> None:
+    task = classification()
+    train, test = (task.load(task.config.data, split) for split in ("train", "test"))
+    always = Answers(lambda batch: {"logits": torch.tensor([[1.0, 0.0]]).repeat(len(batch.ids), 1)})
+    assert task.metrics(always, test, "cpu", 8) == {"accuracy": 0.5}
+    assert task.baselines(train, test[:1]) == {"accuracy": 1.0}
+    answer = task.decode({"logits": torch.tensor([[0.0, math.log(4)]])}, task.tokenizer.encode("a film"))
+    assert answer == {
+        "labels": [
+            {"label": "positive", "prob": pytest.approx(0.8)},
+            {"label": "negative", "prob": pytest.approx(0.2)},
+        ]
+    }
+
+
+def test_unknown_labels_are_refused() -> None:
+    with pytest.raises(UserError, match="'neutral'"):
+        classification().example("neutral", "a film")
+    with pytest.raises(UserError, match="labels"):
+        Classification(RecurrentConfig(arch="gru", task="classification"), classification().tokenizer)
+
+
+# Translation.
+
+
+def translation() -> Translation:
+    recipe = {"corpus": "en_zh_tatoeba"}
+    texts = texts_for_tokenizer(recipe, "translation")
+    tokenizer = build_tokenizer(
+        "characters", texts, template="bos_eos", specials=["pad", "unk", "bos", "eos"]
+    )
+    config = TransformerConfig(
+        arch="transformer", task="translation", vocab_size=tokenizer.vocab_size, context=8, data=recipe
+    )
+    return Translation(config, tokenizer)
+
+
+def test_targets_begin_and_end_with_marks() -> None:
+    task = translation()
+    example = task.load(task.config.data, "train")[0]
+    assert task.tokenizer.decode(example.target.tolist()) == "你好。"
+    assert example.target[0] == task.bos and example.target[-1] == task.eos
+    assert len(example.source) == 8 and len(task.example("x", "天" * 50).target) <= 9
+    batch, targets = task.collate(task.load(task.config.data, "train"), "cpu")
+    assert batch.target_ids is not None and batch.target_ids.shape == targets["next"].shape == (2, 5)
+    assert batch.target_ids[0, 1:].tolist()[:3] == targets["next"][0, :3].tolist()
+
+
+def test_translation_loss_metrics_and_candidates() -> None:
+    task = translation()
+    size = task.tokenizer.vocab_size
+    test = task.load(task.config.data, "test")
+
+    def answer(batch: object) -> dict[str, torch.Tensor]:
+        return {"logits": torch.zeros(*batch.target_ids.shape, size)}  # type: ignore[attr-defined]
+
+    assert task.metrics(Answers(answer), test, "cpu", 2)["loss"] == pytest.approx(math.log(size))
+    assert task.baselines(task.load(task.config.data, "train"), test)["perplexity"] < size
+    _batch, targets = task.collate(test, "cpu")
+    loss, _numbers = task.loss({"logits": one_hot(targets["next"], size)}, targets)
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+    logits = one_hot(torch.tensor([[task.tokenizer.id("你"), task.tokenizer.id("好")]]), size)
+    answer_ = task.decode({"logits": logits}, task.tokenizer.encode("Hello."), top=1)
+    assert answer_["candidates"][0]["pos"] == 1 and answer_["candidates"][0]["tokens"][0]["text"] == "好"
+
+
+# Questions.
+
+
+def questions(context: int = 64) -> QuestionAnswering:
+    texts = ["Where is Ann ?", "Ann went to the old mill . Bob stayed at home ."]
+    tokenizer = build_tokenizer(
+        "words", texts, min_count=1, template="cls_sep", specials=["pad", "unk", "cls", "sep", "mask"]
+    )
+    return QuestionAnswering(BertConfig(arch="bert", task="question_answering", context=context), tokenizer)
+
+
+PASSAGE = "Ann went to the old mill. Bob stayed at home."
+
+
+def test_an_answer_is_found_among_the_tokens() -> None:
+    task = questions()
+    example = task.example("Where is Ann?", PASSAGE, "the old mill", 12)
+    encoding = task.tokenizer.encode("Where is Ann?", PASSAGE)
+    assert [encoding.tokens[i] for i in range(example.start, example.end + 1)] == ["the", "old", "mill"]
+    assert example.passage == passage_span(encoding) == (6, 18)
+    with pytest.raises(UserError, match="does not stand at 3"):
+        task.example("Where is Ann?", PASSAGE, "the old mill", 3)
+
+
+def test_an_answer_beyond_the_context_counts_as_wrong() -> None:
+    task = questions(context=12)
+    example = task.example("Where is Bob?", PASSAGE, "home", PASSAGE.index("home"))
+    assert (example.start, example.end) == (IGNORED, IGNORED)
+    _batch, targets = task.collate([example], "cpu")
+    outputs = {"start.logits": torch.zeros(1, 12), "end.logits": torch.zeros(1, 12)}
+    assert float(task.loss(outputs, targets)[0]) == 0
+    assert task.metrics(Answers(lambda batch: outputs), [example], "cpu", 1) == {"exact_match": 0.0}
+
+
+def test_span_loss_is_over_the_passage() -> None:
+    task = questions()
+    example = task.example("Where is Ann?", PASSAGE, "mill", PASSAGE.index("mill"))
+    batch, targets = task.collate([example], "cpu")
+    zeros = torch.zeros(batch.ids.shape)
+    assert float(task.loss({"start.logits": zeros, "end.logits": zeros}, targets)[0]) == pytest.approx(
+        math.log(12)
+    )
+    distracted = zeros.clone()
+    distracted[0, 1] = 50.0
+    outputs = {"start.logits": distracted, "end.logits": distracted}
+    assert float(task.loss(outputs, targets)[0]) == pytest.approx(math.log(12))
+
+
+def test_spans_are_in_order_within_the_passage() -> None:
+    task = questions()
+    encoding = task.tokenizer.encode("Where is Ann?", PASSAGE)
+    start, end = torch.zeros(1, len(encoding)), torch.zeros(1, len(encoding))
+    start[0, 9], end[0, 11], end[0, 7], start[0, 2] = 20.0, 20.0, 19.0, 90.0
+    spans = task.decode({"start.logits": start, "end.logits": end}, encoding, top=3)["spans"]
+    assert spans[0] == {"text": "the old mill", "start": 12, "end": 24, "prob": pytest.approx(1, abs=0.3)}
+    assert len(spans) == 3 and all(span["text"] == PASSAGE[span["start"] : span["end"]] for span in spans)
+    gold = task.example("Where is Ann?", PASSAGE, "the old mill", 12)
+    answers = Answers(lambda batch: {"start.logits": start, "end.logits": end})
+    assert task.metrics(answers, [gold], "cpu", 1) == {"exact_match": 1.0}
+
+
+def test_spans_of_probabilities_made_by_hand() -> None:
+    start = torch.tensor([0.0, math.log(3), 0.0, 0.0])
+    end = torch.tensor([0.0, 0.0, math.log(2), 0.0])
+    spans = best_spans(start, end, (1, 4), 2)
+    # Within the passage: start 3/5 1/5 1/5, end 1/4 2/4 1/4.
+    assert spans[0] == (1, 2, pytest.approx(3 / 5 * 2 / 4))
+    assert spans[1][2] == pytest.approx(3 / 5 * 1 / 4)
+    assert best_spans(start, end, (2, 2), 5) == []

@@ -1,0 +1,305 @@
+"""Tagging in both schemes: labels, decoding against logits made by hand, metrics, baselines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nlptui.config import RecurrentConfig
+from nlptui.data.readers import UNTAGGED, TaggedWord
+from nlptui.errors import UserError
+from nlptui.nn.batch import Batch
+from nlptui.tasks import labels_for, load_examples, texts_for_tokenizer
+from nlptui.tasks.base import IGNORED
+from nlptui.tasks.tagging import NOWHERE, Tagging, entity_spans, f1
+from nlptui.tokenizers import Tokenizer, build_tokenizer
+
+from .conftest import Answers, one_hot
+
+LN2 = math.log(2)
+
+
+def words_task(corpus: str = "en_ewt", **options: object) -> Tagging:
+    recipe = {"corpus": corpus, **options}
+    tokenizer = build_tokenizer("words", texts_for_tokenizer(recipe, "tagging", "words"), characters=True)
+    labels = labels_for(recipe, "tagging", "words")
+    return Tagging(RecurrentConfig(arch="lstm", task="tagging", labels=labels, data=recipe), tokenizer)
+
+
+def characters_task(**options: object) -> Tagging:
+    recipe = {"corpus": "zh_ud", **options}
+    tokenizer = build_tokenizer("characters", texts_for_tokenizer(recipe, "tagging", "characters"))
+    labels = labels_for(recipe, "tagging", "characters")
+    return Tagging(RecurrentConfig(arch="lstm", task="tagging", labels=labels, data=recipe), tokenizer)
+
+
+def labelled(task: Tagging, *names: str) -> Tensor:
+    """Logits (1 pos label) that are sure of one label at each position."""
+    return one_hot(torch.tensor([[task.label_ids[name] for name in names]]), len(task.labels))
+
+
+def tagged(sentence: str, space: bool = True) -> list[TaggedWord]:
+    return [TaggedWord(*item.split("/"), space) for item in sentence.split()]  # type: ignore[arg-type]
+
+
+# Words.
+
+
+def test_words_have_one_label_and_characters() -> None:
+    task = words_task()
+    example = task.load(task.config.data, "test")[0]
+    assert [task.labels[i] for i in example.labels] == ["DET", "NOUN", "VERB"]
+    assert example.spans == ((0, 1), (1, 2), (2, 3))
+    assert example.chars is not None and example.chars.shape[0] == 3
+    batch, targets = task.collate(task.load(task.config.data, "test"), "cpu")
+    assert batch.ids.shape == (2, 3) and batch.ids.dtype == torch.int64
+    assert batch.mask is not None and batch.mask.tolist() == [[True] * 3, [True, True, False]]
+    assert batch.chars is not None and batch.chars.shape[:2] == (2, 3) and not batch.chars[1, 2].any()
+    assert targets["labels"][1].tolist()[2] == IGNORED
+
+
+def test_a_batch_of_one_length_has_no_mask() -> None:
+    task = words_task()
+    batch, _targets = task.collate(task.load(task.config.data, "train")[:6], "cpu")
+    assert batch.mask is None
+
+
+def test_word_decoding() -> None:
+    task = words_task()
+    logits = torch.zeros(1, 3, len(task.labels))
+    logits[0, 0, task.label_ids["DET"]] = LN2
+    logits[0, 1, task.label_ids["NOUN"]] = 20
+    logits[0, 2, task.label_ids["VERB"]] = 20
+    tags = task.decode({"logits": logits}, task.tokenizer.encode("the dog runs"))["tags"]
+    assert [(tag["token"], tag["tag"]) for tag in tags] == [("the", "DET"), ("dog", "NOUN"), ("runs", "VERB")]
+    assert tags[0]["prob"] == pytest.approx(2 / (len(task.labels) + 1))
+
+
+def test_decoding_of_no_words() -> None:
+    task = words_task()
+    assert task.decode({"logits": torch.zeros(1, 0, len(task.labels))}, task.tokenizer.encode("")) == {
+        "tags": []
+    }
+
+
+class Pieces:
+    """A tokenizer that cuts words in pieces of two letters, and adds special tokens around them."""
+
+    def __init__(self, whole: Tokenizer) -> None:
+        self.specials = whole.specials
+
+    def encode_words(self, words: list[str], *, text: str, max_length: int) -> object:
+        from nlptui.tokenizers import Encoding
+
+        ids, tokens, offsets, numbers = [2], ["[CLS]"], [None], [None]
+        at = 0
+        for number, word in enumerate(words):
+            at = text.index(word, at)
+            for start in range(0, len(word), 2):
+                ids.append(5)
+                tokens.append(word[start : start + 2])
+                offsets.append((at + start, at + min(start + 2, len(word))))
+                numbers.append(number)
+        keep = max_length - 1
+        return Encoding(
+            text=text,
+            ids=(*ids[:keep], 3),
+            tokens=(*tokens[:keep], "[SEP]"),
+            offsets=(*offsets[:keep], None),
+            segments=(0,) * (len(ids[:keep]) + 1),
+            special=(True, *(False,) * (len(ids[:keep]) - 1), True),
+            words=(*numbers[:keep], None),
+            truncated=len(ids) > keep,
+        )
+
+
+def test_pieces_of_words_are_read_at_the_first() -> None:
+    whole = words_task()
+    config = RecurrentConfig(arch="lstm", task="tagging", labels=whole.labels, context=6)
+    task = Tagging(config, Pieces(whole.tokenizer))  # type: ignore[arg-type]
+    example = task.example(tagged("dogs/NOUN eat/VERB the/DET"))
+    assert example.spans == ((1, 3), (3, 5), (NOWHERE, NOWHERE)), "the last word lies beyond the context"
+    expected = [IGNORED, task.label_ids["NOUN"], IGNORED, task.label_ids["VERB"], IGNORED, IGNORED]
+    assert example.labels.tolist() == expected
+    logits = one_hot(torch.from_numpy(np.maximum(example.labels, 0)).long()[None], len(task.labels))
+    scores = task.metrics(Answers(lambda batch: {"logits": logits}), [example], "cpu", 4)
+    assert scores["accuracy"] == pytest.approx(2 / 3), "a word that was cut off counts as wrong"
+    encoding = task.tokenizer.encode_words(["dogs", "eat"], text="dogs eat", max_length=6)
+    tags = task.decode({"logits": logits}, encoding)["tags"]
+    assert [(tag["token"], tag["tag"]) for tag in tags] == [("dogs", "NOUN"), ("eat", "VERB")]
+
+
+def test_word_metrics_and_baseline() -> None:
+    task = words_task()
+    test = task.load(task.config.data, "test")
+    noun = task.label_ids["NOUN"]
+    always = Answers(lambda batch: {"logits": one_hot(torch.full_like(batch.ids, noun), len(task.labels))})
+    always.train()
+    assert task.metrics(always, test, "cpu", 1)["accuracy"] == pytest.approx(2 / 5)
+    assert always.was_training == [False, False] and always.training
+    train = task.load(task.config.data, "train")
+    # Right: the, run as a noun, runs. Wrong: run as a verb; Cats, unseen, gets the most frequent tag.
+    assert task.baselines(train, test) == {"accuracy": pytest.approx(3 / 5)}
+
+
+def test_loss_is_the_mean_over_words() -> None:
+    task = words_task()
+    _batch, targets = task.collate(task.load(task.config.data, "test"), "cpu")
+    loss, _numbers = task.loss({"logits": torch.zeros(2, 3, len(task.labels))}, targets)
+    assert float(loss) == pytest.approx(math.log(len(task.labels)))
+
+
+def test_dropped_words_become_unknown() -> None:
+    task = words_task(word_dropout=0.5)
+    train = task.load(task.config.data, "train")
+    unknown = task.tokenizer.specials["unk"]
+    drawn = [task.draw(train, range(len(train)), np.random.default_rng(n)) for n in range(100)]
+    ids = np.concatenate([example.ids for turn in drawn for example in turn])
+    assert 0.45 < (ids == unknown).mean() < 0.55
+    again = task.draw(train, range(len(train)), np.random.default_rng(7))
+    assert all((a.ids == b.ids).all() for a, b in zip(drawn[7], again, strict=True))
+    assert not any((example.ids == unknown).any() for example in train), "the examples themselves stay"
+
+
+# Entities.
+
+
+def test_entities_are_scored_by_span() -> None:
+    task = words_task("zh_gsd_ner")
+    assert task.labels == ("O", "B-LOC", "B-PER") and task.entities and not task.joint
+    test = task.load(task.config.data, "test")
+    gold = Answers(lambda batch: {"logits": labelled(task, "B-LOC", "O")})
+    assert task.metrics(gold, test, "cpu", 1) == {"accuracy": 1.0, "f1": 1.0}
+    other = Answers(lambda batch: {"logits": labelled(task, "B-PER", "O")})
+    assert task.metrics(other, test, "cpu", 1) == {"accuracy": 0.5, "f1": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("tags", "spans"),
+    [
+        ("O B-PER I-PER O", {(1, 3, "PER")}),
+        ("B-PER B-PER", {(0, 1, "PER"), (1, 2, "PER")}),
+        ("I-LOC I-LOC O I-PER", {(0, 2, "LOC"), (3, 4, "PER")}),
+        ("B-PER I-LOC", {(0, 1, "PER"), (1, 2, "LOC")}),
+        ("O", set()),
+    ],
+)
+def test_entity_spans(tags: str, spans: set[tuple[int, int, str]]) -> None:
+    assert entity_spans(tags.split()) == spans
+
+
+def test_f1_counts_over_all_sentences() -> None:
+    assert f1([{1, 2}, {3}], [{1}, {3, 4}]) == pytest.approx(2 * 2 / (3 + 3))
+    assert f1([set()], [set()]) == 0.0
+
+
+# Characters.
+
+
+def test_characters_begin_and_continue_words() -> None:
+    task = characters_task()
+    assert task.joint and "B-PRON" in task.labels and "I-PRON" in task.labels
+    example = task.load(task.config.data, "train")[0]
+    assert [task.labels[i] for i in example.labels] == ["B-PRON", "I-PRON", "B-VERB", "B-NOUN"]
+    assert example.spans == ((0, 2), (2, 3), (3, 4))
+
+
+def test_character_decoding() -> None:
+    task = characters_task()
+    encoding = task.tokenizer.encode("我们喝茶")
+    tags = task.decode({"logits": labelled(task, "B-PRON", "I-PRON", "B-VERB", "B-NOUN")}, encoding)["tags"]
+    assert [(tag["token"], tag["tag"]) for tag in tags] == [("我们", "PRON"), ("喝", "VERB"), ("茶", "NOUN")]
+    assert all(tag["prob"] > 0.99 for tag in tags)
+
+
+def test_a_word_begins_at_the_start_and_after_white_space() -> None:
+    task = characters_task()
+    encoding = task.tokenizer.encode("我 茶")
+    names = ["I-PRON"] * len(encoding)
+    tags = task.decode({"logits": labelled(task, *names)}, encoding)["tags"]
+    assert [tag["token"] for tag in tags] == ["我", "茶"]
+
+
+def test_the_tag_of_a_word_is_decided_by_all_its_characters() -> None:
+    task = characters_task()
+    logits = torch.full((1, 2, len(task.labels)), -20.0)
+    logits[0, 0, task.label_ids["B-NOUN"]] = math.log(0.6)
+    logits[0, 0, task.label_ids["B-VERB"]] = math.log(0.4)
+    logits[0, 1, task.label_ids["I-NOUN"]] = math.log(0.1)
+    logits[0, 1, task.label_ids["I-VERB"]] = math.log(0.9)
+    (tag,) = task.decode({"logits": logits}, task.tokenizer.encode("电影"))["tags"]
+    assert (tag["token"], tag["tag"]) == ("电影", "VERB")
+    assert tag["prob"] == pytest.approx(0.36 / 0.42, rel=1e-4)
+
+
+def test_character_metrics_on_gold_words_and_on_found_words() -> None:
+    task = characters_task()
+    test = task.load(task.config.data, "test")
+    # Cut as 你 们喝 电 影 with the right tags where words are given.
+    names = ["B-PRON", "B-PRON", "I-VERB", "B-NOUN", "B-NOUN"]
+    logits = labelled(task, *names)
+    logits[0, 1, task.label_ids["I-PRON"]] = 19.0
+    logits[0, 2, task.label_ids["B-VERB"]] = 19.0
+    logits[0, 4, task.label_ids["I-NOUN"]] = 19.0
+    scores = task.metrics(Answers(lambda batch: {"logits": logits}), test, "cpu", 1)
+    assert scores["accuracy"] == 1.0
+    assert scores["segmentation_f1"] == 0.0
+    gold = labelled(task, "B-PRON", "I-PRON", "B-VERB", "B-NOUN", "I-NOUN")
+    assert task.metrics(Answers(lambda batch: {"logits": gold}), test, "cpu", 1)["segmentation_f1"] == 1.0
+
+
+def test_character_baseline_takes_the_longest_known_word() -> None:
+    task = characters_task()
+    train, test = (task.load(task.config.data, split) for split in ("train", "test"))
+    # 你 and 电影 are known words, 你们 is not: 你 | 们 | 喝 | 电影 against 你们 | 喝 | 电影.
+    scores = task.baselines(train, test)
+    assert scores["segmentation_f1"] == pytest.approx(2 * 2 / (3 + 4))
+    # The unseen 你们 gets the most frequent tag, which is PRON here (the first of four with two each).
+    assert scores["accuracy"] == 1.0
+
+
+def test_words_without_tags_teach_only_where_words_begin() -> None:
+    recipe = {"corpus": ["zh_ud", "zh_gsd_ner"], "words_of": ["zh_gsd_ner"]}
+    task = characters_task(**recipe)
+    example = task.example([TaggedWord("茶电", UNTAGGED, False)])
+    _batch, targets = task.collate([example], "cpu")
+    sure = labelled(task, "B-NOUN", "I-NOUN")
+    other = labelled(task, "B-VERB", "I-PRON")
+    wrong = labelled(task, "I-NOUN", "I-NOUN")
+    losses = [float(task.loss({"logits": logits}, targets)[0]) for logits in (sure, other, wrong)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5) == pytest.approx(0, abs=1e-5)
+    # One of two characters is wrong: all B- labels together are exp(−20) times as many as there are tags.
+    assert losses[2] == pytest.approx((20 - math.log(len(task.tags))) / 2, abs=1e-4)
+    known = task.example([TaggedWord("茶电", "NOUN", False)])
+    _batch, targets = task.collate([known], "cpu")
+    expected = torch.nn.functional.cross_entropy(other[0], targets["labels"][0])
+    assert float(task.loss({"logits": other}, targets)[0]) == pytest.approx(float(expected))
+
+
+def test_examples_are_the_same_each_time() -> None:
+    task = characters_task()
+    first, second = (
+        load_examples(task.config.data, "train", task.tokenizer, task.config) for _turn in range(2)
+    )
+    assert all((a.ids == b.ids).all() for a, b in zip(first, second, strict=True))
+
+
+def test_a_tagger_needs_labels() -> None:
+    with pytest.raises(UserError, match="labels"):
+        Tagging(RecurrentConfig(arch="lstm", task="tagging"), words_task().tokenizer)
+
+
+def test_metrics_feed_every_example_once() -> None:
+    task = words_task()
+    seen: list[int] = []
+
+    def answer(batch: Batch) -> dict[str, Tensor]:
+        seen.append(len(batch.ids))
+        return {"logits": torch.zeros(*batch.ids.shape, len(task.labels))}
+
+    task.metrics(Answers(answer), task.load(task.config.data, "train"), "cpu", 3)
+    assert seen == [3, 3, 2]
