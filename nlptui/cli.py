@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,6 +115,10 @@ class Interrupted(click.ClickException):
     """Ctrl+C."""
 
 
+class ReaderLeft(click.ClickException):
+    """Whoever read our output has closed it."""
+
+
 class FrontDoor(Group):
     """The program: a word that names no command is the text to open in the explorer."""
 
@@ -122,7 +126,9 @@ class FrontDoor(Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Interrupted("") from None  # click would add an empty line
+            raise Interrupted("") from None  # click itself would add an empty line
+        except BrokenPipeError:
+            raise ReaderLeft("") from None  # and would make this a failure
 
     def check_slip(self, ctx: click.Context, words: list[str]) -> None:
         # One word alone that nearly is a command's name is more likely a slip than a sentence.
@@ -178,6 +184,10 @@ class Settings:
     """What the global options say."""
 
     device: str = "auto"
+    language: str | None = field(
+        default_factory=lambda: preferred_language() if os.environ.get("NLPTUI_LANG") else None
+    )
+    """The language that was asked for, with --lang or NLPTUI_LANG; None where it was guessed."""
 
 
 def settings() -> Settings:
@@ -201,8 +211,9 @@ def _set_device(ctx: click.Context, _param: click.Parameter, value: str | None) 
         ctx.find_root().ensure_object(Settings).device = value
 
 
-def _set_language(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+def _set_language(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value:
+        ctx.find_root().ensure_object(Settings).language = value
         speak(value)
 
 
@@ -337,29 +348,42 @@ def cli() -> None:
 @option("--model", "-m", type=MODEL, metavar="MODEL", help=N_("Name or folder of a model."))
 @pair_option
 @option("--view", type=VIEW, metavar="VIEW", help=N_("The view to open."))
-@layer_option
-@head_option
+@option("--layer", type=COUNT, help=N_("The layer, counted from 0."))
+@option("--head", type=COUNT, help=N_("The head or direction, counted from 0."))
 @name_option
 @option("--at", metavar="ROW,COL", help=N_("Where the cell cursor stands."))
 @edit_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 def explore(
-    text: str | None, model: str | None, pair: str | None, view: str | None, at: str | None,
-    edits: tuple[str, ...], low_bandwidth: bool, **state: Any,
+    text: str | None, model: str | None, pair: str | None, view: str | None, layer: int | None,
+    head: int | None, name: str | None, at: str | None, edits: tuple[str, ...], low_bandwidth: bool,
 ) -> None:  # fmt: skip
-    cursor = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*(\d{1,9})\s*)?", at or "0,0")
-    if cursor is None:
-        problem = _("--at {at}: write ROW,COL, as in --at 3,17").format(at=visible(at or ""))
-        raise click.UsageError(problem, click.get_current_context())
+    cursor = None if at is None else _cell(at)
     from nlptui.cli_output import message
     from nlptui.tui.guards import no_screen
 
     sentence = None if text is None else whole_text(text)
     if reason := no_screen():
+        state = {"layer": layer or 0, "head": head or 0, "name": name}
         print_screen(sentence, model, pair, view, edits, state)
         hint = _("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer")
         message(hint.format(reason=reason))
         return
+    from nlptui.tui.app import run_app
+
+    status = run_app(
+        sentence, model, view, layer, head, cursor, pair=pair, name=name, edits=edits,
+        device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
+    )  # fmt: skip
+    raise click.exceptions.Exit(status)
+
+
+def _cell(at: str) -> tuple[int, int]:
+    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*(\d{1,9})\s*)?", at)
+    if match is None:
+        problem = _("--at {at}: write ROW,COL, as in --at 3,17").format(at=visible(at))
+        raise click.UsageError(problem, click.get_current_context())
+    return int(match[1]), int(match[2] or 0)
 
 
 def print_screen(
@@ -775,7 +799,7 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read our output has left; what Python would still flush at its end must not complain either.
+        # What Python would still flush at its end must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
@@ -784,6 +808,8 @@ def _run(arguments: list[str] | None) -> int:
     try:
         status = cli.main(arguments, prog_name="nlptui", standalone_mode=False)
         return status if isinstance(status, int) else 0
+    except (BrokenPipeError, ReaderLeft):
+        raise BrokenPipeError from None
     except (KeyboardInterrupt, click.Abort, Interrupted):
         if sys.stderr.isatty():
             click.echo(err=True)  # the terminal has written ^C on this line
@@ -795,8 +821,6 @@ def _run(arguments: list[str] | None) -> int:
         return _say(error.format_message(), 1)
     except UserError as error:
         return _say(str(error), 1)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", 1)

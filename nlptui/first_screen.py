@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from nlptui.trace import Trace
     from nlptui.views.figure import Figure
 
-# The view that opens where none is asked for: the first of these that the model has.
-FIRST_VIEWS = ("attention", "gates", "hidden", "embedding", "tokens")
 EXAMPLES = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的早晨看书。"}
 
 
@@ -44,10 +42,11 @@ def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
 
 def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) -> str:
     """The tokens, the view and the output, one under the other."""
+    from nlptui.tui.workbench import EARLIEST
     from nlptui.views import render
 
     names = fitting_views(trace)
-    chosen = view or next(name for name in (*FIRST_VIEWS, *names) if name in names)
+    chosen = view or next(name for name in (*EARLIEST, *names) if name in names)
     wanted = dict.fromkeys(("tokens", chosen, "output"))
     figures = [figure_of(trace, name, state) for name in wanted if name == chosen or name in names]
     return "\n\n".join(render.to_text(figure, width).rstrip("\n") for figure in figures)

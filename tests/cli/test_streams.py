@@ -55,16 +55,18 @@ def test_hostile_text_reaches_no_terminal(environment: dict[str, str], command: 
     assert not any(bad in shown for bad in "\x1b\x07\x9b\u202e\u200b")
 
 
-def test_a_reader_that_leaves_is_no_error(environment: dict[str, str]) -> None:
+def test_a_reader_that_leaves_is_no_error(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(b"one\n" * 20000)
     command = [sys.executable, "-m", "nlptui", "tokenize", "-t", "bytes", "--json"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
-    ) as process:
-        assert process.stdin and process.stdout and process.stderr
-        process.stdin.write(b"one\n" * 20000)
+    with (
+        (tmp_path / "lines").open("rb") as lines,
+        subprocess.Popen(
+            command, stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
+        ) as process,
+    ):
+        assert process.stdout and process.stderr
         process.stdout.readline()
         process.stdout.close()
-        process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 128 + signal.SIGPIPE
 
