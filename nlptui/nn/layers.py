@@ -38,12 +38,12 @@ class LayerNorm(nn.LayerNorm):
         variance = centred.square().mean(-1, keepdim=True)
         by = f"sqrt(mean(square({of} - {name}.mean)) + {self.eps!r})"
         scale = rec(f"{name}.scale", (variance + self.eps).sqrt(), f"{axes} stat", by=by)
-        normed = centred / scale * self.weight
         by = f"({of} - {name}.mean) / {name}.scale * {name}.weight"
         bias: Tensor | None = self.bias  # None where the layer was made without one
-        if bias is not None:
-            normed, by = normed + bias, f"{by} + {name}.bias"
-        return rec(name, normed, f"{axes} d_model", by=by)
+        if bias is None:
+            return rec(name, centred / scale * self.weight, f"{axes} d_model", by=by)
+        normed = torch.addcmul(bias, centred / scale, self.weight)
+        return rec(name, normed, f"{axes} d_model", by=f"{by} + {name}.bias")
 
 
 ACTIVATIONS = {
