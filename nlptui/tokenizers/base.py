@@ -136,8 +136,11 @@ class Tokenizer(ABC):
         """The id of a token of the vocabulary, special or not; None where there is none."""
 
     @abstractmethod
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
-        """The tokens of plain text, in which nothing is special; `before` is the character in front of it."""
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
+        """The tokens of plain text, in which nothing is special; `before` is the character in front of it.
+
+        Only the first `limit` are needed; a kind may save itself the others.
+        """
 
     @abstractmethod
     def _decode(self, ids: Sequence[int]) -> str:
@@ -161,8 +164,10 @@ class Tokenizer(ABC):
         With `max_length`, tokens beyond it are dropped from the end, of a pair from the longer text first,
         and `truncated` says so.
         """
+        limit = None if max_length is None or pair is not None else max_length + 1
+        first = self._masked_pieces(text, limit=limit)
         second = None if pair is None else self._masked_pieces(pair)
-        return self._assemble(text, self._masked_pieces(text), pair, second, special, max_length)
+        return self._assemble(text, first, pair, second, special, max_length)
 
     def encode_words(
         self,
@@ -179,10 +184,11 @@ class Tokenizer(ABC):
         `joiner`. What stands between the words is not encoded.
         """
         whole = self.joiner.join(words) if text is None else text
+        spans = joined_spans(words, self.joiner) if text is None else locate(words, text)
         pieces: list[Piece] = []
-        for number, (start, end) in enumerate(locate(words, whole)):
+        for number, (start, end) in enumerate(spans):
             before = whole[start - 1] if start else ""
-            found = self.word_pieces(whole[start:end], before)
+            found = self.word_pieces(whole[start:end], before) if end > start else []
             if not found and "unk" in self.specials:
                 found = [Piece(self.specials["unk"], 0, end - start, 0)]
             pieces += [Piece(piece.id, start + piece.start, start + piece.end, number) for piece in found]
@@ -196,19 +202,21 @@ class Tokenizer(ABC):
         """The tokens of one word of text that came split; `before` as in `pieces`."""
         return self._masked_pieces(word, before)
 
-    def _masked_pieces(self, text: str, before: str = "") -> list[Piece]:
+    def _masked_pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
         """The pieces of `text`, where each typed `[MASK]` is the mask token if there is one."""
         mask = self.specials.get("mask")
         text = without_surrogates(text)
         if mask is None or MASK not in text:
-            return self.pieces(text, before)
+            return self.pieces(text, before, limit)
         pieces: list[Piece] = []
         start = words = 0
         for number, part in enumerate(text.split(MASK)):
+            if limit is not None and len(pieces) >= limit:
+                break
             if number:
                 pieces.append(Piece(mask, start, start + len(MASK), words))
                 start, words, before = start + len(MASK), words + 1, MASK[-1]
-            found = self.pieces(part, before) if part else []
+            found = self.pieces(part, before, limit) if part else []
             for piece in found:
                 word = None if piece.word is None else piece.word + words
                 pieces.append(Piece(piece.id, piece.start + start, piece.end + start, word))
@@ -230,32 +238,38 @@ class Tokenizer(ABC):
         whole = (len(first), len(second or ()))
         around = len(before) + len(after) + (0 if second is None else len(after_pair))
         keep = whole if max_length is None else kept_lengths(*whole, max_length - around)
-        rows = [*self._framing(before, 0), *self._rows(first[: keep[0]], text, 0), *self._framing(after, 0)]
+        parts = [(text, first[: keep[0]], before, after)]
         if second is not None:
-            rows += [*self._rows(second[: keep[1]], pair or "", 1), *self._framing(after_pair, 1)]
+            parts.append((pair or "", second[: keep[1]], (), after_pair))
+        rows = _Rows()
+        for segment, (source, pieces, ahead, behind) in enumerate(parts):
+            rows.add_special([self.specials[name] for name in ahead], segment)
+            rows.add(pieces, segment)
+            rows.add_special([self.specials[name] for name in behind], segment)
+            if self.char_vocab_size:
+                rows.characters += self._characters(source, pieces, len(ahead), len(behind))
         tokens = self._strings()
         return Encoding(
             text=text,
-            ids=tuple(row.id for row in rows),
-            tokens=tuple(tokens[row.id] for row in rows),
-            offsets=tuple(row.offset for row in rows),
-            segments=tuple(row.segment for row in rows),
-            special=tuple(row.offset is None for row in rows),
+            ids=tuple(rows.ids),
+            tokens=tuple([tokens[number] for number in rows.ids]),
+            offsets=tuple(rows.offsets),
+            segments=tuple(rows.segments),
+            special=tuple([offset is None for offset in rows.offsets]),
             pair=pair,
-            words=tuple(row.word for row in rows),
-            char_ids=tuple(row.characters for row in rows) if self.char_vocab_size else None,
+            words=tuple(rows.words),
+            char_ids=tuple(rows.characters) if self.char_vocab_size else None,
             truncated=keep != whole,
         )
 
-    def _framing(self, names: tuple[str, ...], segment: int) -> Iterator[_Row]:
-        for name in names:
-            yield _Row(self.specials[name], None, segment, None, self.character_ids(""))
-
-    def _rows(self, pieces: list[Piece], text: str, segment: int) -> Iterator[_Row]:
-        mask = self.specials.get("mask")
-        for number, start, end, word in pieces:
-            surface = "" if number == mask else text[start:end]
-            yield _Row(number, (start, end), segment, word, self.character_ids(surface))
+    def _characters(
+        self, text: str, pieces: list[Piece], ahead: int, behind: int
+    ) -> Iterator[tuple[int, ...]]:
+        mask, empty = self.specials.get("mask"), self.character_ids("")
+        yield from [empty] * ahead
+        for number, start, end, _word in pieces:
+            yield empty if number == mask else self.character_ids(text[start:end])
+        yield from [empty] * behind
 
     # Characters, for models that read them beside tokens.
 
@@ -326,14 +340,27 @@ class Tokenizer(ABC):
         """The tokenizer that `save` wrote into `folder`, where `settings` has lost its `kind` already."""
 
 
-class _Row(NamedTuple):
-    """One token of an encoding."""
+class _Rows:
+    """The columns of an encoding while it is put together."""
 
-    id: int
-    offset: tuple[int, int] | None
-    segment: int
-    word: int | None
-    characters: tuple[int, ...]
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.offsets: list[tuple[int, int] | None] = []
+        self.segments: list[int] = []
+        self.words: list[int | None] = []
+        self.characters: list[tuple[int, ...]] = []
+
+    def add_special(self, ids: list[int], segment: int) -> None:
+        self.ids += ids
+        self.offsets += [None] * len(ids)
+        self.segments += [segment] * len(ids)
+        self.words += [None] * len(ids)
+
+    def add(self, pieces: list[Piece], segment: int) -> None:
+        self.ids += [piece.id for piece in pieces]
+        self.offsets += [(piece.start, piece.end) for piece in pieces]
+        self.segments += [segment] * len(pieces)
+        self.words += [piece.word for piece in pieces]
 
 
 def without_surrogates(text: str) -> str:
@@ -341,6 +368,14 @@ def without_surrogates(text: str) -> str:
     if text.isascii():
         return text
     return _LONE_SURROGATE.sub(REPLACEMENT, text)
+
+
+def joined_spans(words: Sequence[str], joiner: str) -> Iterator[tuple[int, int]]:
+    """Where each word stands in `joiner.join(words)`."""
+    start = 0
+    for word in words:
+        yield start, start + len(word)
+        start += len(word) + len(joiner)
 
 
 def locate(words: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
@@ -355,7 +390,10 @@ def locate(words: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
 
 
 def kept_lengths(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens of a pair fit in `room` when the longer loses one at a time, the second if equal."""
+    """How many tokens of a pair fit in `room` when the longer loses one at a time.
+
+    Of an odd room the longer has the one more, the second if they are equal, as in the `tokenizers` library.
+    """
     if room < 0:
         raise ValueError("max_length leaves no room for the special tokens around the text")
     if first + second <= room:
@@ -363,7 +401,8 @@ def kept_lengths(first: int, second: int, room: int) -> tuple[int, int]:
     smaller = min(first, second)
     if smaller <= room // 2:
         return (first, room - first) if first <= second else (room - second, second)
-    return room - room // 2, room // 2
+    half = room // 2
+    return (half, room - half) if first <= second else (room - half, half)
 
 
 def special_names(template: str, names: Sequence[str] | None, *, unknown: bool = True) -> list[str]:

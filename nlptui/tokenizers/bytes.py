@@ -51,11 +51,12 @@ class ByteTokenizer(Tokenizer):
     def find(self, token: str) -> int | None:
         return self._ids.get(token)
 
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
         first = self._first
+        both = zip(text[:limit], word_numbers(text, limit), strict=True)
         return [
             Piece(first + byte, at, at + 1, word)
-            for at, (character, word) in enumerate(zip(text, word_numbers(text), strict=True))
+            for at, (character, word) in enumerate(both)
             for byte in character.encode("utf-8")
         ]
 

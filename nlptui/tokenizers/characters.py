@@ -33,12 +33,9 @@ class CharacterTokenizer(CountedTokenizer):
         super().__init__(tokens, specials, template, joiner)
         self.lowercase = lowercase
 
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
-        words = word_numbers(text)
-        return [
-            Piece(number, at, at + 1, word)
-            for at, (number, word) in enumerate(zip(self._numbers(text), words, strict=True))
-        ]
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
+        both = zip(self._numbers(text[:limit]), word_numbers(text, limit), strict=True)
+        return [Piece(number, at, at + 1, word) for at, (number, word) in enumerate(both)]
 
     def encode_ids(self, text: str) -> list[int]:
         if "mask" in self.specials and MASK in text:

@@ -70,8 +70,10 @@ class LibraryTokenizer(Tokenizer):
         number: int | None = self.library.token_to_id(token)
         return number
 
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
         found = self.library.encode(text, add_special_tokens=False)
+        if limit is not None:
+            found.truncate(limit)
         return [
             Piece(number, start, end, word)
             for number, (start, end), word in zip(found.ids, found.offsets, found.word_ids, strict=True)

@@ -73,12 +73,15 @@ class SentencePieceTokenizer(Tokenizer):
         number = int(self.processor.piece_to_id(token))
         return number if self.processor.id_to_piece(number) == token else None
 
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
         found = self._processor_after(text, before).encode(text, return_type="offset_mapping")
-        spans = list(self._spans(found["ids"], found["pieces"], found["offsets"], len(text)))
+        # Some more than are needed: of the pieces that one character makes, the last says where it ends.
+        some = None if limit is None else limit + 64
+        ids, strings, offsets = (found[name][:some] for name in ("ids", "pieces", "offsets"))
         pieces: list[Piece] = []
         word, bare = -1, False
-        for number, piece, (start, end) in zip(found["ids"], found["pieces"], spans, strict=True):
+        spans = self._spans(ids, strings, offsets, len(text))
+        for number, piece, (start, end) in zip(ids, strings, spans, strict=True):
             begins = piece.startswith(SPACE) and not bare
             word = max(word + begins, 0)
             bare = not piece.strip(SPACE)
@@ -125,7 +128,7 @@ class SentencePieceTokenizer(Tokenizer):
         return reversed(spans)
 
     def _decode(self, ids: Sequence[int]) -> str:
-        """The library's text; a mask is written as `[MASK]` with a space in front."""
+        """The library's text; where spaces are folded, `[MASK]` has one in front, being a word of its own."""
         mask = self.specials.get("mask")
         text, run = "", list[int]()
         for number in [*ids, -1]:
@@ -136,7 +139,7 @@ class SentencePieceTokenizer(Tokenizer):
                 spaced = text and self.processor.id_to_piece(run[0]).startswith(SPACE)
                 text += (" " if spaced else "") + self.processor.decode(run)
             if number == mask:
-                text += (" " if text else "") + MASK
+                text += (" " if text and self._folds_spaces else "") + MASK
             run = []
         return text
 

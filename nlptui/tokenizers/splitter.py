@@ -9,6 +9,7 @@ only meaning could tell ("its" for "it's", the full stop of an abbreviation from
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 # A word character is what no other class claims, so that vowel signs and combining marks stay with theirs.
 _HAN = "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -33,7 +34,7 @@ _CHANGED = "[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
 _ABBREVIATIONS = (
     "Mr|Mrs|Ms|Dr|Drs|Prof|St|Sts|Jr|Sr|Gen|Gov|Sen|Sens|Rep|Reps|Rev|Hon|Pres|Lt|Sgt|Capt|Col|Cmdr|Maj|Adm|Messrs|Inc|"
     "Corp|Ltd|Co|Bros|Ft|Mt|Ave|Blvd|Rd|Dept|Univ|Assn|Jan|Feb|Mar|Apr|Aug|Sept|Sep|Oct|Nov|Dec|Mon|Tue|Tues|Wed|Thu|Thur|"
-    "Thurs|Fri|vs|Vol|Esp|esp|approx|Attn|Fla|Calif|Ph|cf|et al|eg|ie"
+    "Thurs|Fri|vs|Vol|Esp|esp|approx|Attn|Fla|Calif|Ph|cf|al|eg|ie"
 )
 _PREFIXES = (
     "e|ex|co|non|pre|post|anti|semi|sub|multi|mid|re|pro|over|cross|inter|intra|micro|mini|neo|ultra|de|un|bi|trans|"
@@ -59,20 +60,21 @@ WORD = re.compile(
   | {_START}No\.(?=\s*\d)                                            # No. 5
   | {_START}\d{{1,4}}(?:[-/.]\d{{1,4}}){{2,3}}{_END}                 # dates and telephone numbers
   | {_START}\d{{1,3}}-\d{{4}}{_END}
-  | \d++(?:[.,:/]\d++)*+(?:st|nd|rd|th|s)?(?!{_W})                    # 1,000.5, 3:30, 1/2, 20th, 1990s
+  | \d++(?:[.,:/]\d++)*+(?:st|nd|rd|th|s)?(?!{_W})                   # 1,000.5, 3:30, 1/2, 20th, 1990s
   | \d++(?:[.,:/]\d++)++ | (?<![\w.])\.\d++                          # the 1.5 of 1.5x, .5
   | \d++(?=(?i:[ap]m|k|m|km|mm|cm|kg|gb|mb|lbs?|hrs?|mins?|yrs?|ft){_END})             # the 5 of 5pm
   | {_START}(?i:can)(?=(?i:not){_END})                               # can + not
   | {_START}(?i:gon|wan)(?=(?i:na){_END}) | {_START}(?i:got)(?=(?i:ta){_END})
   | {_START}(?i:do|did|does|ca|wo|is|was|would|could|should|have|has|are)(?=(?i:nt){_END})          # do + nt
-  | {_START}[Ii](?=(?i:m|ve){_END}) | {_START}(?i:that|what|there)(?=s{_END})
+  | {_START}[Ii](?=(?:m|ve){_END}) | {_START}(?i:that|what|there)(?=s{_END})
   | {_START}(?i:you|they)(?=re{_END})                                # you + re
   | (?i:n['’`]t){_END} | (?<={_W})['’`](?i:s|m|d|ll|re|ve){_END}     # n't, 'll
+  | (?<=\s)['’](?:s|m|d|ll|re|ve){_END}(?!['’])                      # the same, split off already
   | ['’](?i:em|til|cause|tis|twas|n){_END}                           # 'em
   | {_W}+?(?=(?i:n['’`]t){_END})                                     # the do of don't
-  | {_START}(?i:{_PREFIXES})-[^\W_]+{_END}                         # pre-war
+  | {_START}(?i:{_PREFIXES})-[^\W_]+{_END}                             # pre-war
   | {_START}[A-Z]{{1,2}}&[A-Z]{{1,2}}{_END}                          # AT&T
-  | {_W}+['’](?!(?i:s|m|d|ll|re|ve|ma){_END}){_W}{{2,}}                # O'Brien
+  | {_W}+['’](?!(?i:s|m|d|ll|re|ve|ma){_END}){_W}{{2,}}              # O'Brien
   | _{{2,}} | {_W}+
   | [.!?]{{2,}} | -{{2,}} | ={{2,}} | \*{{2,}} | \+{{2,}} | ~{{2,}}
   | [’‘']{{2}} | `` | \${{2,}} | //+ | \\{{2}} | << | >>
@@ -83,9 +85,9 @@ WORD = re.compile(
 """What a word is, tried in this order at each place; only white space is none."""
 
 
-def word_spans(text: str) -> list[tuple[int, int]]:
-    """Where each word of `text` starts and ends, in code points."""
-    return [match.span() for match in WORD.finditer(text)]
+def word_spans(text: str, limit: int | None = None) -> list[tuple[int, int]]:
+    """Where each word of `text` starts and ends, in code points; of the first `limit` words, if given."""
+    return [match.span() for match in islice(WORD.finditer(text), limit)]
 
 
 def split_words(text: str) -> list[str]:
@@ -93,9 +95,13 @@ def split_words(text: str) -> list[str]:
     return WORD.findall(text)
 
 
-def word_numbers(text: str) -> list[int | None]:
-    """For each character of `text` the number of the word it stands in; None for white space."""
-    numbers: list[int | None] = [None] * len(text)
-    for number, (start, end) in enumerate(word_spans(text)):
+def word_numbers(text: str, limit: int | None = None) -> list[int | None]:
+    """For each of the first `limit` characters the number of the word it stands in; None for white space."""
+    length = len(text) if limit is None else min(limit, len(text))
+    numbers: list[int | None] = [None] * length
+    for number, match in enumerate(WORD.finditer(text)):
+        start, end = match.start(), min(match.end(), length)
+        if start >= length:
+            break
         numbers[start:end] = [number] * (end - start)
     return numbers

@@ -48,10 +48,10 @@ class WordTokenizer(CountedTokenizer):
         self.max_word_length = max_word_length
         self._character_ids = {character: number for number, character in enumerate(self.characters)}
 
-    def pieces(self, text: str, before: str = "") -> list[Piece]:
+    def pieces(self, text: str, before: str = "", limit: int | None = None) -> list[Piece]:
         return [
             Piece(self._number(text[start:end]), start, end, word)
-            for word, (start, end) in enumerate(word_spans(text))
+            for word, (start, end) in enumerate(word_spans(text, limit))
         ]
 
     def word_pieces(self, word: str, before: str = "") -> list[Piece]:
