@@ -7,11 +7,20 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
+import jaxtyping
 import pytest
 
-from nlptui.locale import set_language
+# One thread, and shapes checked against the annotations: set before torch or a network is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+jaxtyping.install_import_hook("nlptui.nn", "beartype.beartype")
+
+from nlptui.locale import set_language  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("nlptui", deadline=None, max_examples=50, print_blob=True)
+hypothesis.settings.load_profile("nlptui")
 
 
 @pytest.fixture(autouse=True, scope="session")
