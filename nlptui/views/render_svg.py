@@ -154,9 +154,12 @@ def _small(count: int) -> float:
 
 
 def _column_labels(canvas: Canvas, labels: list[str], left: float, wide: float, y: float) -> None:
-    """As many labels as there is room for, each centred over its column; counted from the first."""
-    next_free = 0.0
-    for c, label in enumerate(labels):
+    """As many labels as there is room for, each centred over its column; numbers at even distances."""
+    next_free, step = 0.0, 1
+    if labels and all(label.isdigit() for label in labels):
+        widest = max(map(cell_len, labels)) * _CHAR + 8
+        step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if s * wide >= widest)
+    for c, label in list(enumerate(labels))[::step]:
         half = cell_len(label) * _CHAR / 2
         centre = left + (c + 0.5) * wide
         if centre - half >= next_free:
@@ -191,14 +194,13 @@ def _legend(canvas: Canvas, table: HeatTable) -> None:
     low, high = table.limits
     write = number_format(np.array([low, high]), table.digits)
     size, x = palette.count(table), _MARGIN
-    ends = (
-        (write(low), write(high)) if table.by == "table" or table.scale == "probability" else ("min", "max")
-    )
+    by_row = table.by == "row" and table.scale != "probability"
+    ends = (_("least"), _("most")) if by_row else (write(low), write(high))
     canvas.text(x, canvas.y + 10, ends[0], "faint", size=10)
     x += (cell_len(ends[0]) + 1) * _CHAR * 10 / 12
     for level in range(size):
         canvas.rect(x + level * 8, canvas.y + 2, 8, 9, palette.level_class(table, level))
-    words = ends[1] if table.by == "table" else _("{high}, by row").format(high=ends[1])
+    words = _("{high}, by row").format(high=ends[1]) if by_row else ends[1]
     canvas.text(x + size * 8 + 6, canvas.y + 10, words, "faint", size=10)
     canvas.y += 12
 

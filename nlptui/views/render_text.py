@@ -72,6 +72,8 @@ def _table(table: HeatTable, width: int, most: int) -> Iterator[str]:
 
 def legend(table: HeatTable) -> str:
     """What the shades mean."""
+    if table.by == "row" and table.scale != "probability":
+        return _("shades: |value|, by row")
     low, high = table.limits
     write = number_format(np.array([low, high]), table.digits)
     if table.scale == "diverging":

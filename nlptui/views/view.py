@@ -160,8 +160,12 @@ def titled(words: str, *more: str) -> str:
 def stack(
     title: str, tables: Sequence[HeatTable], labels: Sequence[str], row_axis: str, by: By = "table"
 ) -> HeatTable:
-    """One-row tables as one table, whose every row keeps its own source."""
+    """One-row tables as one table, whose every row keeps its own source.
+
+    Rows of different scales, gates and cells say, share no colours: each row then has its own.
+    """
     first = tables[0]
+    alike = all(table.scale == first.scale for table in tables)
     return HeatTable(
         title=title,
         values=np.concatenate([table.values for table in tables]),
@@ -169,9 +173,9 @@ def stack(
         cols=first.cols,
         row_axis=row_axis,
         col_axis=first.col_axis,
-        scale=first.scale if all(table.scale == first.scale for table in tables) else "diverging",
+        scale=first.scale if alike else "diverging",
         source=tuple(table.source for table in tables if isinstance(table.source, Source)),
         digits=min(table.digits for table in tables),
-        by=by,
+        by=by if alike else "row",
         fixed=first.fixed,
     )
