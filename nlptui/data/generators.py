@@ -29,9 +29,7 @@ _CLOSING = frozenset(".,?!")
 
 
 def shares_stretch(words: Sequence[str], others: Iterable[str], length: int = STRETCH) -> bool:
-    """Whether `words` holds `length` words in a row, whatever their case, that one of the other sentences
-    holds too.
-    """
+    """Whether one of the other sentences has `length` words in a row, in any case, that `words` has too."""
 
     def stretches(row: Sequence[str]) -> set[tuple[str, ...]]:
         lower = [word.lower() for word in row]

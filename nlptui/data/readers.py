@@ -1,5 +1,4 @@
-"""Readers of corpus files: CoNLL-U, IOB2 columns, TSV, lines, plain text; and a splitter of paragraphs into
-sentences.
+"""Readers of corpus files: CoNLL-U, IOB2, TSV, lines, plain text; and what cuts paragraphs into sentences.
 
 Knows nothing of which corpora there are or what a model does with them. Every error names the file and the
 line.
@@ -74,9 +73,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def _blocks(path: Path, comment: str) -> Iterator[list[tuple[int, str]]]:
-    """Runs of lines between blank ones, each line with its number; lines that begin with `comment` are left
-    out.
-    """
+    """Runs of lines between blank ones, each line with its number, without lines that begin with `comment`."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
@@ -208,8 +205,7 @@ _CHINESE_BOUNDARY = re.compile(r"(?<=[。！？；])(?![”’」』）])")
 
 
 def split_sentences(paragraph: str) -> list[str]:
-    """The sentences of one paragraph, in order, by its punctuation; nothing but the space between them is
-    lost.
+    """The sentences of one paragraph, by its punctuation; nothing but the space between them is lost.
 
     Titles (Mr., Dr.) and single initials end no sentence.
     """

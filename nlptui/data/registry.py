@@ -49,9 +49,7 @@ class SplitFile:
     name: str
     bytes: int
     sha256: str | None = None
-    """None where the order of the sentences may differ from that of the folder that published models were
-    made from.
-    """
+    """None where the sentences may come in another order than the shipped models saw."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +133,7 @@ def corpus(name: str) -> Corpus:
 
 
 def find(name: str) -> Path | None:
-    """The folder of the corpus on this machine: in NLPTUI_DATA, then in the data folder; None where it is in
-    neither.
-    """
+    """The folder of the corpus on this machine: below NLPTUI_DATA, then below the data folder; else None."""
     endings = {Path(file.name).suffix for file in corpus(name).files}
     for folder in (parent / name for parent in paths.data_dirs()):
         if folder.is_dir() and any(path.suffix in endings and path.is_file() for path in folder.iterdir()):

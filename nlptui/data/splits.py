@@ -1,5 +1,4 @@
-"""What a recipe's [data] table asks for, read into memory: tagged sentences, labelled texts, pairs or
-documents.
+"""What a recipe's [data] table asks for: tagged sentences, labelled texts, pairs or documents, in memory.
 
     corpus      a name of the registry or of GENERATED, or a list of names
     train, dev, test    file names, in place of those of the registry (books: which ones)
@@ -37,8 +36,7 @@ class Document:
     name: str
     text: str
     whole: bool
-    """Whether a model reads it in one piece, from its beginning to its end (a poem), or in windows (a book).
-    """
+    """Whether a model reads it in one piece, with its beginning and end (a poem), or in windows (a book)."""
 
 
 def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
@@ -57,9 +55,7 @@ def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
 
 
 def split_files(name: str, split: str, recipe_data: Mapping[str, Any]) -> list[Path]:
-    """The files of one split of a corpus on this machine. Raises UserError where the corpus or a file is
-    missing.
-    """
+    """The files of one split of a corpus on this machine. Raises UserError where one is missing."""
     entry = registry.corpus(name)
     folder = registry.find(name)
     if folder is None:
@@ -103,9 +99,7 @@ def _repeats(recipe_data: Mapping[str, Any], name: str, split: str) -> int:
 
 
 def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentence]:
-    """Sentences of words with tags; `words_of = [names]` reads those corpora for their words only, tag
-    UNTAGGED.
-    """
+    """Sentences of words with tags; of the corpora in `words_of` only the words, with the tag UNTAGGED."""
     sentences: list[Sentence] = []
     for name in corpus_names(recipe_data, split):
         if name in generators.GENERATED:

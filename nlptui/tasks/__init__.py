@@ -1,6 +1,4 @@
-"""What a model is for: tagging, classification, language modelling, pretraining, translation, question
-answering.
-"""
+"""What a model is for, from tagging to translation, and the one door to each task."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a task is: how a corpus becomes examples, examples a batch, a network's outputs a loss, metrics and an
-answer.
+"""What a task is: corpora become examples, examples a batch, outputs a loss, metrics and an answer.
 
 A task knows the names of a network's outputs and nothing else of it. All sampling takes a numpy generator
 from its caller, so that every run can be repeated.
@@ -68,9 +67,7 @@ class Task(ABC, Generic[E]):
         return length_buckets(lengths, batch_size, rng)
 
     def draw(self, examples: Sequence[E], keys: Sequence[Any], rng: np.random.Generator) -> list[E]:
-        """The examples of one batch of the plan, with whatever is chosen anew each time (masks, dropped
-        words).
-        """
+        """The examples of one batch of the plan, with what is new each time (masks, dropped words)."""
         return [examples[key] for key in keys]
 
     # What the network makes of them.
@@ -120,9 +117,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def length_buckets(
     lengths: np.ndarray[Any, Any], batch_size: int, rng: np.random.Generator
 ) -> list[list[Any]]:
-    """Indices of all examples in batches: shuffled, each run of BUCKET batches sorted by length, batches
-    shuffled.
-    """
+    """Indices in batches: shuffled, each run of BUCKET batches sorted by length, the batches shuffled."""
     order = rng.permutation(len(lengths))
     run = batch_size * BUCKET
     for start in range(0, len(order), run):
@@ -141,9 +136,7 @@ def pad_rows(rows: Sequence[np.ndarray[Any, Any]], value: int) -> Tensor:
 
 
 def pad_grids(grids: Sequence[np.ndarray[Any, Any]]) -> Tensor:
-    """Character ids of different lengths and widths as one int64 tensor (batch pos char), 0 where there is
-    none.
-    """
+    """Character ids of several texts as one int64 tensor (batch pos char), 0 where there is none."""
     length = max((len(grid) for grid in grids), default=0)
     width = max((grid.shape[1] for grid in grids), default=0)
     padded = np.zeros((len(grids), length, max(width, 1)), np.int64)
@@ -179,8 +172,7 @@ def top_tokens(logits: Tensor, tokenizer: Tokenizer, top: int) -> list[dict[str,
     """The likeliest tokens of one position, by softmax over the vocabulary."""
     probs = logits.detach().float().softmax(-1)
     best = probs.topk(min(top, probs.shape[-1]))
-    vocabulary = tokenizer.vocabulary()
     return [
-        {"id": int(i), "text": vocabulary[int(i)], "prob": float(p)}
+        {"id": int(i), "text": tokenizer.token(int(i)), "prob": float(p)}
         for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     ]

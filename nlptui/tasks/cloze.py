@@ -1,5 +1,4 @@
-"""Baselines for pretraining that only count: a masked token from its neighbours, a pair from the words that
-it shares.
+"""Baselines for pretraining that only count: a token from its neighbours, a pair from its shared words.
 
 Knows nothing of networks, masks or books: it gets arrays of token ids.
 """
@@ -79,9 +78,7 @@ def _counted(codes: Sequence[Codes]) -> tuple[Codes, Codes]:
 
 
 class SharedWords:
-    """Whether B follows A, by the cosine of their bags of words, each word weighted by how rare it is in
-    training.
-    """
+    """Whether B follows A, by the cosine of their bags of words, where rare words weigh more."""
 
     def __init__(self, texts: Sequence[Ids], vocab_size: int) -> None:
         counts = np.ones(vocab_size)

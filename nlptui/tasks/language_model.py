@@ -69,9 +69,7 @@ class LanguageModel(Task[RunningText]):
         return max(len(example.ids) - 1, 0)
 
     def windows(self, example: RunningText, start: int) -> list[RunningText]:
-        """Windows of the context's length plus the token to predict, end to end from `start`; the last may be
-        shorter.
-        """
+        """Windows of the context plus the token to predict, end to end from `start`, the last cut short."""
         ids, context = example.ids, self.config.context
         return [RunningText(ids[at : at + context + 1]) for at in range(start, max(len(ids) - 1, 0), context)]
 
@@ -145,9 +143,7 @@ class LanguageModel(Task[RunningText]):
         return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
-        """{"candidates": [{"pos", "tokens"}]}: what may come after the last token (an end mark is no token of
-        the text).
-        """
+        """{"candidates": [{"pos", "tokens"}]}: what may follow the last token, an end mark not counted."""
         last = len(encoding) - 1
         while last > 0 and encoding.ids[last] == self.tokenizer.specials.get("eos"):
             last -= 1

@@ -137,9 +137,7 @@ class Pretraining(Task[Any]):
         rng: np.random.Generator,
         everywhere: bool,
     ) -> tuple[Ids, Ids]:
-        """Change `ids` in place at a share of the maskable positions; returns the positions and what stood
-        there.
-        """
+        """Change `ids` in place at a share of the maskable positions; returns these and what stood there."""
         count = min(max(1, round(share * len(maskable))), len(maskable))
         positions = np.sort(rng.choice(maskable, count, replace=False)).astype(np.int32)
         originals = ids[positions].copy()

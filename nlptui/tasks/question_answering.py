@@ -49,9 +49,7 @@ class QuestionAnswering(Task[QuestionExample]):
         return [self.example(*row) for row in splits.questions(recipe_data, split)]
 
     def example(self, question: str, passage: str, answer: str, at: int) -> QuestionExample:
-        """The tokens of a row, in whose passage `answer` stands at code point `at`. Raises UserError where it
-        does not.
-        """
+        """The tokens of a row, in whose passage `answer` stands at code point `at`. Raises UserError."""
         if not answer or passage[at : at + len(answer)] != answer:
             raise UserError(
                 _("the answer {answer!r} does not stand at {at} in the passage {passage!r}").format(
@@ -118,9 +116,7 @@ class QuestionAnswering(Task[QuestionExample]):
         return {"exact_match": sum(hits) / max(len(test_examples), 1)}
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
-        """{"spans": [{"text", "start", "end", "prob"}]}: the likeliest spans; start and end count code
-        points.
-        """
+        """{"spans": [{"text", "start", "end", "prob"}]}: the likeliest ones; start, end are code points."""
         passage = passage_span(encoding)
         text = encoding.text if encoding.pair is None else encoding.pair
         spans = []
@@ -135,9 +131,7 @@ class QuestionAnswering(Task[QuestionExample]):
 
 
 def passage_span(encoding: Encoding) -> tuple[int, int]:
-    """The tokens of the pair's second text, or of the only text, without special tokens: first, and one after
-    the last.
-    """
+    """The first token of the pair's second text, or of the only text, and the one after its last."""
     wanted = 0 if encoding.pair is None else 1
     inside = [
         i for i in range(len(encoding)) if encoding.segments[i] == wanted and encoding.offsets[i] is not None

@@ -1,5 +1,4 @@
-"""A label for every word: parts of speech, entities; or, of Chinese characters, words and parts of speech at
-once.
+"""A label for every word: parts of speech, entities; of Chinese characters, words and their tags at once.
 
 Two schemes, told apart by the labels:
     words        one label a word, read at the word's first token (NOUN, VERB, …; or O, B-PER, I-PER, …)
@@ -55,8 +54,7 @@ class TaggedExample:
     labels: Ids
     """One a token; IGNORED where a token has none."""
     spans: tuple[Span, ...]
-    """First token and the one after the last, of each word; (NOWHERE, NOWHERE) for words beyond the context.
-    """
+    """First token of each word and the one after its last; NOWHERE twice for words beyond the context."""
     forms: tuple[str, ...]
     gold: Ids
     """The tag's number for each word; NOWHERE for a tag that the model does not know."""
@@ -125,9 +123,7 @@ class Tagging(Task[TaggedExample]):
     def draw(
         self, examples: Sequence[TaggedExample], keys: Sequence[int], rng: np.random.Generator
     ) -> list[TaggedExample]:
-        """The examples, with a share `word_dropout` of their tokens made unknown, so that unknown words are
-        practised.
-        """
+        """The examples, with a share `word_dropout` of their tokens made unknown: practice for new words."""
         share, unknown = float(self.option("word_dropout", 0.0)), self.tokenizer.specials.get("unk")
         chosen = [examples[key] for key in keys]
         if not share or unknown is None:
@@ -165,9 +161,7 @@ class Tagging(Task[TaggedExample]):
     def metrics(
         self, model: nn.Module, examples: Sequence[TaggedExample], device: str, batch_size: int
     ) -> dict[str, float]:
-        """accuracy over words (on gold words in the scheme of characters); f1 of entities, segmentation_f1 of
-        words.
-        """
+        """accuracy over gold words; f1 of entities; segmentation_f1 of the words found among characters."""
         predicted: list[list[int]] = []
         cut: list[Sequence[Span]] = []
         order: list[TaggedExample] = []
@@ -221,8 +215,7 @@ class Tagging(Task[TaggedExample]):
         return int(tag), float(prob)
 
     def _cut(self, log_probs: Tensor, inked: Sequence[bool]) -> list[Span]:
-        """Word spans: a word begins where the B- labels together are likelier than the I- labels, and after a
-        gap.
+        """Word spans: one begins where the B- labels together are likelier than the I-, or after a gap.
 
         `inked` is False at special tokens and white space, which belong to no word.
         """
@@ -338,9 +331,7 @@ def _stretch(encoding: Encoding, start: int, end: int) -> str:
 
 
 def _longest_match(example: TaggedExample, forms: set[str]) -> list[Span]:
-    """Spans of words found from left to right, always taking the longest known one; tokens must be
-    characters.
-    """
+    """Spans of words found from left to right, always taking the longest known; tokens are characters."""
     text = "".join(example.forms)
     placed = [start for start, end in example.spans if start != NOWHERE for start in range(start, end)]
     if len(placed) != len(text):

@@ -1,5 +1,4 @@
-"""What a recipe's corpora hold for those who come before the model: texts for the tokenizer, names for the
-labels.
+"""What a recipe's corpora give before there is a model: texts for the tokenizer, names for the labels.
 
 Only the training part is ever read here.
 """
@@ -22,9 +21,7 @@ JOINT_KINDS = ("characters", "bytes")
 def texts_for_tokenizer(
     recipe_data: Mapping[str, Any], task: str, kind: str = ""
 ) -> list[str] | list[list[str]]:
-    """The training texts of a recipe. For a tagger with a tokenizer of `kind` words: each sentence as its
-    words.
-    """
+    """The training texts of a recipe; for a tagger whose tokenizer is of `kind` words, sentences as words."""
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         if kind == "words":
@@ -48,9 +45,7 @@ def texts_for_tokenizer(
 
 
 def labels_for(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> tuple[str, ...]:
-    """The names of the classes that the training part shows; B-TAG and I-TAG for a tagger that reads
-    characters.
-    """
+    """The classes that the training part shows; B-TAG and I-TAG for a tagger that reads characters."""
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         tags = sorted({word.tag for words in sentences for word in words} - {UNTAGGED})
