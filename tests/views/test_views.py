@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -532,3 +534,8 @@ def test_a_figure_of_512_tokens_is_drawn_at_once_and_copies_nothing_large(family
 def test_parts_are_of_known_types(trace):
     for figure in every_figure(trace):
         assert all(isinstance(part, HeatTable | Bars | Tokens | Tree) for part in figure.parts)
+
+
+def test_views_load_no_torch():
+    code = "import sys, nlptui.views.render, nlptui.views.runs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
