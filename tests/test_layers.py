@@ -1,0 +1,163 @@
+"""Who imports whom, and what stays unloaded: the import rules, and a look at `sys.modules`."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+LINT = "from importlinter.cli import lint_imports_command as lint; lint()"
+HEAVY = ("torch", "transformers", "onnx", "babel", "beartype")
+MODULES = [
+    "nlptui",
+    "nlptui.config",
+    "nlptui.trace",
+    "nlptui.formula",
+    "nlptui.text",
+    "nlptui.paths",
+    "nlptui.locale",
+    "nlptui.tokenizers",
+    "nlptui.data",
+    "nlptui.engine",
+    "nlptui.engine.corpora",
+    "nlptui.engine.library",
+    "nlptui.engine.tokenizer",
+    "nlptui.train",
+    "nlptui.train.client",
+    "nlptui.train.recipe",
+    "nlptui.train.run",
+    "nlptui.views",
+    "nlptui.views.figure",
+    "nlptui.views.render",
+    "nlptui.cli",
+    "nlptui.cli_names",
+    "nlptui.cli_output",
+    "nlptui.cli_runs",
+    "nlptui.cli_show",
+    "nlptui.first_screen",
+    "nlptui.__main__",
+    "nlptui.tui.app",
+    "nlptui.tui.workbench",
+    "nlptui.tui.clerk",
+]
+COMMANDS = [
+    ["--help"],
+    ["--version"],
+    ["models"],
+    ["models", "--json"],
+    ["tokenize", "a can", "-t", "bytes"],
+    ["data"],
+    ["data", "list", "--json"],
+    ["runs"],
+    ["locate"],
+    ["completion", "bash"],
+    ["predict", "--help"],
+    ["view", "--help"],
+    ["predict", "x", "-m", "nothing"],
+    ["no such view", "--at", "x"],
+]
+
+
+def loaded_after(code: str, tmp_path: Path) -> set[str]:
+    """The top-level modules that are loaded once `code` has run in a fresh interpreter."""
+    report = f"{code}\nimport sys; print('\\n' + ' '.join({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", report], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT,
+        env=os.environ | {"NLPTUI_HOME": str(tmp_path)}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
+    assert not loaded_after(f"import {module}", tmp_path) & set(HEAVY)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_that_run_no_model_load_no_torch(words: list[str], tmp_path: Path) -> None:
+    loaded = loaded_after(f"from nlptui.cli import run; run({words!r})", tmp_path)
+    assert not loaded & {*HEAVY, "textual"}
+
+
+def test_reading_a_tokenizer_and_the_list_of_runs_loads_no_torch(tmp_path: Path) -> None:
+    code = """
+from nlptui.train import client
+from nlptui.engine.tokenizer import find_tokenizer
+find_tokenizer("bytes").encode("a can")
+client.runs()
+"""
+    assert not loaded_after(code, tmp_path) & set(HEAVY)
+
+
+def test_the_figure_needs_numpy_only(tmp_path: Path) -> None:
+    loaded = loaded_after("import nlptui.views.figure", tmp_path)
+    assert "numpy" in loaded and not loaded & {*HEAVY, "textual", "click", "tokenizers", "sentencepiece"}
+
+
+def test_asking_for_the_engine_loads_torch(tmp_path: Path) -> None:
+    assert "torch" in loaded_after("from nlptui import Engine", tmp_path)
+
+
+def test_exported_names() -> None:
+    import nlptui
+
+    assert nlptui.__all__ == ["Engine", "__version__"] and set(nlptui.__all__) <= set(dir(nlptui))
+    with pytest.raises(AttributeError, match="Motor"):
+        nlptui.Motor  # noqa: B018
+
+
+def test_import_rules(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LINT, "--no-logo", "--cache-dir", str(tmp_path)],
+        capture_output=True, text=True, timeout=120, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0 and "0 broken" in done.stdout, done.stdout + done.stderr
+
+
+def test_import_rules_see_a_breach(tmp_path: Path) -> None:
+    """The rules of pyproject.toml, held against a small package that breaks each of them."""
+    package = tmp_path / "nlptui"
+    for source in (ROOT / "nlptui").rglob("*.py"):
+        copy = package / source.relative_to(ROOT / "nlptui")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("")
+    breaches = {
+        "layers": ("nn/attention.py", "import nlptui.engine"),
+        "front-ends": ("tui/app.py", "import nlptui.nn.attention"),
+        "views": ("views/hidden.py", "import torch"),
+        "networks": ("nn/bert.py", "import nlptui.tokenizers"),
+        "torch": ("tui/place.py", "import torch"),
+        "textual": ("views/figure.py", "import textual"),
+        "click": ("cli_output.py", "import click"),
+        "sentencepiece": ("engine/engine.py", "import sentencepiece"),
+        "oracles": ("engine/engine.py", "import transformers"),
+    }
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {rule["id"] for rule in rules["tool"]["importlinter"]["contracts"]} == set(breaches)
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for rule, (file, line) in breaches.items():
+        (package / file).write_text(line)
+        done = subprocess.run(
+            [sys.executable, "-c", LINT, "--no-logo", "--no-cache", "--contract", rule],
+            capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == 1 and "1 broken" in done.stdout, (rule, done.stdout, done.stderr)
+        (package / file).write_text("")
+
+
+def test_every_file_says_what_it_is() -> None:
+    silent = []
+    for path in (ROOT / "nlptui").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if text.strip() and not ast.get_docstring(ast.parse(text)):
+            silent.append(str(path.relative_to(ROOT)))
+    assert not silent
