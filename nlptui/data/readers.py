@@ -73,7 +73,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def _blocks(path: Path, comment: str) -> Iterator[list[tuple[int, str]]]:
-    """Runs of lines between blank ones, each line with its number, without lines that begin with `comment`."""
+    """Runs of lines between blank ones, each with its number; `comment` begins the lines left out."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
