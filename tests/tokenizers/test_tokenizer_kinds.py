@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizer_cases import CHINESE, ENGLISH, FAMILY, TRICKY, made
+from tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TRICKY, made
 
 from nlptui.errors import UserError
 from nlptui.tokenizers import (
@@ -17,6 +17,7 @@ from nlptui.tokenizers import (
     TOKENIZER_KINDS,
     Encoding,
     Tokenizer,
+    build_tokenizer,
     load_tokenizer,
     split_words,
 )
@@ -298,8 +299,6 @@ def test_a_word_is_spelled_as_in_running_text() -> None:
 
 
 def test_joiner() -> None:
-    from nlptui.tokenizers import build_tokenizer
-
     tokenizer = build_tokenizer("characters", CHINESE, joiner="")
     encoding = tokenizer.encode_words(["小船", "在", "清晨"])
     assert encoding.text == "小船在清晨"
@@ -344,8 +343,6 @@ def test_decode_leaves_out_what_stands_around(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("kind", TOKENIZER_KINDS)
 def test_every_kind_is_tested(kind: str) -> None:
-    from tokenizer_cases import CASES
-
     assert kind in {kind for kind, _ in CASES.values()}
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sentencepiece
 import tokenizers
-from tokenizer_cases import CHINESE, ENGLISH, FAMILY, TEXTS, TRICKY, made
+from tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TEXTS, TRICKY, made
 
-from nlptui.tokenizers import build_tokenizer, load_tokenizer
+from nlptui.tokenizers import build_tokenizer, load_tokenizer, word_spans
 from nlptui.tokenizers.base import MASK, without_surrogates
 
 PLAIN = [
@@ -148,8 +148,6 @@ def test_words_inside_text_leave_out_the_dummy_prefix(case: str) -> None:
     "case", ["words", "characters", "sentencepiece-unigram", "sentencepiece-bpe", "wordpiece", "bytelevel"]
 )
 def test_training_again_gives_the_same(case: str) -> None:
-    from tokenizer_cases import CASES
-
     kind, options = CASES[case]
     first = made(case).vocabulary()
     for _ in range(2):
@@ -203,8 +201,6 @@ def test_word_boundaries_of_a_treebank() -> None:
     path = next((file for file in files if file.is_file()), None)
     if path is None:
         pytest.skip("NLPTUI_DATA names no folder that holds en_ewt")
-    from nlptui.tokenizers import word_spans
-
     right = gold = ours = 0
     for sentence in path.read_text(encoding="utf-8").strip().split("\n\n"):
         lines = sentence.split("\n")

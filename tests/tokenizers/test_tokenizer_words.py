@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from nlptui.errors import UserError
-from nlptui.tokenizers import build_tokenizer, split_words, word_spans
+from nlptui.tokenizers import build_tokenizer, load_tokenizer, split_words, word_spans
 from nlptui.tokenizers.characters import lowered
 from nlptui.tokenizers.splitter import word_numbers
 from nlptui.tokenizers.words import CHARACTER_SPECIALS, WordTokenizer
@@ -109,8 +112,6 @@ def test_split(text: str, words: str) -> None:
     ],
 )
 def test_no_text_takes_quadratic_time(unit: str) -> None:
-    import time
-
     seconds = []
     for size in (20_000, 160_000):
         text = unit * (size // len(unit))
@@ -187,14 +188,10 @@ def test_characters_that_are_rare_are_unknown() -> None:
     assert "c" in made.characters and "D" not in made.characters
 
 
-def test_character_vocabulary_holds_line_ends(tmp_path: object) -> None:
+def test_character_vocabulary_holds_line_ends(tmp_path: Path) -> None:
     made = build_tokenizer("characters", ["a\nb\r\\n\u2028\x85\0 a"])
-    from pathlib import Path
-
-    from nlptui.tokenizers import load_tokenizer
-
-    made.save(Path(str(tmp_path)))
-    again = load_tokenizer(Path(str(tmp_path)))
+    made.save(tmp_path)
+    again = load_tokenizer(tmp_path)
     assert again.vocabulary() == made.vocabulary()
     text = "\n\r\\n\u2028\x85\0 a\\"
     assert again.decode(again.encode_ids(text)) == text
