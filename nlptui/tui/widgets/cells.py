@@ -51,6 +51,7 @@ def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
 
     Looks at the smallest and the largest only; nothing else is turned into text.
     """
+    values = values if values.dtype.kind == "f" else values.astype(np.float64)
     finite = np.isfinite(values)
     everything = bool(finite.all())
     low = float(np.min(values, where=finite, initial=np.inf)) if values.size else 0.0
