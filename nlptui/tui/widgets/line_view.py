@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from nlptui.locale import _
 from nlptui.tui.colours import Palette, line_filters, palette_of
-from nlptui.tui.widgets import narrow
+from nlptui.tui.widgets import frugal
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.keys import CURSOR_KEYS
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
@@ -54,7 +54,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Take the theme's colours, and take them again when it changes."""
-        narrow.install()
+        frugal.install()
         self.palette = palette_of(self.app)
         self.watch(self.app, "theme", self._take_theme, init=False)
         self.measure()

@@ -153,7 +153,8 @@ class Prompt(LineView, inherit_bindings=False):
         room = self._room
         # Never far from the cursor, so that no step below walks over a long text.
         first = min(max(self._first, self.cursor - room), self.cursor)
-        while first < self.cursor and self._cells(first, self.cursor) >= room:
+        under = _width(self.text[self.cursor]) if self.cursor < len(self.text) else 1
+        while first < self.cursor and self._cells(first, self.cursor) + under > room:
             first += 1
         if first and self._cells(first, min(len(self.text), first + room)) < room - 1:
             first = self.cursor

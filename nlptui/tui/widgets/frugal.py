@@ -1,0 +1,104 @@
+"""Send fewer bytes to the terminal than Textual does, for the same picture.
+
+Textual sends each touched line from the left edge of its widget up to the right end of the changed region;
+here a line starts where the change starts. Textual resets all colours after each run of cells; here a run
+says only what differs from the run before it.
+
+Knows nothing of what is drawn. `install` replaces two methods inside Textual, whose version pyproject.toml
+pins for that reason too, and leaves alone what it does not find.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.color import ColorSystem
+from rich.control import Control
+from rich.style import Style
+from textual import _compositor
+from textual.strip import SGR_STYLES, Strip
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Pen(NamedTuple):
+    """What a terminal draws with: SGR codes of attributes, foreground and background, "" for the default."""
+
+    attributes: str = ""
+    front: str = ""
+    back: str = ""
+
+
+PLAIN = Pen()
+_render_strip = Strip.render
+
+
+@lru_cache(maxsize=16384)
+def pen(style: Style, colours: ColorSystem) -> Pen:
+    """The pen for a style in a terminal with so many colours."""
+    bits = style._attributes & style._set_attributes
+    attributes = [SGR_STYLES[bit] for bit in range(bits.bit_length()) if bits & (1 << bit)]
+    front = style.color.downgrade(colours).get_ansi_codes() if style.color else ()
+    back = style.bgcolor.downgrade(colours).get_ansi_codes(foreground=False) if style.bgcolor else ()
+    # "39" and "49" are the defaults.
+    fronts, backs = ";".join(front), ";".join(back)
+    return Pen(";".join(attributes), "" if fronts == "39" else fronts, "" if backs == "49" else backs)
+
+
+@lru_cache(maxsize=16384)
+def change(before: Pen, after: Pen) -> str:
+    """The escape sequence that turns one pen into another."""
+    if before == after:
+        return ""
+    if before.attributes not in ("", after.attributes) or after == PLAIN:
+        return f"\x1b[{';'.join(part for part in ('0', *after) if part)}m"
+    codes = [after.attributes] if after.attributes != before.attributes else []
+    if before.front != after.front:
+        codes.append(after.front or "39")
+    if before.back != after.back:
+        codes.append(after.back or "49")
+    return f"\x1b[{';'.join(codes)}m"
+
+
+def render_strip(strip: Strip, console: Console) -> str:
+    """Text and escape sequences of a strip, from the plain pen and back to it."""
+    if strip._render_cache is not None:
+        return strip._render_cache
+    colours = console._color_system or ColorSystem.TRUECOLOR
+    held = PLAIN
+    pieces: list[str] = []
+    for text, style, control in strip:
+        if control or (style is not None and style.link):
+            return _render_strip(strip, console)
+        wanted = PLAIN if style is None else pen(style, colours)
+        if wanted is not held:
+            pieces.append(change(held, wanted))
+            held = wanted
+        pieces.append(text)
+    pieces.append(change(held, PLAIN))
+    strip._render_cache = "".join(pieces)
+    return strip._render_cache
+
+
+def render_update(update: _compositor.ChopsUpdate, console: Console) -> str:
+    """Escape sequences for the changed stretches of lines, and for nothing beside them."""
+    pieces: list[str] = []
+    for y, left, right in update.spans:
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            start, stop = max(x, left), min(end, right)
+            if strip is None or start >= stop:
+                continue
+            pieces.append(Control.move_to(start, y).segment.text)
+            pieces.append(strip.crop(start - x, stop - x).render(console))
+    return "".join(pieces)
+
+
+def install() -> None:
+    """Make every update of this process frugal; again does nothing more."""
+    if hasattr(Strip, "_render_cache"):
+        Strip.render = render_strip  # type: ignore[assignment,method-assign]
+    update = getattr(_compositor, "ChopsUpdate", None)
+    if update is not None and hasattr(update, "render_segments"):
+        update.render_segments = render_update

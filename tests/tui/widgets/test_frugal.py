@@ -1,0 +1,88 @@
+"""Fewer bytes, the same picture: what is sent is played back by a terminal emulator."""
+
+from __future__ import annotations
+
+import random
+
+import pyte
+from rich.color import Color
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate
+from textual.strip import Strip
+
+from nlptui.tui.widgets import frugal
+
+CONSOLE = Console(color_system="truecolor", force_terminal=True)
+
+
+def played(text: str) -> list[list[object]]:
+    """The cells of a terminal after `text`."""
+    screen = pyte.Screen(60, 4)
+    pyte.Stream(screen).feed(text)
+    return [[screen.buffer[y][x] for x in range(60)] for y in range(4)]
+
+
+def random_strip(generator: random.Random) -> Strip:
+    colours = [
+        None,
+        Color.from_ansi(0),
+        Color.from_ansi(15),
+        Color.from_ansi(208),
+        Color.from_rgb(1, 2, 3),
+        Color.default(),
+    ]
+    segments = []
+    for _ in range(generator.randrange(1, 8)):
+        style = Style(
+            color=generator.choice(colours),
+            bgcolor=generator.choice(colours),
+            bold=generator.choice([None, True]),
+            underline=generator.choice([None, True, False]),
+            reverse=generator.choice([None, True]),
+        )
+        text = generator.choice(["ab", "  ", "床前", "x", "-0.12"])
+        segments.append(Segment(text, generator.choice([style, None])))
+    return Strip(segments)
+
+
+def test_the_picture_is_the_same_and_costs_no_more() -> None:
+    generator = random.Random(0)
+    shorter = 0
+    for _ in range(300):
+        strip = random_strip(generator)
+        plain = frugal._render_strip(Strip(list(strip)), CONSOLE)
+        ours = frugal.render_strip(Strip(list(strip)), CONSOLE)
+        assert played(ours) == played(plain)
+        assert len(ours) <= len(plain)
+        shorter += len(ours) < len(plain)
+    assert shorter > 150
+
+
+def test_a_strip_leaves_the_terminal_as_it_found_it() -> None:
+    strip = Strip([Segment("red", Style(color=Color.from_ansi(1), bold=True))])
+    text = frugal.render_strip(strip, CONSOLE)
+    assert played(text + "x")[0][3] == played("   x")[0][3]
+
+
+def test_links_are_left_to_textual() -> None:
+    strip = Strip([Segment("here", Style(link="https://example.org"))])
+    assert "\x1b]8;" in frugal.render_strip(strip, CONSOLE)
+
+
+def test_only_the_changed_stretch_is_sent() -> None:
+    line = Strip([Segment("0123456789", Style(color=Color.from_ansi(1))), Segment("abcdefghij")])
+    update = ChopsUpdate([{0: line}], [(0, 12, 15)], [[20]])
+    text = frugal.render_update(update, CONSOLE)
+    assert "cde" in text and "b" not in text and "f" not in text and "0123" not in text
+    screen = pyte.Screen(60, 4)
+    pyte.Stream(screen).feed(text)
+    assert screen.display[0][12:15] == "cde"
+
+
+def test_install_is_idempotent() -> None:
+    frugal.install()
+    frugal.install()
+    assert Strip.render is frugal.render_strip
+    assert ChopsUpdate.render_segments is frugal.render_update
