@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
-from small import FAMILIES, small
-from test_loop import directory, train
 
 from nlptui.data import registry
 from nlptui.engine import checkpoint
@@ -21,6 +19,8 @@ from nlptui.train.finish import chosen_checkpoint, finish
 from nlptui.train.recipe import read_recipe
 from nlptui.train.run import RunDirectory
 from nlptui.train.state import read_state
+from tests.train.small import FAMILIES, small
+from tests.train.test_loop import directory, train
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
 

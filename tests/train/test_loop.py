@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from small import FAMILIES, small
 
 from nlptui.engine import checkpoint
 from nlptui.errors import UserError
@@ -22,6 +21,7 @@ from nlptui.train.recipe import Recipe, TrainConfig, recipe_from_dict
 from nlptui.train.run import RunDirectory
 from nlptui.train.state import PROGRESS_FILE, TENSORS_FILE, read_state
 from nlptui.train.worker import Control, Reporter
+from tests.train.small import FAMILIES, small
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
 TIMES = {"time", "tokens_per_second"}

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_recipe import plain
 
 from nlptui.errors import UserError
 from nlptui.paths import runs_dir
 from nlptui.train import client
 from nlptui.train.recipe import recipe_from_dict
 from nlptui.train.run import RunDirectory, RunStatus, check_run_name, process_birth
+from tests.train.test_recipe import plain
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from small import small
-from test_loop import curve
 
 from nlptui.errors import UserError
 from nlptui.paths import runs_dir
 from nlptui.train import client, worker
 from nlptui.train.run import RunDirectory, RunStatus
+from tests.train.small import small
+from tests.train.test_loop import curve
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
 PATIENCE = 60.0
@@ -125,11 +125,11 @@ def _step(folder: str) -> int:
 
 def test_a_worker_outlives_its_front_end_and_a_hang_up_and_ends_well_when_terminated() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_worker import endless\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tests.train.test_worker import endless\n"
         "from nlptui.train import client; print(client.start(endless(save_every=0), 'orphan').path)"
     )
     front_end = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        [sys.executable, "-c", code, str(Path(__file__).parents[2])],
         capture_output=True,
         text=True,
         check=True,

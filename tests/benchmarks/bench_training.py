@@ -1,0 +1,337 @@
+"""A training step of each family against a plain PyTorch loop of the same network, one thread.
+
+The plain loop is what one would write: torch.nn's modules (nanoGPT's blocks, `transformers`' BERT with SDPA),
+fused AdamW, torch's own clipping. Both see the same batches and take turns; a figure is the best of `ROUNDS`
+rounds, in processor time, which for one thread is the time on the clock of an idle machine. The plain loop gets
+its batches ready-made, ours draws and pads them inside the step; "batches given" is ours without that.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from nlptui.config import config_from_dict
+from nlptui.data.readers import TaggedWord
+from nlptui.nn import Batch, build_model
+from nlptui.tasks import task_for
+from nlptui.tasks.base import id_array
+from nlptui.tasks.language_model import RunningText
+from nlptui.tokenizers import build_tokenizer
+from nlptui.train import loop
+from nlptui.train.build import Parts
+from nlptui.train.recipe import recipe_from_dict
+from nlptui.train.run import RunDirectory
+
+ROUNDS, STEPS = 7, 4
+Step = Callable[[], None]
+
+
+# The same words and texts for both: random ones, as many and as long as in the shipped recipes.
+
+
+def words(rng: random.Random, count: int) -> list[str]:
+    """Made-up words, short ones more often."""
+    return ["".join(rng.choices("etaoinshrdlu", k=1 + int(rng.expovariate(0.3)))) for _ in range(count)]
+
+
+def tagging_recipe(arch: str) -> dict[str, Any]:
+    """The shape of the shipped English taggers."""
+    return {
+        "arch": arch, "task": "tagging", "d_embed": 100, "d_hidden": 128, "bidirectional": True,
+        "d_char": 24, "d_char_feature": 64, "char_kernel": 3,
+    }  # fmt: skip
+
+
+GPT_SHAPE = {
+    "arch": "gpt", "task": "language_model", "context": 128,
+    "d_model": 128, "n_layers": 4, "n_heads": 4, "d_ff": 512,
+}  # fmt: skip
+BERT_SHAPE = {
+    "arch": "bert", "task": "pretraining", "context": 96,
+    "d_model": 192, "n_layers": 4, "n_heads": 4, "d_ff": 768,
+}  # fmt: skip
+
+
+def tagging_parts(arch: str) -> Parts:
+    """A tagger and 400 made-up sentences of 5 to 40 words from 10,000."""
+    rng = random.Random(0)
+    vocabulary = words(rng, 10_000)
+    tags = [f"T{i}" for i in range(17)]
+    sentences = [
+        [TaggedWord(rng.choice(vocabulary), rng.choice(tags), True) for _ in range(rng.randint(5, 40))]
+        for _ in range(400)
+    ]
+    tokenizer = build_tokenizer("words", [vocabulary], characters=True)
+    return parts_of(
+        tagging_recipe(arch) | {"labels": tags}, tokenizer, lambda task: [task.example(s) for s in sentences]
+    )
+
+
+def gpt_parts() -> Parts:
+    """A character GPT and 100,000 random characters."""
+    rng = random.Random(0)
+    letters = "".join(map(chr, range(33, 98)))
+    tokenizer = build_tokenizer("characters", [letters])
+    text = "".join(rng.choices(letters, k=100_000))
+    return parts_of(GPT_SHAPE, tokenizer, lambda task: [RunningText(id_array(tokenizer.encode_ids(text)))])
+
+
+def bert_parts() -> Parts:
+    """A BERT with 6,000 tokens and a book of made-up sentences of 8 to 30 words."""
+    rng = random.Random(0)
+    vocabulary = sorted({*words(rng, 40_000)})[:5995]
+    tokenizer = build_tokenizer("words", [vocabulary], template="cls_sep")
+    text = "\n".join(
+        " ".join(rng.choices(vocabulary, k=rng.randint(8, 30))).capitalize() + "." for _ in range(2000)
+    )
+    return parts_of(BERT_SHAPE, tokenizer, lambda task: [task.book(text)])
+
+
+def parts_of(model: dict[str, Any], tokenizer: Any, examples: Callable[[Any], list[Any]]) -> Parts:
+    """What the loop trains: no corpus is needed."""
+    torch.manual_seed(0)
+    content = model | {"vocab_size": tokenizer.vocab_size}
+    if tokenizer.char_vocab_size:
+        content["n_chars"] = tokenizer.char_vocab_size
+    config = config_from_dict(content, where="benchmark")
+    task = task_for(config, tokenizer)
+    return Parts(config, tokenizer, build_model(config), task, examples(task), [])
+
+
+# Ours: the loop itself.
+
+
+def trainer_of(parts: Parts, batch_size: int, folder: Path) -> loop.Trainer:
+    """A trainer at its first step."""
+    recipe = recipe_from_dict(
+        {
+            "name": "benchmark",
+            "data": {"corpus": "none"},
+            "tokenizer": {"kind": "words"},
+            "model": {"arch": parts.config.arch, "task": parts.config.task},
+            "train": {"steps": 10**6, "batch_size": batch_size, "device": "cpu", "schedule": "constant"},
+        },
+        where="benchmark",
+    )
+    trainer = loop.Trainer(RunDirectory(folder), recipe, mock.Mock(), mock.Mock())
+    with mock.patch.object(loop, "build", lambda *_: parts):
+        trainer.prepare()
+    return trainer
+
+
+# Theirs: the networks from torch.nn, and the loop that one writes.
+
+
+class PlainTagger(nn.Module):
+    """Embedding and character convolution, torch.nn's recurrent layer on packed sequences, a linear head."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.words = nn.Embedding(config.vocab_size, config.d_embed)
+        self.characters = nn.Embedding(config.n_chars, config.d_char, padding_idx=0)
+        self.conv = nn.Conv1d(config.d_char, config.d_char_feature, config.char_kernel, padding="same")
+        core = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[config.arch]
+        self.core = core(
+            config.d_embed + config.d_char_feature, config.d_hidden, batch_first=True, bidirectional=True
+        )
+        self.head = nn.Linear(2 * config.d_hidden, len(config.labels))
+
+    def forward(self, batch: Batch) -> Tensor:
+        assert batch.chars is not None
+        embedded = self.characters(batch.chars.flatten(0, 1)).transpose(1, 2)
+        blank = (batch.chars.flatten(0, 1) == 0)[:, None]
+        feature = self.conv(embedded).masked_fill(blank, -math.inf).amax(2)
+        feature = feature.masked_fill(blank.all(2), 0.0).unflatten(0, batch.ids.shape)
+        x = torch.cat([self.words(batch.ids), feature], -1)
+        if batch.mask is None:
+            return self.head(self.core(x)[0])  # type: ignore[no-any-return]
+        packed = pack_padded_sequence(x, batch.mask.sum(1), batch_first=True, enforce_sorted=False)
+        hidden, _lengths = pad_packed_sequence(self.core(packed)[0], batch_first=True)
+        return self.head(hidden)  # type: ignore[no-any-return]
+
+
+class PlainBlock(nn.Module):
+    """nanoGPT's block: one matrix for queries, keys and values; fused attention."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.gelu = nn.GELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for part in self.qkv(self.norm1(x)).split(x.shape[2], 2)
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.join(mixed.transpose(1, 2).contiguous().view_as(x))
+        return x + self.down(self.gelu(self.up(self.norm2(x))))  # type: ignore[no-any-return]
+
+
+class PlainGPT(nn.Module):
+    """nanoGPT's model, without dropout, its head tied to the embedding."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.places = nn.Embedding(config.context, config.d_model)
+        self.blocks = nn.Sequential(
+            *(PlainBlock(config.d_model, config.n_heads) for _ in range(config.n_layers))
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, batch: Batch) -> Tensor:
+        x = self.tokens(batch.ids) + self.places(torch.arange(batch.ids.shape[1]))
+        return self.head(self.norm(self.blocks(x)))  # type: ignore[no-any-return]
+
+
+def token_loss(key: str) -> Callable[[nn.Module, Any], Tensor]:
+    """Cross-entropy of a network's logits with `targets[key]`."""
+
+    def loss(network: nn.Module, made: Any) -> Tensor:
+        batch, targets, _tokens = made
+        return F.cross_entropy(network(batch).flatten(0, 1), targets[key].flatten())
+
+    return loss
+
+
+def plain_bert(config: Any) -> nn.Module:
+    """`transformers`' BERT for pre-training, of the same sizes, without dropout."""
+    from transformers import BertConfig, BertForPreTraining
+
+    return BertForPreTraining(
+        BertConfig(
+            vocab_size=config.vocab_size, hidden_size=config.d_model, num_hidden_layers=config.n_layers,
+            num_attention_heads=config.n_heads, intermediate_size=config.d_ff,
+            max_position_embeddings=config.context, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+            attn_implementation="sdpa",
+        )
+    )  # fmt: skip
+
+
+def bert_loss(network: nn.Module, made: Any) -> Tensor:
+    """`transformers`' own loss; its labels are built once for each batch, outside the step."""
+    batch, targets, _tokens = made
+    return network(  # type: ignore[no-any-return]
+        input_ids=batch.ids,
+        attention_mask=targets["attention"],
+        token_type_ids=batch.segments,
+        labels=targets["labels"],
+        next_sentence_label=targets["nsp"],
+    ).loss
+
+
+def with_bert_labels(made: Any) -> Any:
+    batch, targets, tokens = made
+    labels = torch.full_like(batch.ids, -100).flatten()
+    labels[targets["mlm_positions"]] = targets["mlm"]
+    mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask.long()
+    return batch, targets | {"labels": labels.view_as(batch.ids), "attention": mask}, tokens
+
+
+def plain_step(network: nn.Module, loss: Callable[[nn.Module, Any], Tensor], batches: Iterator[Any]) -> Step:
+    """zero_grad, loss, backward, clip, step."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss(network, next(batches)).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+# Side by side.
+
+
+def cycle(batches: list[Any]) -> Iterator[Any]:
+    while True:
+        yield from batches
+
+
+def best_of(steps: dict[str, Step]) -> dict[str, float]:
+    """Milliseconds a step, the best round of each; the loops take turns within a round."""
+    best = dict.fromkeys(steps, math.inf)
+    for _round in range(ROUNDS):
+        for name, step in steps.items():
+            started = time.process_time()
+            for _n in range(STEPS):
+                step()
+            best[name] = min(best[name], (time.process_time() - started) / STEPS * 1e3)
+    return best
+
+
+def compare(
+    parts: Parts, batch_size: int, network: nn.Module, loss: Any, prepare: Any = lambda made: made
+) -> Any:
+    """Times of ours, ours with batches given, and the plain loop."""
+    ours = sum(parameter.numel() for parameter in parts.model.parameters())
+    theirs = sum(parameter.numel() for parameter in network.parameters())
+    if abs(ours - theirs) > 0.005 * ours:
+        raise RuntimeError(f"{ours} and {theirs} parameters: not the same network")
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        whole, given = trainer_of(parts, batch_size, Path(first)), trainer_of(parts, batch_size, Path(second))
+        batches = [whole.stream.next() for _ in range(STEPS)]
+        fed = cycle(batches)
+        given.stream.next = lambda: next(fed)  # type: ignore[method-assign]
+        # What is drawn inside the step has the sizes of what the others are given.
+        places = cycle([{**whole.stream.state(), "epoch": 0, "index": i} for i in range(STEPS)])
+
+        def ours_drawing() -> None:
+            place = next(places)
+            whole.stream.epoch, whole.stream.index = place["epoch"], place["index"]
+            whole.update()
+
+        plain = plain_step(network, loss, cycle([prepare(made) for made in batches]))
+        steps = {"ours": ours_drawing, "batches given": given.update, "plain": plain}
+        best_of(steps)
+        return best_of(steps)
+
+
+def run() -> dict[str, Any]:
+    """Milliseconds and ratios for each family."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found: dict[str, Any] = {}
+    try:
+        for arch in ("rnn", "lstm", "gru"):
+            parts = tagging_parts(arch)
+            note(found, arch, compare(parts, 32, PlainTagger(parts.config), token_loss("labels")), "torch.nn")
+        parts = gpt_parts()
+        note(found, "gpt", compare(parts, 16, PlainGPT(parts.config), token_loss("next")), "nanoGPT's step")
+        parts = bert_parts()
+        times = compare(parts, 24, plain_bert(parts.config), bert_loss, with_bert_labels)
+        note(found, "bert", times, "transformers")
+    finally:
+        torch.set_num_threads(threads)
+    return found
+
+
+def note(found: dict[str, Any], family: str, times: dict[str, float], other: str) -> None:
+    found[f"{family}: ours / {other} (aim ≤ 1.0)"] = times["ours"] / times["plain"]
+    found[f"{family}: ours with batches given / {other}"] = times["batches given"] / times["plain"]
+    found[f"{family}: ours, ms a step"] = times["ours"]
+    found[f"{family}: {other}, ms a step"] = times["plain"]
+
+
+if __name__ == "__main__":
+    for key, value in run().items():
+        print(f"{key:<52} {value:.4g}", flush=True)
