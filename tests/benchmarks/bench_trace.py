@@ -17,6 +17,7 @@ from nlptui.config import GPTConfig
 from nlptui.nn import OFF, Batch
 from nlptui.nn.gpt import GPT
 from nlptui.trace import Recorder
+from tests.parity import weights
 
 VOCAB, WIDTH, LAYERS, HEADS, TOKENS = 256, 128, 4, 4, 32
 ROUNDS = 300
@@ -30,29 +31,8 @@ def networks() -> tuple[GPT, GPT2LMHeadModel]:
     plain = GPT2LMHeadModel(GPT2Config(**sizes, **options))
     sizes = {"d_model": WIDTH, "n_layers": LAYERS, "n_heads": HEADS, "context": TOKENS, "vocab_size": VOCAB}
     ours = GPT(GPTConfig(arch="gpt", d_ff=4 * WIDTH, **sizes))
-    ours.load_state_dict(from_transformers(plain))
+    ours.load_state_dict(weights.gpt2(plain.transformer.state_dict(), LAYERS))
     return ours.eval(), plain.eval()
-
-
-def from_transformers(plain: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
-    """The weights of a `transformers` GPT-2 under our names; its Conv1D matrices are ours transposed."""
-    theirs = plain.transformer.state_dict()
-    found = {
-        "token_embedding.weight": theirs["wte.weight"],
-        "pos_embedding.weight": theirs["wpe.weight"],
-        "norm_final.weight": theirs["ln_f.weight"],
-        "norm_final.bias": theirs["ln_f.bias"],
-    }
-    for i in range(plain.config.n_layer):
-        names = {"ln_1": "norm1", "ln_2": "norm2", "attn.c_proj": "attn.wo"}
-        names |= {"mlp.c_fc": "mlp.up", "mlp.c_proj": "mlp.down"}
-        for kind in ("weight", "bias"):
-            for their_name, our_name in names.items():
-                value = theirs[f"h.{i}.{their_name}.{kind}"]
-                found[f"blocks.{i}.{our_name}.{kind}"] = value if "ln" in their_name else value.t()
-            for letter, part in zip("qkv", theirs[f"h.{i}.attn.c_attn.{kind}"].chunk(3, -1), strict=True):
-                found[f"blocks.{i}.attn.w{letter}.{kind}"] = part.t()
-    return found
 
 
 def best_of(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:

@@ -15,7 +15,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
 def assert_close(ours: Tensor, theirs: Tensor, keep: Tensor | None = None) -> None:
-    """|Δ| ≤ the tolerance of the type, everywhere or where `keep` (leading axes) is true; NaN never passes."""
+    """|Δ| ≤ the tolerance of the type, where `keep` (leading axes) is true; NaN never passes."""
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype
     if keep is not None:

@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU against the reference evaluator of ONNX: a second opinion that shares no code with torch."""
+"""RNN, LSTM and GRU against the reference evaluator of ONNX, which shares no code with torch."""
 
 from __future__ import annotations
 

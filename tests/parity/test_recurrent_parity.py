@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU against `torch.nn`, step by step and fused, with padding, stacked, in one or both directions."""
+"""RNN, LSTM and GRU against `torch.nn`: step by step and fused, padded, stacked, one or both directions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def inputs(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def each_alone(oracle: nn.Module, x: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor]]:
-    """(row, length, hidden states, last hidden states) of torch's layer on every sequence without its padding."""
+    """(row, length, hidden states, last hidden states) of torch's layer on each sequence without padding."""
     for row, length in enumerate(LENGTHS):
         with torch.no_grad():
             hidden, state = oracle(x[row : row + 1, :length])
@@ -89,7 +89,7 @@ def test_with_padding(kind: str, bidirectional: bool, dtype: torch.dtype) -> Non
 
 
 def test_every_layer_and_direction_in_text_order(kind: str, bidirectional: bool, dtype: torch.dtype) -> None:
-    """Torch tells the last state of each layer and direction: forward at the last token, backward at the first."""
+    """Torch tells the last state of each: forward at the last token, backward at the first."""
     oracle, ours = pair(kind, bidirectional, dtype)
     x, mask = inputs(dtype)
     _result, activations = recorded(ours, lambda rec: ours.run(x, rec, mask))

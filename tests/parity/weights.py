@@ -9,7 +9,7 @@ Weights = dict[str, Tensor]
 
 
 def randomised(module: nn.Module, seed: int = 0, spread: float = 0.3) -> nn.Module:
-    """`module` in evaluation mode with every weight moved at random, so that no bias is 0 and no norm is plain."""
+    """`module` in evaluation mode, every weight moved at random: no bias is 0 and no norm is plain."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
