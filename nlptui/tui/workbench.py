@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nlptui.locale import _
+from nlptui.locale import _, language
 from nlptui.text import visible
 from nlptui.tui.place import TEXT_LIMIT, Place
 from nlptui.tui.requests import Explain, Explained, Model, Reading, Show, Shown, ViewName
@@ -74,11 +74,10 @@ class Workbench:
     # what is shown
 
     def show(self, place: Place) -> Shown:
-        """Everything that the explorer draws of `place`; without a model, that of the default one."""
-        from nlptui.engine.library import default_model
+        """Everything that the explorer draws of `place`; without a model, that of the one to begin with."""
         from nlptui.views import VIEWS
 
-        place = place if place.model else replace(place, model=default_model())
+        place = place if place.model else replace(place, model=first_model())
         engine, trace = self.engine(place.model), self.trace(place)
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
@@ -167,6 +166,17 @@ class Workbench:
             wheres=tuple(where(trace, term.name, term.index) for term in derivation.terms),
             kind=trace[origin.name].kind,
         )
+
+
+def first_model() -> str:
+    """The model to begin with: the default one if it knows the reader's language, or else one that does."""
+    from nlptui.engine.library import default_model, list_models
+
+    usable = {entry.name: entry for entry in list_models() if not entry.problem}
+    default = default_model()
+    if usable[default].language == language():
+        return default
+    return next((name for name, entry in usable.items() if entry.language == language()), default)
 
 
 def where(trace: Trace, name: str, index: tuple[int, ...]) -> str:

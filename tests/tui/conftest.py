@@ -1,0 +1,38 @@
+"""Small models with random weights, and the terminal that the tests of the screen pretend to have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlptui.paths import home_config
+from tests.engine.models import make_model
+
+FAMILIES = ("tag-lstm", "gpt", "bert", "class-lstm", "translator")
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 colours; nothing is taken from the terminal that runs the tests."""
+    for name in ("COLORTERM", "NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small models."""
+    folder = tmp_path_factory.mktemp("models")
+    for family in FAMILIES:
+        make_model(folder, family)
+    return folder
+
+
+@pytest.fixture
+def models(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small models are the shipped ones, and no settings are left from another test."""
+    monkeypatch.setenv("NLPTUI_MODELS", str(model_folder))
+    settings = home_config() / "settings.json"
+    settings.unlink(missing_ok=True)
+    return model_folder
