@@ -30,8 +30,8 @@ bench: $(VENV)/.installed-dev
 messages: $(VENV)/.installed-dev
 	$(BIN)/pybabel --quiet extract --mapping pyproject.toml --keyword N_ --no-wrap --sort-output --add-location=file \
 	    --project nlptui --copyright-holder "The nlptui authors" --output $(VENV)/nlptui.pot nlptui
-	$(BIN)/pybabel --quiet update --no-fuzzy-matching --no-wrap --ignore-obsolete --omit-header --input-file $(VENV)/nlptui.pot \
-	    --output-file $(PO) --locale zh
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --no-wrap --ignore-obsolete --ignore-pot-creation-date \
+	    --input-file $(VENV)/nlptui.pot --output-file $(PO) --locale zh
 	$(BIN)/python hatch_build.py
 
 %.mo: %.po $(VENV)/.installed-dev

@@ -40,8 +40,7 @@ INTERRUPTED, BROKEN_PIPE = 128 + signal.SIGINT, 128 + 13
 
 # What click itself says; listed here so that the catalogue holds it.
 CLICK_WORDS = (
-    N_("Usage:"), N_("Options"), N_("Commands"), N_("Show this message and exit."), N_("default: {default}"),
-    N_("required"),
+    N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"),
 )  # fmt: skip
 
 
@@ -62,22 +61,32 @@ class _Translated:
         self._help = text
 
 
+class _Explained(_Translated):
+    """A command's translated help, in full in the list of commands too."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return self.help or ""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        found: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]
+        if found:
+            found.help = _("Show this message and exit.")  # click says it in the language of the start
+        return found
+
+
 class Option(_Translated, click.Option):
     """An option with translated help."""
 
 
-class Command(_Translated, click.Command):
+class Command(_Explained, click.Command):
     """A command with translated help, which takes the global options after its name too."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.params.extend(global_options(hidden=True))
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        return self.help or ""
 
-
-class Group(_Translated, click.Group):
+class Group(_Explained, click.Group):
     """Commands under a name; without one of them it runs `default`."""
 
     command_class = Command
@@ -86,9 +95,6 @@ class Group(_Translated, click.Group):
         super().__init__(*args, **attributes)
         self.default = default
         self.params = [*global_options(hidden=default == "list"), *self.params]
-
-    def get_short_help_str(self, limit: int = 45) -> str:
-        return self.help or ""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
