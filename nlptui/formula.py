@@ -478,23 +478,32 @@ class Evaluator:
     def _fn_mean(self, args: tuple[Node, ...], index: Position) -> _Made:
         return _averaged(self._row(args[0], index))
 
-    def _pooled(self, args: tuple[Node, ...], index: Position) -> list[_Made]:
-        b, *rest = index
-        positions = range(self.shape(args[0])[1])
-        kept = [p for p in positions if len(args) == 1 or self.made(args[1], (b, p)).value]
-        return [self.made(args[0], (b, p, *rest)) for p in kept]
-
     def _fn_mean_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
-        return _averaged(self._pooled(args, index))
+        return self._pooled(args, index[:1], index[1:], _averaged)
 
     def _fn_max_pos(self, args: tuple[Node, ...], index: Position) -> _Made:
-        return _greatest(self._pooled(args, index))
+        return self._pooled(args, index[:1], index[1:], _greatest)
 
     def _fn_max_char(self, args: tuple[Node, ...], index: Position) -> _Made:
-        b, p, d = index
-        length = self.shape(args[0])[2]
-        kept = [c for c in range(length) if self.made(args[1], (b, p, c)).value != 0]
-        return _greatest([self.made(args[0], (b, p, c, d)) for c in kept])
+        return self._pooled(args, index[:2], index[2:], _greatest)
+
+    def _pooled(
+        self,
+        args: tuple[Node, ...],
+        lead: Position,
+        rest: Position,
+        pool: Callable[[Sequence[_Made]], _Made],
+    ) -> _Made:
+        """`pool` of what lies between `lead` and `rest` where the second argument is not 0.
+
+        Where it is 0 throughout, so is the value, and it is the second argument that can be opened.
+        """
+        places = range(self.shape(args[0])[len(lead)])
+        if len(args) == 1:
+            return pool([self.made(args[0], (*lead, p, *rest)) for p in places])
+        allowed = [self.made(args[1], (*lead, p)) for p in places]
+        kept = [self.made(args[0], (*lead, p, *rest)) for p in places if allowed[p].value]
+        return pool(kept) if kept else _Made(0.0, tuple(leaf for x in allowed for leaf in x.leaves), None)
 
     # -- the rest
 
@@ -581,8 +590,6 @@ def _added(parts: Sequence[_Made]) -> _Made:
 
 
 def _averaged(parts: Sequence[_Made]) -> _Made:
-    if not parts:
-        return _NOTHING
     whole = _added(parts)
     return replace(_scaled(whole, 1.0 / len(parts)), value=whole.value / len(parts))
 
@@ -648,8 +655,6 @@ def _times(term: Term, opened: Term) -> Term:
 
 def _greatest(values: Sequence[_Made]) -> _Made:
     """The greatest of `values`: a sum in which it has the factor 1 and every other one the factor 0."""
-    if not values:
-        return _NOTHING
     best = max(range(len(values)), key=lambda i: values[i].value)
     chosen = [_scaled(x, 1.0 if i == best else 0.0) for i, x in enumerate(values)]
     return replace(_added(chosen), value=values[best].value)

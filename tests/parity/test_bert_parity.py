@@ -38,7 +38,7 @@ def pair(name: str, task: str) -> tuple[torch.nn.Module, Bert]:
     oracle = randomised(getattr(transformers, name)(config))
     theirs = oracle.state_dict()
     found = weights.bert(theirs, SIZES["n_layers"]) | heads(theirs, task)
-    ours = Bert(BertConfig(arch="bert", task=task, labels=LABELS, **SIZES)).eval()  # type: ignore[arg-type]
+    ours = Bert(BertConfig(arch="bert", task=task, labels=LABELS, **SIZES)).eval()
     ours.load_state_dict(found)
     return oracle, ours
 
@@ -119,7 +119,7 @@ def test_the_pooler_against_bert_model() -> None:
     oracle, ours = pair("BertForPreTraining", "pretraining")
     batch, theirs = inputs()
     with torch.no_grad():
-        pooled = oracle.bert(**theirs).pooler_output  # type: ignore[operator, union-attr]
+        pooled = oracle.bert(**theirs).pooler_output
     _stepped, activations = recorded(ours, lambda rec: ours(batch, rec))
     assert_close(activations["pooler.pooled"], pooled)
 

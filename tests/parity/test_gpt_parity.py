@@ -27,7 +27,7 @@ def gpt2() -> tuple[torch.nn.Module, GPT]:
     config = transformers.GPT2Config(**SHAPE, **PLAIN, attn_implementation="eager")
     oracle = randomised(transformers.GPT2LMHeadModel(config))
     ours = ours_for("pre")
-    ours.load_state_dict(weights.gpt2(oracle.transformer.state_dict(), LAYERS))  # type: ignore[union-attr, operator]
+    ours.load_state_dict(weights.gpt2(oracle.transformer.state_dict(), LAYERS))
     return oracle, ours
 
 
@@ -36,7 +36,7 @@ def gpt1() -> tuple[torch.nn.Module, GPT]:
     config = transformers.OpenAIGPTConfig(**SHAPE, **PLAIN, afn="gelu")
     oracle = randomised(transformers.OpenAIGPTLMHeadModel(config))
     ours = ours_for("post")
-    ours.load_state_dict(weights.gpt1(oracle.transformer.state_dict(), LAYERS))  # type: ignore[union-attr, operator]
+    ours.load_state_dict(weights.gpt1(oracle.transformer.state_dict(), LAYERS))
     return oracle, ours
 
 

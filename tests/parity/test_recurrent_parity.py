@@ -29,7 +29,7 @@ def bidirectional(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(params=[torch.float32, torch.float64], ids=["fp32", "fp64"])
 def dtype(request: pytest.FixtureRequest) -> torch.dtype:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 def pair(
