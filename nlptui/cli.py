@@ -40,7 +40,10 @@ INTERRUPTED, BROKEN_PIPE = 128 + signal.SIGINT, 128 + 13
 
 # What click itself says; listed here so that the catalogue holds it.
 CLICK_WORDS = (
-    N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"),
+    N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"), N_("Missing argument"),
+    N_("Missing option"), N_("Invalid value for {param_hint}: {message}"), N_("file"),
+    N_("{value!r} is not a valid {number_type}."), N_("{value} is not in the range {range}."),
+    N_("{name} {filename!r} is a directory."), N_("Option {name!r} does not take a value."),
 )  # fmt: skip
 
 
