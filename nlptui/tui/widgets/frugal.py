@@ -2,9 +2,10 @@
 
 Textual sends each touched line from the left edge of its widget up to the right end of the changed region;
 here a line starts where the change starts. Textual resets all colours after each run of cells; here a run
-says only what differs from the run before it.
+says only what differs from the run before it. Textual sends the whole screen when the focus goes from one
+widget to another; here the two widgets see to it themselves.
 
-Knows nothing of what is drawn. `install` replaces two methods inside Textual, whose version pyproject.toml
+Knows nothing of what is drawn. `install` changes three places inside Textual, whose version pyproject.toml
 pins for that reason too, and leaves alone what it does not find.
 """
 
@@ -17,6 +18,7 @@ from rich.color import ColorSystem
 from rich.control import Control
 from rich.style import Style
 from textual import _compositor
+from textual.screen import Screen
 from textual.strip import SGR_STYLES, Strip
 
 if TYPE_CHECKING:
@@ -102,3 +104,6 @@ def install() -> None:
     update = getattr(_compositor, "ChopsUpdate", None)
     if update is not None and hasattr(update, "render_segments"):
         update.render_segments = render_update
+    focused = vars(Screen).get("focused")
+    if focused is not None and hasattr(focused, "_repaint"):
+        focused._repaint = False

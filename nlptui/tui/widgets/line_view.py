@@ -34,7 +34,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     LineView {
         height: 1fr;
-        overflow: auto auto;
+        overflow: hidden hidden;
         scrollbar-size: 0 0;
     }
     """

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
+import numpy as np
 import pyte
 from rich.color import Color
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate
+from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.strip import Strip
 
 from nlptui.tui.widgets import frugal
+from nlptui.tui.widgets.bar_list import BarList
+from nlptui.views.figure import Bars
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 
@@ -86,3 +92,30 @@ def test_install_is_idempotent() -> None:
     frugal.install()
     assert Strip.render is frugal.render_strip
     assert ChopsUpdate.render_segments is frugal.render_update
+
+
+async def test_the_focus_moves_without_a_repaint_of_the_screen() -> None:
+    class Two(App[None]):
+        def compose(self) -> ComposeResult:
+            bars = Bars("t", ("a", "b", "c"), np.ones(3))
+            yield BarList(bars, id="one")
+            yield BarList(bars, id="two")
+
+    app = Two()
+    async with app.run_test(size=(40, 20)) as pilot:
+        await pilot.press("tab")
+        await pilot.pause()
+        regions: list[Region] = []
+        compositor = app.screen._compositor
+        update = compositor.render_update
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            regions.extend(compositor._dirty_regions)
+            return update(*arguments, **options)
+
+        compositor.render_update = watched  # type: ignore[method-assign]
+        before = app.focused
+        await pilot.press("tab")
+        await pilot.pause()
+        assert app.focused is not before
+        assert regions and sum(region.area for region in set(regions)) < 40
