@@ -17,17 +17,6 @@ try:
 except ModuleNotFoundError:  # as a script, only babel is needed
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
-# What a model folder ships; training leftovers beside it stay at home.
-MODEL_FILES = (
-    "config.json",
-    "recipe.toml",
-    "README.md",
-    "model.safetensors",
-    "tokenizer*",
-    "vocab*",
-    "merges*",
-)
-
 
 def compile_catalogues(root: Path) -> list[Path]:
     """Write `nlptui.mo` beside every `nlptui.po` below `root`/nlptui/locale; returns what was written."""
@@ -43,13 +32,12 @@ def compile_catalogues(root: Path) -> list[Path]:
 
 
 def model_files(root: Path) -> dict[str, str]:
-    """Every file of a complete shipped model (one with weights or rules), and its place in the wheel."""
+    """Every file of a complete shipped model, one that has a `config.json`, and its place in the wheel."""
     found = {}
     for config in sorted((root / "models").glob("*/config.json")):
-        for pattern in MODEL_FILES:
-            for path in sorted(config.parent.glob(pattern)):
-                if path.is_file():
-                    found[str(path)] = f"nlptui/models/{config.parent.name}/{path.name}"
+        for path in sorted(config.parent.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                found[str(path)] = f"nlptui/models/{config.parent.name}/{path.name}"
     return found
 
 

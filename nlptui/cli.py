@@ -40,8 +40,8 @@ INTERRUPTED, BROKEN_PIPE = 128 + signal.SIGINT, 128 + 13
 
 # What click itself says; listed here so that the catalogue holds it.
 CLICK_WORDS = (
-    N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"), N_("Missing argument"),
-    N_("Missing option"), N_("Invalid value for {param_hint}: {message}"), N_("file"),
+    N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"),
+    N_("Missing argument"), N_("Missing option"), N_("Invalid value for {param_hint}: {message}"), N_("file"),
     N_("{value!r} is not a valid {number_type}."), N_("{value} is not in the range {range}."),
     N_("{name} {filename!r} is a directory."), N_("Option {name!r} does not take a value."),
 )  # fmt: skip
@@ -848,4 +848,4 @@ def _wrong_use(error: click.UsageError) -> str:
         known = [name for option in (error.ctx.command.params if error.ctx else ()) for name in option.opts]
         hint = cli_names.hint(error.option_name, [name for name in known if name.startswith("-")])
         return _("no option {name}; {hint}").format(name=visible(error.option_name), hint=hint)
-    return " ".join(error.format_message().split()).rstrip(".")
+    return " ".join(error.format_message().split()).rstrip(".。")
