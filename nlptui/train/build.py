@@ -86,6 +86,7 @@ def start_from(model: nn.Module, name: str) -> None:
     if not fitting:
         raise UserError(_("init = {name}: none of its weights fits this model").format(name=name))
     model.load_state_dict(fitting, strict=False)
+    print(f"{len(fitting)} of {len(wanted)} weights start from {name}", flush=True)
 
 
 def pick_device(wanted: str) -> str:

@@ -23,8 +23,8 @@ from nlptui.locale import _
 from nlptui.tasks import DataStream
 from nlptui.train.build import Parts, build, pick_device, rebuild
 from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
-from nlptui.train.recipe import Recipe
-from nlptui.train.run import RunDirectory
+from nlptui.train.recipe import Recipe, TrainConfig
+from nlptui.train.run import RunDirectory, step_of
 from nlptui.train.state import (
     Progress,
     generator_tensors,
@@ -60,6 +60,13 @@ class Report(Protocol):
     def update(self, *, now: bool = True, **changes: object) -> None: ...
 
 
+def settle_process(settings: TrainConfig) -> None:
+    """Settings of the whole process, which is the worker's own."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.set_flush_denormal(True)  # On a CPU a denormal number costs many times a normal one.
+
+
 class Trainer:
     """One run, from its recipe or its last checkpoint to its last step or the wish to stop."""
 
@@ -90,19 +97,13 @@ class Trainer:
 
     def prepare(self) -> None:
         """Make everything, from the recipe or from the last checkpoint that can be read."""
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        torch.set_flush_denormal(
-            True
-        )  # Denormal numbers late in training cost a CPU many times a normal one.
         self.device = pick_device(self.settings.device)
         self.directory.clear_scratch()
         folder, tensors, progress = self._last_checkpoint()
-        parts = (
-            build(self.recipe, self.device) if folder is None else rebuild(self.recipe, folder, self.device)
-        )
-        self._assemble(parts)
-        if folder is not None:
+        if folder is None:
+            self._assemble(build(self.recipe, self.device))
+        else:
+            self._assemble(rebuild(self.recipe, folder, self.device))
             self.restore(tensors, progress)
         self.progress.steps = self._steps_to_make()
         self.started = time.monotonic() - self.progress.seconds
@@ -166,7 +167,7 @@ class Trainer:
         """Drop measurements and checkpoints beyond the step that the run goes on from: they are redone."""
         self.directory.rewind_metrics(step)
         for folder in self.directory.checkpoints():
-            if folder > self.directory.step_folder(step):
+            if step_of(folder) > step:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _steps_to_make(self) -> int:
@@ -257,10 +258,15 @@ class Trainer:
         if not math.isfinite(loss):
             raise UserError(
                 _(
-                    "the loss is {loss} after step {step}; resume from the last checkpoint with a lower "
+                    "the loss is {loss} at step {step}; resume from the last checkpoint with a lower "
                     "train.learning_rate, or a smaller train.clip"
                 ).format(loss=loss, step=self.progress.step)
             )
+
+    def _need_finite_weights(self) -> None:
+        finite = torch.stack([weight.isfinite().all() for weight in self.parameters.values()])
+        if not finite.all().item():
+            self._need_finite(math.nan)
 
     # Phase: evaluate.
 
@@ -290,6 +296,8 @@ class Trainer:
                 )
             )
         value, best = measured[chosen], self.progress.best_value
+        if not math.isfinite(value):
+            return False
         if best is not None and (value >= best if chosen in _LESS_IS_BETTER else value <= best):
             return False
         self.progress.best_value = value
@@ -307,9 +315,17 @@ class Trainer:
     def save(self) -> None:
         """A checkpoint, whole or not at all; older ones go. One that stands already is left as it is."""
         folder = self.directory.step_folder(self.progress.step)
-        if folder.exists() or not self.progress.step:
+        if not self.progress.step:
             return
+        if not folder.exists():
+            self._write(folder)
+            self._prune()
+        self._tell(now=True, phase="training", latest=folder.name, best=self.progress.best_folder)
+
+    def _write(self, folder: Path) -> None:
+        """Write into a folder beside, then rename: a reader never finds half a checkpoint."""
         self._need_finite(self.loss_sum.item())
+        self._need_finite_weights()
         self._tell(now=True, phase="saving")
         self.progress.data = self.stream.state()
         self.progress.seconds = time.monotonic() - self.started
@@ -321,8 +337,6 @@ class Trainer:
             (scratch / "model").rename(folder)
         finally:
             self.directory.clear_scratch()
-        self._prune()
-        self._tell(now=True, phase="training", latest=folder.name, best=self.progress.best_folder)
 
     def _state_tensors(self) -> dict[str, Tensor]:
         tensors = self.optimizer.tensors() | generator_tensors()

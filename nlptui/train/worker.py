@@ -124,8 +124,10 @@ def work(run: RunDirectory, control: Control, reporter: Reporter) -> str:
     recipe = run.recipe()
     with suppress(OSError, AttributeError):
         os.nice(recipe.train.nice)
-    from nlptui.train.loop import Trainer  # Here, so that the status says "loading" while torch loads.
+    # Not at the top: the status says "loading" while torch loads.
+    from nlptui.train.loop import Trainer, settle_process
 
+    settle_process(recipe.train)
     return Trainer(run, recipe, control, reporter).run()
 
 

@@ -2,8 +2,8 @@
 
 The plain loop is what one would write: torch.nn's modules (nanoGPT's blocks, `transformers`' BERT with SDPA),
 fused AdamW, torch's own clipping. Both see the same batches and take turns; a figure is the best of `ROUNDS`
-rounds, in processor time, which for one thread is the time on the clock of an idle machine. The plain loop gets
-its batches ready-made, ours draws and pads them inside the step; "batches given" is ours without that.
+rounds, in processor time, which for one thread is the time on the clock of an idle machine. The plain loop
+gets its batches ready-made, ours draws and pads them inside the step; "batches given" is ours without that.
 """
 
 from __future__ import annotations

@@ -223,11 +223,42 @@ def test_a_loss_that_is_no_number_ends_with_the_last_good_checkpoint(monkeypatch
         return value * (float("nan") if len(calls) > 5 else 1.0), numbers
 
     monkeypatch.setattr(TASK_CLASSES["tagging"], "loss", poisoned)
-    with pytest.raises(UserError, match=r"nan after step 6.*learning_rate"):
+    with pytest.raises(UserError, match=r"nan at step 6.*learning_rate"):
         trainer.run()
     assert [path.name for path in run.checkpoints()] == ["step_000004"]
     weights = load_file(run.path / "step_000004" / "model.safetensors")
     assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = directory("one")
+    trainer = Trainer(run, small("lstm", log_every=100), Wish(), Reporter(run, run.status()))
+    step = AdamW.step
+
+    def breaks_at_8(optimizer: AdamW, rate: float) -> None:
+        step(optimizer, rate)
+        if trainer.progress.step == 7:
+            with torch.no_grad():
+                next(iter(optimizer.parameters.values())).view(-1)[0] = float("inf")
+
+    monkeypatch.setattr(AdamW, "step", breaks_at_8)
+    with pytest.raises(UserError, match="nan at step 8"):
+        trainer.prepare()
+        for _ in range(8):
+            trainer.update()
+            if trainer.progress.step % 4 == 0:
+                trainer.save()
+    assert [path.name for path in run.checkpoints()] == ["step_000004"]
+
+
+def test_a_measurement_that_is_no_number_is_never_the_best() -> None:
+    trainer = Trainer(
+        directory("one"), small("gpt"), Wish(), Reporter(directory("one"), directory("one").status())
+    )
+    trainer.prepare()
+    assert not trainer._judge({"loss": float("nan")})
+    assert trainer._judge({"loss": 2.0}) and not trainer._judge({"loss": float("nan")})
+    assert not trainer._judge({"loss": 2.0}) and trainer._judge({"loss": 1.5})
 
 
 def test_a_full_disk_while_saving_leaves_the_earlier_checkpoint_whole(
