@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev $(PO:.po=.mo)
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/nlptui bench $(BENCH_ARGS)

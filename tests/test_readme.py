@@ -45,7 +45,8 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme(command: str, folder: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=120,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -60,7 +61,8 @@ def test_a_command_of_the_readme(command: str, folder: Path, environment: dict[s
 @pytest.mark.parametrize("code", PYTHON)
 def test_the_python_of_the_readme(code: str, folder: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=120,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
@@ -69,7 +71,8 @@ def test_the_python_of_the_readme(code: str, folder: Path, environment: dict[str
 def test_the_command_that_opens_the_explorer(folder: Path, environment: dict[str, str]) -> None:
     (command,) = re.findall(r'^nlptui ".*$', README, re.M)
     done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=120,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "duck" in done.stdout, done.stderr

@@ -1,4 +1,4 @@
-"""The wheel is the whole program: installed into an empty venv in an empty folder, it runs a shipped model."""
+"""The wheel is the whole program: in an empty venv and an empty folder it runs every shipped model."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def nlptui(venv: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
     }
     environment |= {"NLPTUI_HOME": str(folder / "home"), "NLPTUI_LANG": "en", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [str(venv / "bin" / "nlptui"), *arguments], cwd=folder, env=environment, capture_output=True, text=True,
+        [str(venv / "bin" / "nlptui"), *arguments], cwd=folder, env=environment,
+        capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=120, check=False,
     )  # fmt: skip
 

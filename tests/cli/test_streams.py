@@ -22,7 +22,9 @@ def environment(models: Path, tmp_path: Path) -> dict[str, str]:
     return os.environ | {"NLPTUI_MODELS": str(models), "NLPTUI_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
 
 
-def nlptui(environment: dict[str, str], *arguments: str | bytes, stdin: bytes = b"", **changes: str) -> Process:
+def nlptui(
+    environment: dict[str, str], *arguments: str | bytes, stdin: bytes = b"", **changes: str
+) -> Process:
     return subprocess.run(
         [sys.executable, "-m", "nlptui", *arguments],
         input=stdin, capture_output=True, env=environment | changes, cwd=ROOT, timeout=120, check=False,
@@ -74,7 +76,12 @@ def test_a_reader_that_leaves_is_no_error(environment: dict[str, str], tmp_path:
 def test_ctrl_c_is_one_line(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "nlptui", "tokenize", "-t", "bytes"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=ROOT,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(b"one\n")
