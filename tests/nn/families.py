@@ -1,4 +1,4 @@
-"""One small network of every family, task, pooling and norm order, with odd sizes, and runs of them on record."""
+"""A small network of every family, task, pooling and norm order, with odd sizes, and runs of it on record."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def run(
     dtype: torch.dtype = torch.float32,
     only: Sequence[str] | None = None,
 ) -> Run:
-    """Run the network called so on record, with `edits`; an edit that meets nothing is an error, as in the engine."""
+    """Run the network called so on record; an edit that meets nothing is an error, as in the engine."""
     model, batch = network(name, dtype), batch_for(name, padded, size)
     parameters = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     recorder = Recorder(parameters, edits, only)

@@ -142,7 +142,7 @@ def outputs_of(trace: Trace) -> list[str]:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_random_ways_down_end_at_an_embedding_or_another_parameter(name: str) -> None:
-    """From an output, one term after another, each checked: at most as many steps as there are activations."""
+    """From an output, one term after another, each checked, in finitely many steps."""
     trace = run(name).trace
     ends = set()
     for seed in range(6):
