@@ -100,8 +100,8 @@ class Backend:
 
     @property
     def busy(self) -> bool:
-        """Whether the thread is loading or working, so that it cannot be left by the ordinary way out."""
-        return self._working
+        """Whether the thread is loading or working, or is about to."""
+        return self._working or bool(self._lanes)
 
     def _run(self) -> None:
         try:
@@ -112,7 +112,6 @@ class Backend:
             self._change("ready")
             while True:
                 count, request = self._next()
-                self._working = True
                 self._send(self._work(worker, count, request))
         except BaseException as error:  # the thread dies with it: say so, and let `ask` start another
             self._change("failed", one_line(error))
@@ -126,8 +125,8 @@ class Backend:
             self._working = False
             while not self._lanes:
                 self._ready.wait()
-            lane = next(iter(self._lanes))
-            return self._lanes.pop(lane)
+            self._working = True
+            return self._lanes.pop(next(iter(self._lanes)))
 
     def _work(self, worker: Worker, count: int, request: Any) -> Answer:
         try:

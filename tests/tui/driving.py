@@ -62,7 +62,7 @@ class Session:
 
     async def settle(self) -> None:
         """Wait until the backends are idle and what they answered is drawn."""
-        await self.pilot.pause(0.09)  # longer than the pauses after typing and after moving the cursor
+        await self.pilot.pause()
         start = time.monotonic()
         while self._waiting():
             assert time.monotonic() - start < LIMIT, f"still waiting: {self.text()}"
@@ -74,7 +74,7 @@ class Session:
     def _waiting(self) -> bool:
         engine, clerk = self.app.engine.backend, self.app.clerk.backend
         starting = engine.state in ("waiting", "loading") or clerk.state in ("waiting", "loading")
-        return starting or engine.busy or clerk.busy or self.explorer.working
+        return starting or engine.busy or clerk.busy or self.explorer.pending
 
     def text(self) -> str:
         """What the screen on top shows, line by line."""

@@ -123,12 +123,24 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         if remember and self.place.view:
             self.back = [*self.back[-20:], self.place]
         self.place = place
+        prompt = self.query_one(Prompt)
+        if prompt.text != place.text:
+            prompt.text = place.text
         self.ask()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was typed, moved or asked for that is not on screen yet."""
+        prompt = self.query_one(Prompt)
+        return self.working or self._pause is not None or prompt.text != self.place.text
 
     def ask(self) -> None:
         """Ask for the present place (again)."""
         self.working = True
         self.asked = self.place
+        if self._pause is not None:
+            self._pause.stop()
+            self._pause = None
         self.nlptui.engine.ask(Show(self.place), self.answered)
         self.draw_title()
 

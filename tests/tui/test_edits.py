@@ -1,0 +1,197 @@
+"""Edit, undo, compare, copy and export, by keys."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlptui.engine import Engine
+from nlptui.trace import Edit
+from nlptui.tui.screens.edit import EditScreen, scopes
+from nlptui.tui.screens.explain import ExplainScreen
+from nlptui.views.figure import HeatTable
+from tests.tui.driving import TEXT, Session, opened
+
+pytestmark = pytest.mark.usefixtures("models")
+
+
+def output(session: Session) -> np.ndarray:
+    return next(part for part in session.explorer.shown.output if isinstance(part, HeatTable)).values
+
+
+async def test_a_cell_is_set_to_zero_and_the_output_changes(models: Path) -> None:
+    async with opened("tag-lstm") as session:
+        before = output(session)
+        await session.press("x")
+        assert isinstance(session.app.screen, EditScreen)
+        await session.press("enter")
+        assert session.place.edits == ("layers.0.forward.input_gate[0,0,0]=zero",)
+        assert session.pane.box.part.values[0, 0] == 0
+        engine = Engine.load(models / "tag-lstm")
+        expected = engine.trace(TEXT, edits=[Edit.parse(session.place.edits[0])]).array("probs")[0]
+        np.testing.assert_array_equal(output(session), expected)
+        assert not np.array_equal(output(session), before)
+        assert "edited: layers.0.forward.input_gate[0,0,0]=zero" in session.text()
+
+
+async def test_undo_takes_back_one_edit_and_clear_all() -> None:
+    async with opened("tag-lstm") as session:
+        before = output(session)
+        await session.press("x", "enter", "l", "x", "enter", "l", "x", "enter")
+        assert len(session.place.edits) == 3
+        await session.press("u")
+        assert len(session.place.edits) == 2 and "Taken back" in session.text()
+        await session.press("X")
+        assert session.place.edits == ()
+        np.testing.assert_array_equal(output(session), before)
+        await session.press("u")
+        assert "no edit to take back" in session.text()
+
+
+async def test_a_head_is_scaled_by_a_number() -> None:
+    async with opened("gpt", head=1) as session:
+        await session.press("x")
+        where = session.app.screen.query_one("#edit-where")
+        where.move_to([words.split("  ")[0] for _key, words in where.choices].index("its head"))
+        await session.press("tab", "j", "j", "enter", *"0.5")
+        assert "blocks.0.attn.weights[0,1,:,:]=scale:0.5" in session.text()
+        before = session.pane.box.part.values.copy()
+        await session.press("enter")
+        np.testing.assert_allclose(session.pane.box.part.values, before / 2)
+
+
+async def test_a_gate_is_forced_for_every_unit_and_step() -> None:
+    async with opened("tag-lstm") as session:
+        await session.press("w", "w")
+        assert session.pane.box.part.source.name.endswith("forget_gate")
+        await session.press("x", "G", "tab", "G", "enter", "1", "enter")
+        assert session.place.edits == ("layers.0.forward.forget_gate[:,:,:]=force:1",)
+        assert (session.pane.box.part.values == 1).all()
+
+
+async def test_a_number_that_is_none_is_asked_for_again() -> None:
+    async with opened("tag-lstm") as session:
+        await session.press("x", "tab", "G", "enter", *"1e999", "enter")
+        assert isinstance(session.app.screen, EditScreen) and "Give a number" in session.text()
+        await session.press("escape")
+        assert session.place.edits == ()
+
+
+def test_what_can_be_edited_around_a_cell() -> None:
+    found = dict(scopes((0, 2, 5, 3), ("batch", "head", "query", "key"), (0, 2, "row", "col")))
+    assert list(found) == ["0,2,5,3", "0,2,5,:", "0,2,:,3", "0,2,:,:", ":,:,:,:"]
+    recurrent = dict(scopes((0, 4, 1), ("batch", "pos", "d_hidden"), (0, "col", "row")))
+    assert list(recurrent) == ["0,4,1", "0,:,1", "0,4,:", ":,:,:"]
+
+
+async def test_an_edit_that_fits_no_longer_is_said_and_can_be_taken_back() -> None:
+    async with opened("tag-lstm", edits=("layers.9.hidden[0,0,0]=zero",), settle=True) as session:
+        assert "layers.9.hidden" in session.explorer.problem and "\n" not in session.explorer.problem
+        await session.press("X")
+        assert session.explorer.problem == "" and session.explorer.shown is not None
+
+
+async def test_compare_with_another_sentence_shows_a_b_and_the_difference() -> None:
+    async with opened("gpt", text="the old can") as session:
+        a = session.pane.box.part.values
+        await session.press("c", "i", *["backspace"] * 3, *"inn", "escape")
+        parts = session.pane.figure.parts
+        assert [part.title.split(" · ")[0] for part in parts] == ["A", "B", "A − B"]
+        np.testing.assert_array_equal(parts[0].values, a)
+        np.testing.assert_allclose(parts[2].values, parts[0].values - parts[1].values)
+        assert "A = “the old can”" in session.text()
+
+
+async def test_numbers_of_a_and_b_open_in_their_own_run() -> None:
+    async with opened("gpt", text="the old can") as session:
+        await session.press("c", "i", *["backspace"] * 3, *"inn", "escape")
+        a, b = session.pane.figure.parts[:2]
+        await session.press("G", "enter")
+        assert isinstance(session.app.screen, ExplainScreen)
+        assert session.app.screen.trail[0].explained.derivation.value == a.values[-1, 0]
+        await session.press("escape", "w", "G", "enter")
+        assert session.app.screen.trail[0].explained.derivation.value == b.values[-1, 0]
+        await session.press("enter")
+        assert session.app.screen.first.trace == 1
+
+
+async def test_the_difference_is_no_element_and_says_so() -> None:
+    async with opened("gpt", text="the old can") as session:
+        await session.press("c", "w", "w", "enter")
+        assert "no element of the run" in session.text()
+
+
+async def test_compare_with_another_model_and_unpin() -> None:
+    async with opened("gpt", text="the can") as session:
+        await session.press("c", "m", *"bert", "enter")
+        assert session.explorer.problem == ""
+        assert session.pane.figure.parts[0].title.startswith("A · ")
+        assert "A = gpt" in session.text()
+        await session.press("c")
+        assert session.place.pinned is None and len(session.pane.figure.parts) == 1
+
+
+async def test_compare_with_an_edit() -> None:
+    async with opened("gpt", text="the can") as session:
+        await session.press("c", "x", "enter")
+        difference = session.pane.figure.parts[2].values
+        assert difference[0, 0] == 1 and np.count_nonzero(difference) == 1
+
+
+async def test_a_model_without_the_view_compares_as_far_as_it_can() -> None:
+    async with opened("gpt", text="the can") as session:
+        await session.press("c", "m", *"tag-lstm", "enter")
+        assert session.explorer.problem == "" and session.explorer.shown.model.arch == "lstm"
+
+
+async def test_y_copies_the_number_in_full() -> None:
+    async with opened("gpt") as session:
+        await session.press("j", "y")
+        assert session.app.clipboard == str(session.pane.box.part.values[1, 0])
+        assert np.float32(session.app.clipboard) == session.pane.box.part.values[1, 0]
+
+
+async def test_capital_y_copies_the_command_that_opens_this_place() -> None:
+    async with opened("gpt", text="it's old") as session:
+        await session.press("]", ".", "j", "l", "Y")
+        assert shlex.split(session.app.clipboard) == [
+            "nlptui", "it's old", "--model", "gpt", "--view", "attention", "--layer", "1", "--head", "1",
+            "--at", "1,1",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ending", "sign"), [(".svg", "<svg"), (".html", "<!"), (".txt", "attention"), (".csv", "e")])
+async def test_export_writes_the_view(ending: str, sign: str, tmp_path: Path) -> None:
+    path = tmp_path / f"figure{ending}"
+    async with opened("gpt") as session:
+        await session.press("e", "ctrl+u")
+        session.app.screen.query_one("#export-path").value = str(path)
+        await session.press("enter")
+        assert f"Written: {path}"[:40] in session.text()
+        content = path.read_text(encoding="utf-8")
+        assert sign in content.lower() and "\x1b" not in content
+        if ending == ".csv":
+            rows = list(csv.reader(content.splitlines()))
+            assert np.float32(rows[3][2]) == session.pane.box.part.values[1, 1]
+
+
+async def test_export_looks_at_the_path_before_it_writes(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").write_text("mine")
+    async with opened("gpt") as session:
+        await session.press("e")
+        path = session.app.screen.query_one("#export-path")
+        for wrong, said in (
+            (tmp_path / "a.png", "ending"),
+            (tmp_path / "no" / "a.svg", "no such folder"),
+            (tmp_path / "there.txt", "exists"),
+        ):
+            path.value = str(wrong)
+            await session.press("enter")
+            assert said in session.app.screen.draw(), wrong
+        assert (tmp_path / "there.txt").read_text() == "mine"
+        await session.press("tab", "j", "enter")
+        assert "attention" in (tmp_path / "there.txt").read_text()
