@@ -62,9 +62,7 @@ class BarList(RowsView):
             bounded = float(np.min(part.values, where=np.isfinite(size), initial=0.0)) >= 0 and largest <= 1
             self._scale = 1.0 if bounded else largest
             self._label = max(map(cell_len, part.labels))
-        self.row = self.row
-        self.measure()
-        self.repaint()
+        self.take_rows()
 
     def row_segments(self, row: int) -> list[Segment]:
         """` the   0.312 ██████▍`."""

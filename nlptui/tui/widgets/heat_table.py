@@ -100,10 +100,14 @@ class HeatTableView(LineView):
         old_levels, old_format, old_grid = self._levels, self._format, self._grid
         self._levels = _levels(new) if new is not None else np.empty((0, 0), np.int8)
         self._format = number_format(new.values, new.digits) if new is not None else NumberFormat("z.2f", 1)
-        self.row, self.col = self.row, self.col
+        before = self.row, self.col
+        self.set_reactive(HeatTableView.row, self.validate_row(self.row))
+        self.set_reactive(HeatTableView.col, self.validate_col(self.col))
         self.measure()
         if not self.is_mounted:
             return
+        if before != (self.row, self.col) and not self.empty:
+            self.post_message(CellMoved(self.row, self.col, self))
         if old is None or new is None or old_grid != self._grid or old_format != self._format:
             self.refresh()
         else:
@@ -496,7 +500,7 @@ def _grid(part: HeatTable, text: int, width: int, height: int) -> Grid:
     rows, cols = part.values.shape
     corner = cell_len(f"{part.row_axis}\\{part.col_axis}")
     longest = max((cell_len(label) for label in part.rows), default=0)
-    header = max(4, min(max(longest, corner), max(8, width // 4))) + 1
+    header = max(4, min(max(longest, corner), max(8, width // 3))) + 1
     room = max(1, width - header)
     widest = min(max((cell_len(label) for label in part.cols), default=0), _WIDEST_HEADER)
     cell = max(text, min(widest, room // max(cols, 1) - 1)) + 1

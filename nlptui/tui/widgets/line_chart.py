@@ -82,7 +82,8 @@ class LineChart(LineView):
     def watch_part(self, part: Lines | None) -> None:
         """Draw the dots anew, and repaint the stretches that differ."""
         self._frame = frame(part) if part else None
-        self.row, self.col = self.row, self.col
+        self.set_reactive(LineChart.row, self.validate_row(self.row))
+        self.set_reactive(LineChart.col, self.validate_col(self.col))
         self.measure()
         self.repaint()
 

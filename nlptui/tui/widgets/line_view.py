@@ -85,7 +85,23 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _strip(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
-        return Strip(Segment.apply_style(self.segments(y), base)).adjust_cell_length(width, base)
+        strip = Strip(Segment.apply_style(self.segments(y), base))
+        mark = self._mark(y)
+        if not mark or width < 2:
+            return strip.adjust_cell_length(width, base)
+        shown = strip.adjust_cell_length(width - 1, base)
+        return Strip([*shown, Segment(mark, base + self.palette.word("accent"))], width)
+
+    def _mark(self, y: int) -> str:
+        """The sign at the right end of the first and the last line where more lies above or below."""
+        above, below = self.beyond
+        above, below = above and y == 0, below and y == self.size.height - 1
+        return "↕" if above and below else "▴" if above else "▾" if below else ""
+
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether there is more above, and below, that is to be pointed at."""
+        return False, False
 
     def repaint(self) -> None:
         """Draw all lines anew, and send the stretches that differ from what was sent before."""
@@ -200,6 +216,12 @@ class RowsView(Search, LineView):
         return not self.shown
 
     @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether rows are out of sight above, and below."""
+        first = round(self.scroll_y)
+        return first > 0, first + self.page < self.shown
+
+    @property
     def page(self) -> int:
         """Rows in sight."""
         return max(1, self.size.height)
@@ -224,6 +246,15 @@ class RowsView(Search, LineView):
     def validate_row(self, row: int) -> int:
         """Keep the cursor on a row."""
         return max(0, min(row, self.count - 1))
+
+    def take_rows(self) -> None:
+        """Another part: put the cursor back on a row, measure, and repaint what differs."""
+        before = self.row
+        self.set_reactive(type(self).row, self.validate_row(before))
+        self.measure()
+        self.repaint()
+        if self.row != before and not self.empty:
+            self.post_message(CellMoved(self.row, 0, self))
 
     def watch_row(self, old: int, new: int) -> None:
         """Show the cursor where it is now, and say so."""

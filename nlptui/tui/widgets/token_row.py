@@ -84,10 +84,20 @@ class TokenRow(Search, LineView):
         tagged = any(token.tag is not None or token.prob is not None for token in tokens)
         placed = any(token.start is not None for token in tokens)
         self._kinds = ("text", *(("tag",) if tagged else ()), "id", *(("offsets",) if placed else ()))
-        self._line_width = 0
-        self.row = self.row
+        self._starts, self._laid = [], 0
+        before = self.row
+        self.set_reactive(TokenRow.row, self.validate_row(before))
         self.measure()
         self.repaint()
+        if self.row != before and not self.empty:
+            self.post_message(CellMoved(self.row, 0, self))
+
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether lines of tokens are out of sight above, and below."""
+        first = round(self.scroll_y)
+        below = self._laid < self.count or first + self.size.height < len(self._starts) * self.block
+        return first > 0, below
 
     @property
     def block(self) -> int:
@@ -100,8 +110,10 @@ class TokenRow(Search, LineView):
         """Break the tokens into lines for the present width, as far as they are needed now."""
         if not self.size:
             return
-        if self._line_width != self.size.width:
-            self._line_width = self.size.width
+        # The last column is for the signs that there is more.
+        width = max(1, self.size.width - 1)
+        if self._line_width != width:
+            self._line_width = width
             self._starts, self._laid = [], 0
         self._lay(until_line=round(self.scroll_y) // self.block + self.size.height + 1)
         self._lay(until_token=self.row)
@@ -120,7 +132,7 @@ class TokenRow(Search, LineView):
 
     def _lay(self, *, until_line: int | None = None, until_token: int | None = None) -> None:
         """Break tokens into lines until this line, or the line of this token, is complete."""
-        if self.part is None:
+        if self.part is None or not self._line_width:
             return
         tokens, width = self.part.tokens, self._line_width
         while self._laid < len(tokens):

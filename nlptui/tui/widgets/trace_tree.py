@@ -66,11 +66,24 @@ class TraceTree(RowsView):
     def watch_part(self, part: Tree | None) -> None:
         """Take another tree; what was folded stays folded, by name."""
         self._parents = parents(part) if part else []
-        self.row = self.row
-        self._unfold()
+        self._list()
+        self.take_rows()
 
-    def _unfold(self) -> None:
-        """List the rows that no fold hides; a hidden cursor goes to the branch that hides it."""
+    def validate_row(self, row: int) -> int:
+        """Keep the cursor on a row that no fold hides: else on the branch that hides it."""
+        row = super().validate_row(row)
+        hidden = [above for above in self._branches(row) if self.is_folded(above)]
+        return hidden[-1] if hidden else row
+
+    def _branches(self, row: int) -> list[int]:
+        """The branches above `row`, the nearest first."""
+        found = []
+        while 0 <= row < len(self._parents) and (row := self._parents[row]) >= 0:
+            found.append(row)
+        return found
+
+    def _list(self) -> None:
+        """List the rows that no fold hides."""
         part = self.part
         if part is None:
             self._sight = []
@@ -83,12 +96,6 @@ class TraceTree(RowsView):
                 INDENT * line.depth + 2 + cell_len(self.name_of(row)) for row, line in enumerate(part.rows)
             )
             self._names = max(ends, default=0)
-            row = self.row
-            while hidden and hidden[row]:
-                row = self._parents[row]
-            self.row = row
-        self.measure()
-        self.repaint()
 
     def name_of(self, row: int) -> str:
         """The name of `row` without that of its branch."""
@@ -125,7 +132,8 @@ class TraceTree(RowsView):
         if self.part is None or not self.is_branch(row):
             return
         (self._folded.add if folded else self._folded.discard)(self.part.rows[row].path)
-        self._unfold()
+        self._list()
+        self.take_rows()
 
     def is_folded(self, row: int) -> bool:
         """Whether the branch at `row` is folded."""
@@ -133,12 +141,12 @@ class TraceTree(RowsView):
 
     def move_to(self, row: int, col: int = 0) -> None:
         """Put the cursor on `row`, unfolding what hides it."""
-        row = self.validate_row(row)
-        if self.part is not None and self._sight and self._sight[self.place_of(row)] != row:
-            above = row
-            while (above := self._parents[above]) >= 0:
-                self._folded.discard(self.part.rows[above].path)
-            self._unfold()
+        row = super().validate_row(row)
+        folded = [above for above in self._branches(row) if self.is_folded(above)]
+        if folded and self.part is not None:
+            self._folded -= {self.part.rows[above].path for above in folded}
+            self._list()
+            self.take_rows()
         self.row = row
 
     def action_cursor_left(self) -> None:

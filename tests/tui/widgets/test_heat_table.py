@@ -299,3 +299,18 @@ async def test_sizes_down_to_nothing() -> None:
             await pilot.resize_terminal(*size)
             await pilot.press("j", "l", "pagedown", "G", "end", "g")
         assert app.lines()[0].split()[0] == "row\\col"
+
+
+async def test_another_theme_changes_the_colours_at_once() -> None:
+    view = HeatTableView(HeatTable("w", np.array([[-1.0, 0.0, 1.0]]), ("a",), ("x", "y", "z"), "r", "c"))
+    app = Host(view)
+    async with app.run_test(size=(60, 6)) as pilot:
+
+        def background(text: str) -> int | None:
+            style = next(style for cell, style in app.styles_on(1) if cell.strip() == text)
+            return style.bgcolor.number if style.bgcolor else None
+
+        dark = background("1.00")
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert dark is not None and background("1.00") not in (dark, None)

@@ -152,6 +152,16 @@ async def test_new_points_repaint_only_what_changes() -> None:
         assert 0 < len({region.y for region in regions}) <= 4
 
 
+async def test_fewer_points_take_the_cursor_along() -> None:
+    view = LineChart(lines(list(range(100)), list(range(100))))
+    app = Host(view)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("j", "end")
+        view.part = lines([1.0, 2.0])
+        await pilot.pause()
+        assert (view.row, view.col) == (0, 1)
+
+
 async def test_empty_charts_and_tiny_sizes() -> None:
     for part in (None, Lines("none", ()), lines([np.nan])):
         app = Host(LineChart(part))

@@ -209,6 +209,21 @@ async def test_a_large_tree_draws_only_what_is_in_sight() -> None:
         assert len(set(drawn)) <= 2 * 24
 
 
+async def test_a_shorter_part_takes_the_cursor_along_and_says_so() -> None:
+    for view, short in (
+        (TraceTree(tree(50)), tree(1)),
+        (BarList(Bars("t", tuple(map(str, range(100))), np.ones(100))), CANDIDATES),
+    ):
+        app = Host(view)
+        async with app.run_test(size=(60, 10)) as pilot:
+            await pilot.press("G")
+            view.part = short  # type: ignore[assignment]
+            await pilot.pause()
+            last = view.count - 1
+            assert view.row == last and app.lines()[0]
+        assert app.seen()[-1] == ("CellMoved", last, 0)
+
+
 # The read-out, and what all share
 
 

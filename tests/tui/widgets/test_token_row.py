@@ -209,3 +209,21 @@ async def test_another_width_breaks_lines_anew() -> None:
         await pilot.resize_terminal(60, 9)
         await pilot.pause()
         assert "w040" in "".join(app.lines())
+
+
+async def test_signs_point_at_what_is_out_of_sight() -> None:
+    view = TokenRow(tokens([f"w{n:03}" for n in range(50)]))
+    app = Host(view)
+    async with app.run_test(size=(40, 6)) as pilot:
+        assert app.lines()[5].endswith("▾") and not app.lines()[0].endswith("▴")
+        await pilot.press("G")
+        await pilot.pause()
+        assert app.lines()[0].endswith("▴") and not app.lines()[5].endswith("▾")
+        await pilot.resize_terminal(40, 1)
+        view.move_to(25)
+        await pilot.pause()
+        assert app.lines()[0].endswith("↕")
+        view.part = tokens(["one"])
+        await pilot.pause()
+        assert app.lines()[0] == " one"
+    assert app.seen()[-1] == ("CellMoved", 0, 0)
