@@ -7,6 +7,7 @@ Knows nothing of models or traces: it gets a `HeatTable` and posts `CellMoved` a
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import groupby, repeat
 from typing import Literal, NamedTuple
 
@@ -20,7 +21,7 @@ from textual.reactive import reactive
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.colours import SHADES, SIDE, STEPS
+from nlptui.tui.colours import SHADES, SIDE, STEPS, Palette
 from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
 from nlptui.tui.widgets.keys import CURSOR_KEYS
 from nlptui.tui.widgets.line_view import WHEEL_LINES, LineView
@@ -195,7 +196,7 @@ class HeatTableView(LineView):
             texts = list(map(_shade, levels, values, repeat(part.scale), repeat(self._grid.cell)))
         if row == self.row and self.col in columns:
             levels[self.col - columns.start] = _CURSOR
-        styles = self._cell_styles(part)
+        styles = _cell_styles(self.palette, part.scale, self.show, self.has_focus)
         here = row == self.row
         segments = [Segment(label, self.palette.parked), Segment(" ")] if here else [Segment(label + " ")]
         position = 0
@@ -204,15 +205,6 @@ class HeatTableView(LineView):
             segments.append(Segment("".join(texts[position : position + count]), styles[level]))
             position += count
         return segments
-
-    def _cell_styles(self, part: HeatTable) -> dict[int, Style]:
-        """Style by level; cells without a finite value have none of the scale's colours."""
-        palette = self.palette
-        scale = palette.levels(part.scale) if self.show == "numbers" else palette.inks(part.scale)
-        styles = dict(enumerate(scale))
-        styles[_NOT_FINITE] = palette.word("faint")
-        styles[_CURSOR] = self.cursor_style
-        return styles
 
     # The legend
 
@@ -480,6 +472,15 @@ class HeatTableView(LineView):
 
 _NOT_FINITE = -1
 _CURSOR = -2
+
+
+@cache
+def _cell_styles(palette: Palette, scale: str, show: Show, focused: bool) -> dict[int, Style]:
+    """Style by level; the cursor and cells without a finite value have none of the scale's colours."""
+    styles = dict(enumerate(palette.levels(scale) if show == "numbers" else palette.inks(scale)))
+    styles[_NOT_FINITE] = palette.word("faint")
+    styles[_CURSOR] = palette.cursor if focused else palette.parked
+    return styles
 
 
 def _levels(part: HeatTable) -> Array:

@@ -44,6 +44,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.palette = Palette("256", True)
         self._measured = Size(0, 0)
         self._painted: dict[int, Strip] = {}
+        self._base = Style.null()
+        self._mixed: dict[Style | None, Style] = {}
 
     @abstractmethod
     def segments(self, y: int) -> list[Segment]:
@@ -83,9 +85,25 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         strip = self._painted[y] = self._strip(y)
         return strip
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All lines of one picture have the same background; it is worked out once."""
+        self._take_base()
+        return super().render_lines(crop)
+
+    def _take_base(self) -> None:
+        base = self.rich_style
+        if base != self._base:
+            self._base, self._mixed = base, {None: base}
+
     def _strip(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
-        strip = Strip(Segment.apply_style(self.segments(y), base))
+        width, base, mixed = self.size.width, self._base, self._mixed
+        segments = []
+        for text, style, _control in self.segments(y):
+            full = mixed.get(style)
+            if full is None:
+                full = mixed[style] = base if style is None else base + style
+            segments.append(Segment(text, full))
+        strip = Strip(segments)
         mark = self._mark(y)
         if not mark or width < 2:
             return strip.adjust_cell_length(width, base)
@@ -107,6 +125,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Draw all lines anew, and send the stretches that differ from what was sent before."""
         if not self.is_mounted or not self.is_attached:
             return
+        self._take_base()
         for y, before in list(self._painted.items()):
             left, right = difference(before, self._strip(y))
             if left < right:
