@@ -402,7 +402,8 @@ def print_screen(
     """The explorer's first screen on stdout."""
     from nlptui.cli_output import text_width, write_line
     from nlptui.engine.library import default_model
-    from nlptui.first_screen import EXAMPLES, plain_screen
+    from nlptui.first_screen import plain_screen
+    from nlptui.tui.app import EXAMPLES
 
     engine = load(model or default_model())
     sentence = EXAMPLES.get(engine.config.language, EXAMPLES["en"]) if text is None else text

@@ -1,6 +1,6 @@
-"""How the explorer opens: on a terminal the explorer itself, elsewhere its first screen as plain text.
+"""The explorer's first screen as plain text, for where there is no terminal, and any single view of a trace.
 
-Chooses model, text and view where none are named, as the explorer does. Draws nothing itself.
+Knows nothing of models and commands, and draws nothing itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from nlptui.text import visible
 if TYPE_CHECKING:
     from nlptui.trace import Trace
     from nlptui.views.figure import Figure
-
-EXAMPLES = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的早晨看书。"}
 
 
 def fitting_views(trace: Trace) -> list[str]:
