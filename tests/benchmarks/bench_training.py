@@ -25,6 +25,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from nlptui.config import config_from_dict
 from nlptui.data.readers import TaggedWord
 from nlptui.nn import Batch, build_model
+from nlptui.nn.layers import sinusoids
 from nlptui.tasks import task_for
 from nlptui.tasks.base import id_array
 from nlptui.tasks.language_model import RunningText
@@ -64,6 +65,12 @@ BERT_SHAPE = {
 }  # fmt: skip
 
 
+TRANSFORMER_SHAPE = {
+    "arch": "transformer", "task": "translation", "context": 64, "d_model": 192, "n_layers": 2, "n_heads": 4,
+    "d_ff": 768,
+}  # fmt: skip
+
+
 def tagging_parts(arch: str) -> Parts:
     """A tagger and 400 made-up sentences of 5 to 40 words from 10,000."""
     rng = random.Random(0)
@@ -97,6 +104,15 @@ def bert_parts() -> Parts:
         " ".join(rng.choices(vocabulary, k=rng.randint(8, 30))).capitalize() + "." for _ in range(2000)
     )
     return parts_of(BERT_SHAPE, tokenizer, lambda task: [task.book(text)])
+
+
+def transformer_parts() -> Parts:
+    """A translator with 4,000 tokens on either side, and 400 made-up pairs of 4 to 12 words."""
+    rng = random.Random(0)
+    vocabulary = sorted({*words(rng, 20_000)})[:4000]
+    tokenizer = build_tokenizer("words", [vocabulary], template="bos_eos")
+    pairs = [[" ".join(rng.choices(vocabulary, k=rng.randint(4, 12))) for _ in range(2)] for _ in range(400)]
+    return parts_of(TRANSFORMER_SHAPE, tokenizer, lambda task: [task.example(*pair) for pair in pairs])
 
 
 def parts_of(model: dict[str, Any], tokenizer: Any, examples: Callable[[Any], list[Any]]) -> Parts:
@@ -200,6 +216,35 @@ class PlainGPT(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         x = self.tokens(batch.ids) + self.places(torch.arange(batch.ids.shape[1]))
         return self.head(self.norm(self.blocks(x)))  # type: ignore[no-any-return]
+
+
+class PlainTransformer(nn.Module):
+    """torch.nn's encoder and decoder layers over one embedding, which is the head as well."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        sizes = (config.d_model, config.n_heads, config.d_ff, 0.0)
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(*sizes, batch_first=True), config.n_layers, enable_nested_tensor=False
+        )
+        self.decoder = nn.TransformerDecoder(
+            nn.TransformerDecoderLayer(*sizes, batch_first=True), config.n_layers
+        )
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.register_buffer("places", sinusoids(config.context, config.d_model))
+
+    def forward(self, batch: Batch) -> Tensor:
+        assert batch.target_ids is not None
+        blank = None if batch.mask is None else ~batch.mask
+        later = nn.Transformer.generate_square_subsequent_mask(batch.target_ids.shape[1])
+        memory = self.encoder(self.embed(batch.ids), src_key_padding_mask=blank)
+        hidden = self.decoder(
+            self.embed(batch.target_ids), memory, later, memory_key_padding_mask=blank, tgt_is_causal=True
+        )
+        return F.linear(hidden, self.tokens.weight)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        return self.tokens(ids) * self.tokens.embedding_dim**0.5 + self.places[: ids.shape[1]]  # type: ignore[index]
 
 
 def token_loss(key: str) -> Callable[[nn.Module, Any], Tensor]:
@@ -320,6 +365,9 @@ def run() -> dict[str, Any]:
         parts = bert_parts()
         times = compare(parts, 24, plain_bert(parts.config), bert_loss, with_bert_labels)
         note(found, "bert", times, "transformers")
+        parts = transformer_parts()
+        times = compare(parts, 32, PlainTransformer(parts.config), token_loss("next"))
+        note(found, "transformer", times, "torch.nn")
     finally:
         torch.set_num_threads(threads)
     return found
