@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -99,3 +100,38 @@ def test_the_first_screen_shows_the_view_that_was_asked_for(nlptui: Nlptui) -> N
 
 def test_the_first_screen_reads_a_pipe(nlptui: Nlptui) -> None:
     assert "k" in nlptui("-", "-m", "gpt", "--view", "tokens", stdin="keeper\n").out
+
+
+def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
+    nlptui: Nlptui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def run_app(*place: Any, **options: Any) -> int:
+        asked.append((place, options))
+        return 3
+
+    monkeypatch.setattr("nlptui.tui.guards.no_screen", lambda: "")
+    monkeypatch.setattr("nlptui.tui.app.run_app", run_app)
+    words = ("a cat", "-m", "gpt", "--view", "attention", "--layer", "1", "--head", "2", "--at", "3,4")
+    edits = ("--edit", "embed=zero", "--device", "cpu", "--lang", "zh", "--low-bandwidth", "--pair", "b")
+    nlptui(*words, *edits, status=3)
+    assert asked.pop() == (
+        ("a cat", "gpt", "attention", 1, 2, (3, 4)),
+        {
+            "pair": "b", "name": None, "edits": ("embed=zero",), "device": "cpu", "language": "zh",
+            "low_bandwidth": True,
+        },
+    )  # fmt: skip
+    monkeypatch.delenv("NLPTUI_LANG")
+    nlptui(status=3)
+    place, options = asked.pop()
+    assert place == (None,) * 6 and options["language"] is None and options["device"] == "auto"
+
+
+def test_run_app_takes_what_the_command_line_gives() -> None:
+    from nlptui.tui.app import run_app
+
+    names = inspect.signature(run_app).parameters
+    assert list(names)[:6] == ["text", "model", "view", "layer", "head", "at"]
+    assert {"pair", "name", "edits", "device", "language", "low_bandwidth"} <= set(names)
