@@ -6,45 +6,39 @@ Knows nothing of models or traces: it gets a `HeatTable` and posts `CellMoved` a
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from itertools import groupby, repeat
-from typing import Literal, NamedTuple
 
 import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.colours import SHADES, SIDE, STEPS, Palette
+from nlptui.tui.colours import SIDE, STEPS
 from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
+from nlptui.tui.widgets.heat_cells import (
+    CURSOR,
+    Grid,
+    Show,
+    cell_styles,
+    cells_near,
+    decimals_of,
+    glyph,
+    grid_for,
+    headers_with,
+    levels_of,
+    reads_as_number,
+    shade,
+)
 from nlptui.tui.widgets.keys import CURSOR_KEYS
 from nlptui.tui.widgets.line_view import WHEEL_LINES, LineView
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.views.figure import Array, HeatTable
 
-Show = Literal["numbers", "shades"]
-
-_WIDEST_HEADER = 12
 WHEEL_COLS = 2
-
-
-class Grid(NamedTuple):
-    """Where the cells stand on the screen, in character cells."""
-
-    header: int
-    """Width of the row headers, the space after them included."""
-    cell: int
-    """Width of one column, the space before its text included."""
-    rows: int
-    """Rows in sight."""
-    cols: int
-    """Columns in sight."""
 
 
 class HeatTableView(LineView):
@@ -99,7 +93,7 @@ class HeatTableView(LineView):
     def watch_part(self, old: HeatTable | None, new: HeatTable | None) -> None:
         """Measure the new table; repaint all of it, or only the lines that differ from the old one."""
         old_levels, old_format, old_grid = self._levels, self._format, self._grid
-        self._levels = _levels(new) if new is not None else np.empty((0, 0), np.int8)
+        self._levels = levels_of(new) if new is not None else np.empty((0, 0), np.int8)
         self._format = number_format(new.values, new.digits) if new is not None else NumberFormat("z.2f", 1)
         before = self.row, self.col
         self.set_reactive(HeatTableView.row, self.validate_row(self.row))
@@ -125,7 +119,7 @@ class HeatTableView(LineView):
             return
         width, height = self.size
         rows, cols = self.part.values.shape
-        grid = _grid(self.part, self._format.width if self.show == "numbers" else 2, width, height)
+        grid = grid_for(self.part, self._format.width if self.show == "numbers" else 2, width, height)
         first_row, first_col = self.first_row, self.first_col
         self._grid = grid
         self.set_extent(width + max(0, cols - grid.cols) * grid.cell, height + max(0, rows - grid.rows))
@@ -136,7 +130,7 @@ class HeatTableView(LineView):
         """The width of the whole table."""
         if self.part is None:
             return container.width
-        grid = _grid(self.part, self._format.width, container.width, container.height)
+        grid = grid_for(self.part, self._format.width, container.width, container.height)
         return grid.header + grid.cell * len(self.part.cols)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -193,10 +187,10 @@ class HeatTableView(LineView):
         if self.show == "numbers":
             texts = [self._format(value).rjust(self._grid.cell) for value in values]
         else:
-            texts = list(map(_shade, levels, values, repeat(part.scale), repeat(self._grid.cell)))
+            texts = list(map(shade, levels, values, repeat(part.scale), repeat(self._grid.cell)))
         if row == self.row and self.col in columns:
-            levels[self.col - columns.start] = _CURSOR
-        styles = _cell_styles(self.palette, part.scale, self.show, self.has_focus)
+            levels[self.col - columns.start] = CURSOR
+        styles = cell_styles(self.palette, part.scale, self.show, self.has_focus)
         here = row == self.row
         segments = [Segment(label, self.palette.parked), Segment(" ")] if here else [Segment(label + " ")]
         position = 0
@@ -236,7 +230,7 @@ class HeatTableView(LineView):
         count = 2 * SIDE + 1 if part.scale == "diverging" else STEPS
         palette = self.palette
         if self.show == "shades":
-            glyphs = [_glyph(level, part.scale) for level in range(count)]
+            glyphs = [glyph(level, part.scale) for level in range(count)]
             return [
                 Segment(glyph, style) for glyph, style in zip(glyphs, palette.inks(part.scale), strict=True)
             ]
@@ -444,11 +438,11 @@ class HeatTableView(LineView):
             return None
         row, col = start or (self.row, self.col)
         if isinstance(query, str):
-            hits = _headers_with(self.part, visible(query), row, col)
-            if not hits.size and _reads_as_number(query):
-                hits = _cells_near(self.part, float(query), _decimals(query))
+            hits = headers_with(self.part, visible(query), row, col)
+            if not hits.size and reads_as_number(query):
+                hits = cells_near(self.part, float(query), decimals_of(query))
         else:
-            hits = _cells_near(self.part, query, _decimals(repr(query)))
+            hits = cells_near(self.part, query, decimals_of(repr(query)))
         if not hits.size:
             return None
         here = row * len(self.part.cols) + col
@@ -468,93 +462,3 @@ class HeatTableView(LineView):
             return False
         self.move_to(*found)
         return True
-
-
-_NOT_FINITE = -1
-_CURSOR = -2
-
-
-@cache
-def _cell_styles(palette: Palette, scale: str, show: Show, focused: bool) -> dict[int, Style]:
-    """Style by level; the cursor and cells without a finite value have none of the scale's colours."""
-    styles = dict(enumerate(palette.levels(scale) if show == "numbers" else palette.inks(scale)))
-    styles[_NOT_FINITE] = palette.word("faint")
-    styles[_CURSOR] = palette.cursor if focused else palette.parked
-    return styles
-
-
-def _levels(part: HeatTable) -> Array:
-    """The level of every cell: 0 to 14 on a diverging scale (7 is zero), 0 to 11 otherwise; -1: no number."""
-    shares = part.shares
-    finite = np.isfinite(shares)
-    shares = np.where(finite, shares, 0)
-    if part.scale == "diverging":
-        levels = np.rint(shares * SIDE) + SIDE
-    else:
-        levels = np.minimum(np.floor(shares * STEPS), STEPS - 1)
-    result: Array = np.where(finite, levels, _NOT_FINITE).astype(np.int8)
-    return result
-
-
-def _grid(part: HeatTable, text: int, width: int, height: int) -> Grid:
-    """The layout of `part` in `width` × `height`: cells `text` wide or, with room, as the longest header."""
-    rows, cols = part.values.shape
-    corner = cell_len(f"{part.row_axis}\\{part.col_axis}")
-    longest = max((cell_len(label) for label in part.rows), default=0)
-    header = max(4, min(max(longest, corner), max(8, width // 3))) + 1
-    room = max(1, width - header)
-    widest = min(max((cell_len(label) for label in part.cols), default=0), _WIDEST_HEADER)
-    cell = max(text, min(widest, room // max(cols, 1) - 1)) + 1
-    return Grid(header, cell, max(1, height - 2), max(1, room // cell))
-
-
-def _glyph(level: int, scale: str) -> str:
-    """The shade for a level: denser for more, whatever the sign."""
-    if level == _NOT_FINITE:
-        return "?"
-    share = abs(level - SIDE) / SIDE if scale == "diverging" else level / (STEPS - 1)
-    return SHADES[min(len(SHADES) - 1, round(share * (len(SHADES) - 1)))]
-
-
-def _shade(level: int, value: float, scale: str, width: int) -> str:
-    """A cell filled with its shade, after the sign on a diverging scale; words if the value is not finite."""
-    if level == _NOT_FINITE:
-        return ("?" if value != value else "+∞" if value > 0 else "-∞").rjust(width)
-    glyph = _glyph(level, scale)
-    if scale != "diverging":
-        return glyph * width
-    return ("-" if level < SIDE else "+" if level > SIDE else " ") + glyph * (width - 1)
-
-
-def _headers_with(part: HeatTable, text: str, row: int, col: int) -> Array:
-    """Flat positions, in order: cells of column `col` whose row header holds `text`, and the same across."""
-    wanted = text.casefold()
-    count = len(part.cols)
-    rows = [at * count + col for at, label in enumerate(part.rows) if wanted in label.casefold()]
-    cols = [row * count + at for at, label in enumerate(part.cols) if wanted in label.casefold()]
-    return np.unique(np.array(rows + cols, np.int64))
-
-
-def _cells_near(part: HeatTable, value: float, decimals: int) -> Array:
-    """Flat positions of the cells that read as `value` when written with `decimals` decimals."""
-    values = part.values.astype(np.float64, copy=False)
-    if not np.isfinite(value):
-        close = np.isnan(values) if np.isnan(value) else values == value
-    else:
-        close = np.abs(values - value) <= 0.5 * 10.0**-decimals
-    return np.flatnonzero(close)
-
-
-def _reads_as_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _decimals(text: str) -> int:
-    """Decimals in a number as typed: 2 in "-0.25", 0 in "3", 7 in "1.2e-6"."""
-    match = re.search(r"\.(\d*)", text)
-    exponent = re.search(r"[eE]([-+]?\d+)", text)
-    return (len(match[1]) if match else 0) - (int(exponent[1]) if exponent else 0)
