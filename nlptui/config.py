@@ -226,7 +226,7 @@ def config_from_dict(content: dict[str, Any], where: str) -> ModelConfig:
     for key, value in content.items():
         if key not in known:
             raise UserError(
-                _("{where}: unknown key {key!r}; an {arch} model knows {known}").format(
+                _("{where}: unknown key {key!r}; {arch} knows {known}").format(
                     where=where, key=visible(str(key)), arch=content["arch"], known=", ".join(sorted(known))
                 )
             )
