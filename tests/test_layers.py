@@ -135,6 +135,7 @@ def test_import_rules_see_a_breach(tmp_path: Path) -> None:
         "front-ends": ("tui/app.py", "import nlptui.nn.attention"),
         "views": ("views/hidden.py", "import torch"),
         "networks": ("nn/bert.py", "import nlptui.tokenizers"),
+        "tasks": ("tasks/base.py", "import nlptui.nn.bert"),
         "torch": ("tui/place.py", "import torch"),
         "textual": ("views/figure.py", "import textual"),
         "click": ("cli_output.py", "import click"),
