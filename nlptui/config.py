@@ -172,6 +172,8 @@ class GPTConfig(ModelConfig):
     """Attention heads in each block; they divide d_model."""
     d_ff: int = 512
     """Width of the feed-forward layer's middle."""
+    activation: str = "gelu_tanh"
+    """Between the feed-forward layer's two matrices: gelu_tanh (GPT-2's approximation) or gelu."""
     norm_order: str = "pre"
     """pre: LayerNorm before each part, and one at the end (GPT-2); post: after each sum (GPT-1)."""
     norm_eps: float = 1e-5

@@ -23,7 +23,7 @@ class EncoderBlock(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.attn = Attention(config.d_model, config.n_heads, dropout=config.dropout)
+        self.attn = Attention(config.d_model, config.n_heads)
         self.attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.mlp = FeedForward(config.d_model, config.d_ff, "gelu")
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)

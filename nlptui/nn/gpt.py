@@ -24,9 +24,9 @@ class PreNormBlock(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.norm1 = LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
-        self.attn = Attention(config.d_model, config.n_heads, config.bias, config.dropout)
+        self.attn = Attention(config.d_model, config.n_heads, config.bias)
         self.norm2 = LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
-        self.mlp = FeedForward(config.d_model, config.d_ff, "gelu_tanh", config.bias)
+        self.mlp = FeedForward(config.d_model, config.d_ff, config.activation, config.bias)
         self.dropout = config.dropout
 
     def forward(
@@ -50,9 +50,9 @@ class PostNormBlock(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.attn = Attention(config.d_model, config.n_heads, config.bias, config.dropout)
+        self.attn = Attention(config.d_model, config.n_heads, config.bias)
         self.attn_norm = LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
-        self.mlp = FeedForward(config.d_model, config.d_ff, "gelu_tanh", config.bias)
+        self.mlp = FeedForward(config.d_model, config.d_ff, config.activation, config.bias)
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
         self.dropout = config.dropout
 
@@ -80,6 +80,8 @@ class GPT(nn.Module):
         super().__init__()
         if config.norm_order not in ("pre", "post"):
             raise ValueError(f"norm_order {config.norm_order!r} is neither pre nor post")
+        if config.activation not in ("gelu", "gelu_tanh"):
+            raise ValueError(f"activation {config.activation!r} is neither gelu nor gelu_tanh")
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.pos_embedding = nn.Embedding(config.context, config.d_model)

@@ -196,8 +196,9 @@ def run(
     """The top layer's hidden states, and the state to go on from (None on record).
 
     mask: True at real tokens, which stand before the padding; hidden states are 0 at padding.
-    state: what an earlier call gave; None: zeros. The recorder's scope calls the arguments `x` and `keep`,
-    and holds the parameters under torch's names. Raises ValueError for a state on record.
+    state: what an earlier call gave; None: zeros. Of a padded batch none comes back on a CPU. The recorder's
+    scope calls the arguments `x` and `keep`, and holds the parameters under torch's names. Raises ValueError
+    for a state on record.
     """
     if isinstance(rec, Recorder):
         if state is not None:
@@ -205,11 +206,39 @@ def run(
         return _stepwise(core, x, rec, mask), None
     if mask is None:
         return core(x, state)  # type: ignore[no-any-return]
+    if x.device.type == "cpu" and state is None:
+        return _padded(core, x, mask), None
     lengths = mask.sum(1).clamp(min=1).cpu()
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     out, state = core(packed, state)
     hidden, _lengths = pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
     return hidden * mask[..., None], state
+
+
+def _padded(
+    core: RNN | LSTM | GRU, x: Float[Tensor, "batch pos width"], mask: Bool[Tensor, "batch pos"]
+) -> Float[Tensor, "batch pos out"]:
+    """The same for a padded batch on a CPU, where torch is up to three times slower with packed sequences.
+
+    Padding stands at the end, where no real token sees it; backward, each row is turned round within it.
+    """
+    kernel: Any = {"RNN_TANH": torch.rnn_tanh, "LSTM": torch.lstm, "GRU": torch.gru}[core.mode]
+    lengths, places = mask.sum(1, keepdim=True), torch.arange(x.shape[1])[None]
+    turned = torch.where(places < lengths, lengths - 1 - places, places)[..., None]
+    zeros = x.new_zeros(1, x.shape[0], core.hidden_size)
+    start = (zeros, zeros) if core.mode == "LSTM" else zeros
+    for layer in range(core.num_layers):
+        if layer:
+            x = F.dropout(x, core.dropout, core.training)
+        ways = []
+        for suffix in ("", "_reverse") if core.bidirectional else ("",):
+            names = (f"{part}_l{layer}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+            weights = [getattr(core, name) for name in names if hasattr(core, name)]
+            given = x.gather(1, turned.expand_as(x)) if suffix else x
+            out = kernel(given, start, weights, core.bias, 1, 0.0, core.training, False, True)[0]
+            ways.append(out.gather(1, turned.expand_as(out)) if suffix else out)
+        x = torch.cat(ways, -1) if len(ways) > 1 else ways[0]
+    return x * mask[..., None]
 
 
 def _stepwise(core: RNN | LSTM | GRU, x: Tensor, rec: Recorder, mask: Tensor | None) -> Tensor:

@@ -24,7 +24,7 @@ class EncoderBlock(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.attn = Attention(config.d_model, config.n_heads, dropout=config.dropout)
+        self.attn = Attention(config.d_model, config.n_heads)
         self.attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.mlp = FeedForward(config.d_model, config.d_ff, "relu")
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)
@@ -46,9 +46,9 @@ class DecoderBlock(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config.d_model, config.n_heads, dropout=config.dropout)
+        self.self_attn = Attention(config.d_model, config.n_heads)
         self.self_attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
-        self.cross_attn = Attention(config.d_model, config.n_heads, dropout=config.dropout)
+        self.cross_attn = Attention(config.d_model, config.n_heads)
         self.cross_attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.mlp = FeedForward(config.d_model, config.d_ff, "relu")
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)
