@@ -56,7 +56,7 @@ def tagging_recipe(arch: str) -> dict[str, Any]:
 
 
 GPT_SHAPE = {
-    "arch": "gpt", "task": "language_model", "context": 128,
+    "arch": "gpt", "task": "language_model", "context": 128, "activation": "gelu",
     "d_model": 128, "n_layers": 4, "n_heads": 4, "d_ff": 512,
 }  # fmt: skip
 BERT_SHAPE = {
