@@ -1,7 +1,7 @@
 """Where things live: settings, user models, runs, corpora.
 
-`NLPTUI_HOME` puts all of them under one folder; `NLPTUI_DATA` names one more folder (or several, separated as in PATH)
-to look for corpora in; `NLPTUI_MODELS` replaces the folder of shipped models.
+`NLPTUI_HOME` puts all of them under one folder; `NLPTUI_DATA` names one more folder (or several, separated
+as in PATH) to look for corpora in; `NLPTUI_MODELS` replaces the folder of shipped models.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def home_data() -> Path:
 
 
 def shipped_models() -> Path:
-    """The folder of the models that come with the program: inside a wheel, or beside the package in a checkout."""
+    """The folder of the models that ship: inside the package in a wheel, beside it in a checkout."""
     named = os.environ.get("NLPTUI_MODELS")
     if named:
         return Path(named).expanduser()

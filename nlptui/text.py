@@ -1,6 +1,7 @@
 """Make hostile text safe to show: every character that would act on a terminal becomes one that can be read.
 
-Knows nothing of widgets, markup or colours. Text from users, models and corpora passes `visible` before display.
+Knows nothing of widgets, markup or colours. Text from users, models and corpora passes `visible` before it
+is shown.
 """
 
 from __future__ import annotations

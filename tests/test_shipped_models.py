@@ -14,7 +14,11 @@ from nlptui.train.recipe import read_recipe
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
-SENTENCES = {"en": "Nobody can open the old window, said the keeper.", "zh": "我们在海边看见一只白猫。", "en-zh": "I see a cat."}
+SENTENCES = {
+    "en": "Nobody can open the old window, said the keeper.",
+    "zh": "我们在海边看见一只白猫。",
+    "en-zh": "I see a cat.",
+}
 EXPECTED = {"pos-rnn-en", "pos-lstm-en", "pos-gru-en", "bert-en", "gpt-shakespeare", "pos-lstm-zh"}
 
 

@@ -16,7 +16,7 @@ _name = "en"
 
 
 def preferred_language() -> str:
-    """The language that the environment asks for (NLPTUI_LANG, then LC_ALL, LC_MESSAGES, LANG); English if unknown."""
+    """The language that the environment asks for; NLPTUI_LANG comes first. English if unknown."""
     for variable in ("NLPTUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(variable, "")
         if value:

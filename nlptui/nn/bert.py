@@ -116,17 +116,12 @@ class Bert(nn.Module):
             for name, value in (("ids", batch.ids), ("positions", positions), ("segments", segments)):
                 rec.input(name, value, "batch pos")
         axes = "batch pos d_model"
-        token = rec(
-            "token_embed", self.token_embedding(batch.ids), axes, by="embedding(ids, token_embedding)"
-        )
-        pos = rec("pos_embed", self.pos_embedding(positions), axes, by="embedding(positions, pos_embedding)")
-        segment = rec(
-            "segment_embed",
-            self.segment_embedding(segments),
-            axes,
-            by="embedding(segments, segment_embedding)",
-        )
+        by = "embedding(ids, token_embedding)"
+        token = rec("token_embed", self.token_embedding(batch.ids), axes, by=by)
+        by = "embedding(positions, pos_embedding)"
+        pos = rec("pos_embed", self.pos_embedding(positions), axes, by=by)
+        by = "embedding(segments, segment_embedding)"
+        segment = rec("segment_embed", self.segment_embedding(segments), axes, by=by)
         embed = rec("embed", token + pos + segment, axes, by="token_embed + pos_embed + segment_embed")
-        return F.dropout(
-            self.embed_norm.norm(embed, rec, "embed_norm", of="embed"), self.config.dropout, self.training
-        )
+        normed = self.embed_norm.norm(embed, rec, "embed_norm", of="embed")
+        return F.dropout(normed, self.config.dropout, self.training)

@@ -137,19 +137,12 @@ class GPT(nn.Module):
             rec.input("positions", positions, "batch pos")
             if mask is not None:
                 rec.input("attention_mask", mask, "batch head query key")
-        token = rec(
-            "token_embed",
-            self.token_embedding(batch.ids),
-            "batch pos d_model",
-            by="embedding(ids, token_embedding)",
-        )
-        pos = rec(
-            "pos_embed",
-            self.pos_embedding(positions),
-            "batch pos d_model",
-            by="embedding(positions, pos_embedding)",
-        )
-        embed = rec("embed", token + pos, "batch pos d_model", by="token_embed + pos_embed")
+        axes = "batch pos d_model"
+        by = "embedding(ids, token_embedding)"
+        token = rec("token_embed", self.token_embedding(batch.ids), axes, by=by)
+        by = "embedding(positions, pos_embedding)"
+        pos = rec("pos_embed", self.pos_embedding(positions), axes, by=by)
+        embed = rec("embed", token + pos, axes, by="token_embed + pos_embed")
         return F.dropout(embed, self.config.dropout, self.training)
 
     def next_logits(

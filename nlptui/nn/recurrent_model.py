@@ -32,12 +32,8 @@ class CharacterFeatures(nn.Module):
 
     def forward(self, chars: Tensor, rec: Rec = OFF) -> Tensor:
         """chars (batch pos char) → (batch pos d_feature)."""
-        embed = rec(
-            "char_embed",
-            self.embedding(chars),
-            "batch pos char d_char",
-            by="embedding(chars, char.embedding)",
-        )
+        by = "embedding(chars, char.embedding)"
+        embed = rec("char_embed", self.embedding(chars), "batch pos char d_char", by=by)
         conv = self.conv(embed.flatten(0, 1).transpose(1, 2)).transpose(1, 2).unflatten(0, chars.shape[:2])
         conv = rec("char_conv", conv, "batch pos char d_char", by="conv(char_embed, char.conv)")
         top = conv.masked_fill((chars == 0)[..., None], -torch.inf).amax(2)
@@ -94,12 +90,8 @@ class RecurrentModel(nn.Module):
         return F.dropout(hidden, self.config.dropout, self.training), state
 
     def _embed(self, batch: Batch, rec: Rec) -> Tensor:
-        embed = rec(
-            "token_embed",
-            self.token_embedding(batch.ids),
-            "batch pos d_model",
-            by="embedding(ids, token_embedding)",
-        )
+        by = "embedding(ids, token_embedding)"
+        embed = rec("token_embed", self.token_embedding(batch.ids), "batch pos d_model", by=by)
         by = "token_embed"
         if self.config.n_chars:
             if batch.chars is None:

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m tests.benchmarks [NAME]… [--json]`; without names, all of them, one after the other."""
+"""Run the benchmarks: `python -m tests.benchmarks [NAME]… [--json]`; without names, all of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Starting the explorer: first paint against a bare Textual app, first attention numbers against `import torch`.
+"""Start-up: first paint against a bare Textual app, first attention numbers against `import torch`.
 
-Each program starts in a pseudo-terminal of its own; a time runs from its start until the text that is waited for stands
-in what it has sent. The programs take turns; the best of several counts.
+Each program starts in a pseudo-terminal of its own; a time runs from its start until the text that is waited
+for stands in what it has sent. The programs take turns; the best of several counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ ROUNDS = 7
 COLUMNS, LINES = 120, 40
 SENTENCE = "A lighthouse keeper paints."
 TIMEOUT = 60.0
-ESCAPES = re.compile(r"\x1b\[[0-9;?=>]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>A-Z]")
+ESCAPES = re.compile(
+    r"\x1b\[[0-9;?=>]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>A-Z]"
+)
 
 BARE = """
 from textual.app import App, ComposeResult

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tokenizer_cases import CASES, made
 
 from nlptui.tokenizers import Tokenizer
+from tests.tokenizers.tokenizer_cases import CASES, made
 
 
 @pytest.fixture(params=CASES)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizer_cases import made
 
 from nlptui.errors import UserError
 from nlptui.tokenizers import load_tokenizer
 from nlptui.tokenizers.files import CONFIG_NAME, read_vocabulary, write_atomic, write_vocabulary
+from tests.tokenizers.tokenizer_cases import made
 
 FILES = {
     "words-lower-characters": ["vocab.txt", "characters.txt"],

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TRICKY, made
 
 from nlptui.errors import UserError
 from nlptui.tokenizers import (
@@ -22,6 +21,7 @@ from nlptui.tokenizers import (
     split_words,
 )
 from nlptui.tokenizers.base import MASK, REPLACEMENT, kept_lengths, without_surrogates
+from tests.tokenizers.tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TRICKY, made
 
 LOSSLESS = ("bytes", "bytelevel", "sentencepiece-lossless")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sentencepiece
 import tokenizers
-from tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TEXTS, TRICKY, made
 
 from nlptui.tokenizers import build_tokenizer, load_tokenizer, word_spans
 from nlptui.tokenizers.base import MASK, without_surrogates
+from tests.tokenizers.tokenizer_cases import CASES, CHINESE, ENGLISH, FAMILY, TEXTS, TRICKY, made
 
 PLAIN = [
     text for text in [*ENGLISH, *CHINESE, *TRICKY, " ".join(ENGLISH), "".join(CHINESE)] if MASK not in text

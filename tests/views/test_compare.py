@@ -1,11 +1,11 @@
 """Two figures side by side: tables as A, B and A − B, with sources into the trace that each came from."""
 
 import numpy as np
-from conftest import run, shared
 
 from nlptui.views import VIEWS, State, describe
 from nlptui.views.compare import compare
 from nlptui.views.figure import Bars, Figure, HeatTable, Source
+from tests.views.conftest import run, shared
 
 
 def test_two_sentences_through_one_model():

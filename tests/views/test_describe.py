@@ -6,7 +6,6 @@ import gettext
 
 import numpy as np
 import pytest
-from conftest import shared
 
 import nlptui.locale
 from nlptui.locale import _
@@ -15,6 +14,7 @@ from nlptui.views import describe as describe_function
 from nlptui.views.describe import _PARAMETER, TEMPLATES, number, placeholders, templates
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Series, Token, Tokens
 from nlptui.views.names import place
+from tests.views.conftest import shared
 
 assert describe is describe_function
 

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import run, shared
 from rich.cells import cell_len
 
 from nlptui.views import VIEWS, State
@@ -19,6 +18,7 @@ from nlptui.views import palette as colours
 from nlptui.views.cells import bar, fit, number_format, shade
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Series, Token, Tokens, Tree, TreeRow
 from nlptui.views.render import to_html, to_svg, to_text
+from tests.views.conftest import run, shared
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (

@@ -10,13 +10,13 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS, TAGS, TARGET, TOKENS, VOCABULARY, encoding_of, network, run, shared
 
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Edit, Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
 from nlptui.views.figure import Bars, HeatTable, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
+from tests.views.conftest import CONFIGS, TAGS, TARGET, TOKENS, VOCABULARY, encoding_of, network, run, shared
 
 RECURRENT = ("rnn", "lstm", "gru")
 

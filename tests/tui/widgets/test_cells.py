@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hostile import HOSTILE
 from rich.cells import cell_len
 
 from nlptui.text import visible
 from nlptui.tui.widgets.cells import fit, number_format
+from tests.tui.widgets.hostile import HOSTILE
 
 
 @pytest.mark.parametrize("right", [False, True])

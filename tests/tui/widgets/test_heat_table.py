@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import HOSTILE, is_clean
 from textual import events
 from textual.geometry import Region
-from widget_host import Host
 
 from nlptui.tui.widgets.heat_table import HeatTableView
 from nlptui.views.figure import HeatTable
+from tests.tui.widgets.hostile import HOSTILE, is_clean
+from tests.tui.widgets.widget_host import Host
 
 
 def numbered(rows: int, cols: int, **options: Any) -> HeatTable:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hostile import HOSTILE, is_clean
 from textual.geometry import Region
-from widget_host import Host
 
 from nlptui.tui.widgets.line_chart import LineChart, columns, frame, plot
 from nlptui.views.figure import Lines, Series
+from tests.tui.widgets.hostile import HOSTILE, is_clean
+from tests.tui.widgets.widget_host import Host
 
 
 def lines(*ys: Any, log: bool = False) -> Lines:

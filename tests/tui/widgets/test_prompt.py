@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from hostile import HOSTILE, is_clean
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding
-from widget_host import Host
 
 from nlptui.tui.widgets.prompt import SIGN, Prompt
+from tests.tui.widgets.hostile import HOSTILE, is_clean
+from tests.tui.widgets.widget_host import Host
 
 
 class PromptHost(Host):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hostile import HOSTILE, is_clean
 from textual.geometry import Region
-from widget_host import Host
 
 from nlptui.tui.widgets.bar_list import BarList, bar
 from nlptui.tui.widgets.line_view import difference
@@ -13,6 +11,8 @@ from nlptui.tui.widgets.readout import Readout
 from nlptui.tui.widgets.trace_tree import TraceTree
 from nlptui.views import describe
 from nlptui.views.figure import Bars, Figure, Tree, TreeRow
+from tests.tui.widgets.hostile import HOSTILE, is_clean
+from tests.tui.widgets.widget_host import Host
 
 CANDIDATES = Bars("next token", ("cat", "dog", "床前"), np.array([0.5, 0.25, 0.0]), unit="probability")
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.widget import Widget
-from widget_host import Host
 
 from nlptui.tui.widgets.bar_list import BarList
 from nlptui.tui.widgets.heat_table import HeatTableView
@@ -16,6 +15,7 @@ from nlptui.tui.widgets.line_chart import LineChart
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
 from nlptui.views.figure import Bars, HeatTable, Lines, Series, Token, Tokens, Tree, TreeRow
+from tests.tui.widgets.widget_host import Host
 
 WORDS = ("[CLS]", "the", "old", "man", "the", "boat", "[SEP]")
 CHINESE = ("床前", "明月光", "疑", "是", "地上", "霜")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from hostile import HOSTILE, is_clean
 from textual.geometry import Region
-from widget_host import Host
 
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.views.figure import Token, Tokens
+from tests.tui.widgets.hostile import HOSTILE, is_clean
+from tests.tui.widgets.widget_host import Host
 
 
 def tokens(words: list[str], *, tagged: bool = False) -> Tokens:
