@@ -51,7 +51,7 @@ def _gpt() -> dict[str, ModelConfig]:
     return {
         "gpt-pre": GPTConfig(arch="gpt", vocab_size=VOCAB, norm_order="pre", **ATTENTION),
         "gpt-post": GPTConfig(arch="gpt", vocab_size=VOCAB, norm_order="post", **ATTENTION),
-        "gpt-no-bias": GPTConfig(arch="gpt", vocab_size=VOCAB, bias=False, **ATTENTION),
+        "gpt-no-bias": GPTConfig(arch="gpt", vocab_size=VOCAB, bias=False, activation="gelu", **ATTENTION),
     }
 
 

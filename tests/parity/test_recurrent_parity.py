@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from nlptui.nn.recurrent import CELLS
+from nlptui.trace import Recorder
 from tests.parity.compare import assert_close, recorded
 from tests.parity.weights import randomised
 
@@ -50,6 +52,12 @@ def inputs(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return torch.randn(len(LENGTHS), max(LENGTHS), WIDTH, dtype=dtype), mask
 
 
+def zero_state(kind: str, bidirectional: bool, dtype: torch.dtype) -> Any:
+    """The state before the first step, as torch has it: (layers · ways, batch, hidden)."""
+    zeros = torch.zeros(LAYERS * (2 if bidirectional else 1), len(LENGTHS), HIDDEN, dtype=dtype)
+    return (zeros, zeros) if kind == "lstm" else zeros
+
+
 def each_alone(oracle: nn.Module, x: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor]]:
     """(row, length, hidden states, last hidden states) of torch's layer on each sequence without padding."""
     for row, length in enumerate(LENGTHS):
@@ -76,16 +84,20 @@ def test_with_padding(kind: str, bidirectional: bool, dtype: torch.dtype) -> Non
     keep = mask[..., None].to(dtype)
     with torch.no_grad():
         fused, _state = ours.run(x, mask=mask)
+        # Given a state, the batch is packed, as it is on a GPU.
+        packed, last_state = ours.run(x, mask=mask, state=zero_state(kind, bidirectional, dtype))
+    last_hidden = last_state[0] if kind == "lstm" else last_state
 
-    def record(rec):
+    def record(rec: Recorder) -> Any:
         rec.input("keep", keep, "batch pos stat")
         return ours.run(x, rec, mask)
 
     (stepped, _state), _activations = recorded(ours, record)
-    for row, length, expected, _last in each_alone(oracle, x):
-        for hidden in (fused, stepped):
+    for row, length, expected, last in each_alone(oracle, x):
+        for hidden in (fused, packed, stepped):
             assert_close(hidden[row, :length], expected)
             assert (hidden[row, length:] == 0).all()
+        assert_close(last_hidden[:, row], last)
 
 
 def test_every_layer_and_direction_in_text_order(kind: str, bidirectional: bool, dtype: torch.dtype) -> None:
