@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -94,6 +95,10 @@ def network(name: str, dtype: torch.dtype = torch.float32) -> nn.Module:
     return model
 
 
+_shared = lru_cache(network)
+"""The same, made once: for runs, which leave it as it is."""
+
+
 def batch_for(name: str, padded: bool = False, size: int = 2) -> Batch:
     """`size` texts of 7 tokens (and 5 of the target); padded: each text after the first is shorter."""
     config = CONFIGS[name]
@@ -134,7 +139,7 @@ def run(
     only: Sequence[str] | None = None,
 ) -> Run:
     """Run the network called so on record; an edit that meets nothing is an error, as in the engine."""
-    model, batch = network(name, dtype), batch_for(name, padded, size)
+    model, batch = _shared(name, dtype), batch_for(name, padded, size)
     parameters = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     recorder = Recorder(parameters, edits, only)
     with torch.no_grad():

@@ -181,3 +181,23 @@ def test_inputs_and_parameters_are_where_it_ends() -> None:
         found = explain(trace, name, (0, 1))
         assert (found.kind, found.terms, found.sums, found.formula) == (kind, (), False, "")
         assert found.total == found.value == float(trace.array(name)[0, 1])
+
+
+@pytest.mark.parametrize(
+    "name", [*EACH_FAMILY, "gpt-post", "bert-attention", "bert-question_answering", "gru-max"]
+)
+def test_each_value_is_the_one_that_its_users_name(name: str) -> None:
+    """Each activation is changed alone: what names it in its formula is made of the changed value."""
+    plain = run(name).trace
+    uses = {user: names_in(parse(plain[user].formula)) for user in plain.activations}
+    for changed in plain.activations:
+        trace = run(name, [Edit(changed, (), "scale", 1.75)]).trace
+        for user in (user for user, parts in uses.items() if changed in parts):
+            shape = trace[user].shape
+            generator = random.Random(user)
+            for _n in range(2):
+                index = tuple(generator.randrange(size) for size in shape)
+                found = explain(trace, user, index)
+                if user == changed:  # a state that is made of itself, one step before
+                    found = explain(trace, f"{user}.unedited", index)
+                assert close(found.total, found.value), (changed, found)
