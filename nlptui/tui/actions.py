@@ -1,6 +1,8 @@
-"""The one table of what a person can do on screen. Key bindings, palette, help page, key bar and the docs are made from it.
+"""The one table of what a person can do on screen. Key bindings, palette, help page, key bar and the docs
+are made from it.
 
-Knows nothing of how an action is carried out: a screen has a method `action_<id>` for each action of its scope.
+Knows nothing of how an action is carried out: a screen has a method `action_<id>` for each action of its
+scope.
 Users rebind by id in the settings file: `"keys": {"layer_up": "ctrl+up,]"}`.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from nlptui.errors import UserError
 from nlptui.locale import N_, _
@@ -373,7 +375,8 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 _KEY_NAMES = {
-    "left_square_bracket": "[", "right_square_bracket": "]", "left_parenthesis": "(", "right_parenthesis": ")",
+    "left_square_bracket": "[", "right_square_bracket": "]",
+    "left_parenthesis": "(", "right_parenthesis": ")",
     "comma": ",", "full_stop": ".", "slash": "/", "question_mark": "?", "colon": ":", "dollar_sign": "$",
     "greater_than_sign": ">", "less_than_sign": "<", "escape": "Esc", "enter": "Enter", "tab": "Tab",
     "shift+tab": "Shift+Tab", "backspace": "Backspace", "left": "←", "right": "→", "up": "↑", "down": "↓",
@@ -400,7 +403,9 @@ def help_of(action: Action) -> str:
 
 
 def rebound(keys: Mapping[str, str]) -> tuple[Action, ...]:
-    """The table with a user's keys (`{id: "key,key"}`) in it. Raises UserError for an unknown id, no key, or a clash."""
+    """The table with a user's keys (`{id: "key,key"}`) in it. Raises UserError for an unknown id, no key, or
+    a clash.
+    """
     unknown = sorted(set(keys) - set(BY_ID))
     if unknown:
         raise UserError(_("settings, keys: no action is called {id!r}").format(id=visible(unknown[0])))
@@ -439,7 +444,7 @@ def clashes(table: Iterable[Action]) -> Iterator[tuple[Action, Action, str]]:
                     yield seen[key], action, key
 
 
-def bindings(scope: str) -> list[Binding]:
+def bindings(scope: str) -> list[BindingType]:
     """Textual's bindings for the actions of one scope; the ids are what a keymap rebinds."""
     return [
         Binding(",".join(a.keys), a.call, a.id, show=False, priority=a.priority, id=a.id)

@@ -82,7 +82,8 @@ class NlptuiApp(App[int], inherit_bindings=False):
         say: str = "",
         driver_class: Any = None,
     ) -> None:
-        super().__init__(driver_class=driver_class, watch_css=False)
+        # Under NO_COLOR Textual would otherwise draw in greys, which are colours too.
+        super().__init__(driver_class=driver_class, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.settings = settings
         self.low_bandwidth = low_bandwidth
         self.animation_level = "none"
@@ -107,7 +108,11 @@ class NlptuiApp(App[int], inherit_bindings=False):
 
     def _desk(self, make: Callable[[], Worker], name: str) -> Desk:
         desk: Desk
-        backend = Backend(make, lambda what: self.post_message(News(desk, what)), name)
+
+        def post(what: Phase | Answer) -> None:
+            self.post_message(News(desk, what))
+
+        backend = Backend(make, post, name)
         desk = Desk(backend)
         return desk
 
@@ -337,7 +342,8 @@ def run_app(
 ) -> int:
     """Open the explorer and return the exit status. None means: as the last session left it.
 
-    Where threads are still at work in the end, the process ends here, by force: waiting for them could take minutes.
+    Where threads are still at work in the end, the process ends here, by force: waiting for them could take
+    minutes.
     """
     from nlptui.tui.clerk import Clerk
     from nlptui.tui.place import PAIR_MARK

@@ -1,8 +1,11 @@
 """One daemon thread that does the slow work of the screen, so that the screen never waits.
 
-A request goes into a lane; of each lane only the newest waits (newest wins), and an answer to an older one is dropped.
-What the work is, the backend does not know: it owns a worker, made in the thread by `make`, and gives it the requests.
-Answers go out through `post`, which must be safe to call from a thread. A crash of the worker is an answer too.
+A request goes into a lane; of each lane only the newest waits (newest wins), and an answer to an older one
+is dropped.
+What the work is, the backend does not know: it owns a worker, made in the thread by `make`, and gives it the
+requests.
+Answers go out through `post`, which must be safe to call from a thread. A crash of the worker is an answer
+too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The work of the screen that touches files only: models, recipes, training runs, exports. It never waits for the engine.
+"""The work of the screen that touches files only: models, recipes, training runs, exports. It never waits
+for the engine.
 
 A worker for `Backend`. Knows nothing of torch or of widgets.
 """
@@ -52,7 +53,13 @@ class Clerk:
             case SteerRun(name=name, verb=verb):
                 from nlptui.train import client
 
-                {"stop": client.stop, "resume": client.resume, "pause": client.pause}[verb](name)
+                match verb:
+                    case "stop":
+                        client.stop(name)
+                    case "pause":
+                        client.pause(name)
+                    case _:
+                        client.resume(name)
                 return name
             case Write(figure=figure, path=path, overwrite=overwrite):
                 return write_figure(figure, path, overwrite)

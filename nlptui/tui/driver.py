@@ -1,6 +1,8 @@
-"""Textual's terminal driver, made to live through what terminals do: bytes that are no text, and a line that hangs up.
+"""Textual's terminal driver, made to live through what terminals do: bytes that are no text, and a line that
+hangs up.
 
-Textual draws to stderr. Here it draws to a copy of it, and stderr itself goes to a log file while the screen is up: a
+Textual draws to stderr. Here it draws to a copy of it, and stderr itself goes to a log file while the screen
+is up: a
 library that warns from C++ would otherwise write into the picture. Knows nothing of the app that it draws.
 """
 
@@ -49,7 +51,7 @@ class StableWriter(WriterThread):
             self._file.flush()
 
 
-linux_driver.WriterThread = StableWriter  # type: ignore[misc]
+linux_driver.WriterThread = StableWriter  # type: ignore[attr-defined]
 
 
 class StableDriver(linux_driver.LinuxDriver):
@@ -62,7 +64,7 @@ class StableDriver(linux_driver.LinuxDriver):
     def start_application_mode(self) -> None:
         """Divert stderr, then go on as Textual does."""
         self._divert()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Stop writing, then give stderr back."""
@@ -88,15 +90,17 @@ class StableDriver(linux_driver.LinuxDriver):
     def _restore(self) -> None:
         if self._diverted is None:
             return
-        with suppress(OSError, ValueError):
-            self._file.close()
+        with suppress(OSError, ValueError, AttributeError):
+            self._file.close()  # type: ignore[union-attr]
         os.dup2(self._diverted, 2)
         os.close(self._diverted)
         self._diverted = None
-        self._file = sys.__stderr__  # type: ignore[assignment]
+        self._file = sys.__stderr__
 
     def run_input_thread(self) -> None:
-        """Read keys until told to stop or until the terminal hangs up. Bytes that are no UTF-8 become U+FFFD."""
+        """Read keys until told to stop or until the terminal hangs up. Bytes that are no UTF-8 become
+        U+FFFD.
+        """
         parser = XTermParser(self._debug)
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.SelectSelector() as selector:

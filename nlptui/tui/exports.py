@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,9 @@ def write_figure(figure: Figure, path: Path, overwrite: bool = False) -> Path:
 
 
 def checked(path: Path, overwrite: bool) -> Path:
-    """The absolute path to write to. UserError for an unknown ending, a missing folder, or a file that is in the way."""
+    """The absolute path to write to. UserError for an unknown ending, a missing folder, or a file that is in
+    the way.
+    """
     try:
         path = path.expanduser().absolute()
         shown = visible(str(path))
@@ -98,7 +101,7 @@ def to_csv(figure: Figure) -> str:
     return out.getvalue()
 
 
-def _rows(part: object) -> list[list[object]]:
+def _rows(part: object) -> list[Sequence[object]]:
     match part:
         case HeatTable():
             return [

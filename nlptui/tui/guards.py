@@ -1,4 +1,5 @@
-"""Leaves the terminal as it was found: after SIGTERM, SIGHUP, a hang or a crash. And says when there is no terminal at all.
+"""Leaves the terminal as it was found: after SIGTERM, SIGHUP, a hang or a crash. And says when there is no
+terminal at all.
 
 Ctrl+Z is the driver's business. Knows nothing of what the app shows.
 """
@@ -18,7 +19,10 @@ from nlptui.locale import _
 
 GRACE = 1.5
 """Seconds that an app which was told to end has before it is ended."""
-RESTORE = "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
+RESTORE = (
+    "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1"
+    "006l\x1b[?1016l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
+)
 """Everything that Textual switches on, switched off."""
 
 
@@ -75,7 +79,9 @@ def stop_watchdogs() -> None:
 
 
 def watch_signals(leave: Callable[[int], None], save: Callable[[], None]) -> None:
-    """From inside the running app: SIGTERM and SIGHUP make it leave with 128 + their number, in time or by force."""
+    """From inside the running app: SIGTERM and SIGHUP make it leave with 128 + their number, in time or by
+    force.
+    """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         with suppress(NotImplementedError, RuntimeError, ValueError):

@@ -1,6 +1,7 @@
 """Where a person is in the explorer: everything that decides what the screen shows, as one plain value.
 
-A `Place` goes to the backend, which answers with what is to be drawn; it is kept at the end of a session, and is
+A `Place` goes to the backend, which answers with what is to be drawn; it is kept at the end of a session,
+and is
 written out as the command line that opens the same screen. Knows nothing of widgets, engines or figures.
 """
 
@@ -104,6 +105,7 @@ class Place:
                 and type(value) is int
                 and value >= 0
             ):
-                place = replace(place, **{field.name: value})
+                changed: dict[str, Any] = {field.name: value}
+                place = replace(place, **changed)
         reading = place.reading if place.reading in READINGS else "ids"
         return replace(place, reading=reading, by=place.by if place.by in ("table", "row") else "table")

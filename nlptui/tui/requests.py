@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nlptui.views.figure import Figure, Origin, Part, Tokens, Tree
 
 
-# -- to the workbench, which owns the engine ---------------------------------------------------------------------
+# -- to the workbench, which owns the engine
+# ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Explain:
     lane: ClassVar[str] = "explain"
 
 
-# -- from the workbench --------------------------------------------------------------------------------------------
+# -- from the workbench
+# --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Explained:
     """activation, input or parameter."""
 
 
-# -- to the clerk, which handles files -----------------------------------------------------------------------------
+# -- to the clerk, which handles files
+# -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,8 @@ class Write:
     lane: ClassVar[str] = "write"
 
 
-# -- from the clerk --------------------------------------------------------------------------------------------------
+# -- from the clerk
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""What a person has set: theme, language, keys, and where the last session ended. One JSON file, written atomically.
+"""What a person has set: theme, language, keys, and where the last session ended. One JSON file, written
+atomically.
 
-Knows nothing of widgets. A file that cannot be read is put aside and said so, never overwritten in silence; keys that
+Knows nothing of widgets. A file that cannot be read is put aside and said so, never overwritten in silence;
+keys that
 this version does not know are kept.
 """
 
@@ -10,7 +12,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +77,7 @@ def _set_aside(path: Path, error: Exception) -> str:
 
 def _from_dict(content: dict[str, Any]) -> tuple[Settings, str]:
     """Take what fits; name the first entry that does not."""
-    checks = {
+    checks: dict[str, Callable[[Any], bool]] = {
         "theme": lambda v: v in THEMES,
         "language": lambda v: v == "" or v in LANGUAGES,
         "keys": lambda v: isinstance(v, dict) and all(isinstance(k, str) for k in v.values()),
@@ -117,6 +119,8 @@ def write_settings(path: Path, settings: Settings) -> str:
 
 
 def save(path: Path, **changes: Any) -> str:
-    """Write only what changed, on top of what the file holds by now: a key bound by hand meanwhile is kept."""
+    """Write only what changed, on top of what the file holds by now: a key bound by hand meanwhile is
+    kept.
+    """
     current, trouble = read_settings(path)
     return write_settings(path, dataclasses.replace(current, **changes)) or trouble

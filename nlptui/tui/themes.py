@@ -1,4 +1,6 @@
-"""The two themes, in colours that the 256-colour palette has, so that they look the same on every terminal."""
+"""The two themes, in colours that the 256-colour palette has, so that they look the same on every
+terminal.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How keys change the place: next view, next layer, an edit more, an edit less. Pure functions from place to place.
+"""How keys change the place: next view, next layer, an edit more, an edit less. Pure functions from place to
+place.
 
 Knows nothing of widgets or threads, so that every rule of moving about can be tested by itself.
 """
@@ -45,7 +46,8 @@ def to_group(shown: Shown, group: int) -> Place | None:
 
 
 def next_view(shown: Shown, step: int) -> Place:
-    """The next (1) or previous (-1) stop of the group: the choices of a view, then the view beside it, round at the end.
+    """The next (1) or previous (-1) stop of the group: the choices of a view, then the view beside it, round
+    at the end.
 
     A group with one stop only is left for the group beside it.
     """

@@ -1,6 +1,8 @@
-"""The work of the screen that needs a model: runs a sentence through the engine and turns the trace into figures.
+"""The work of the screen that needs a model: runs a sentence through the engine and turns the trace into
+figures.
 
-A worker for `Backend`: everything here runs in its thread, torch is imported there, and what goes out is plain arrays and
+A worker for `Backend`: everything here runs in its thread, torch is imported there, and what goes out is
+plain arrays and
 labels. Keeps the models and runs used last, so that changing layer, head or view runs no model again.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlptui.locale import _, language
 from nlptui.text import visible
@@ -28,7 +30,8 @@ READING_SHOWN = 64
 """Numbers of an embedding row that the token pane gets."""
 EARLIEST = ("attention", "gates", "hidden", "embedding", "tokens")
 """Which view opens first, where none is asked for: the first of these that the model has."""
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Workbench:
@@ -76,6 +79,7 @@ class Workbench:
     def show(self, place: Place) -> Shown:
         """Everything that the explorer draws of `place`; without a model, that of the one to begin with."""
         from nlptui.views import VIEWS
+        from nlptui.views.figure import Tree
 
         place = place if place.model else replace(place, model=first_model())
         engine, trace = self.engine(place.model), self.trace(place)
@@ -99,7 +103,7 @@ class Workbench:
             choices=view.choices(trace),
             tokens=self._tokens(trace, here),
             output=_untagged(_draw(VIEWS["output"], trace, here).parts),
-            tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts),
+            tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts if isinstance(part, Tree)),
             reading=_reading(trace, position) if here.reading != "ids" else None,
             notices=tuple(self._notices(trace, place)),
             seconds=trace.seconds,
@@ -232,7 +236,7 @@ def _view(fitting: list[View], name: str) -> View:
 def _draw(view: View, trace: Trace, place: Place) -> Figure:
     from nlptui.views.view import State
 
-    by = "row" if place.by == "row" else "table"
+    by: Literal["row", "table"] = "row" if place.by == "row" else "table"
     return view.draw(trace, State(place.layer, place.head, place.position, place.name, by))
 
 

@@ -70,7 +70,9 @@ class Post:
 
     def state(self, state: str) -> Phase:
         with self.news:
-            assert self.news.wait_for(lambda: self.said and state in [getattr(w, "state", "") for w in self.said], LIMIT)
+            assert self.news.wait_for(
+                lambda: self.said and state in [getattr(w, "state", "") for w in self.said], LIMIT
+            )
             return next(w for w in self.said if isinstance(w, Phase) and w.state == state)
 
 

@@ -164,7 +164,9 @@ async def test_capital_y_copies_the_command_that_opens_this_place() -> None:
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("ending", "sign"), [(".svg", "<svg"), (".html", "<!"), (".txt", "attention"), (".csv", "e")])
+@pytest.mark.parametrize(
+    ("ending", "sign"), [(".svg", "<svg"), (".html", "<!"), (".txt", "attention"), (".csv", "e")]
+)
 async def test_export_writes_the_view(ending: str, sign: str, tmp_path: Path) -> None:
     path = tmp_path / f"figure{ending}"
     async with opened("gpt") as session:

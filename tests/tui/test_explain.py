@@ -45,7 +45,11 @@ async def test_a_sum_lists_value_factor_and_what_it_adds() -> None:
             assert heading in text
         assert np.isclose(sum(t.contribution for t in explained.derivation.terms), explained.derivation.total)
         first = explained.derivation.terms[0]
-        assert f"{first.value:.6g}" in text and f"{first.factor:.6g}" in text and f"{first.contribution:.6g}" in text
+        assert (
+            f"{first.value:.6g}" in text
+            and f"{first.factor:.6g}" in text
+            and f"{first.contribution:.6g}" in text
+        )
 
 
 async def test_terms_open_down_to_an_embedding_row_and_backspace_comes_back() -> None:

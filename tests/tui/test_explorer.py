@@ -74,7 +74,9 @@ async def test_tab_walks_the_stages_of_attention_and_back() -> None:
         assert session.place.name == "dot"
 
 
-@pytest.mark.parametrize(("key", "name"), [("1", "tokens"), ("2", "embedding"), ("6", "output"), ("9", "tree")])
+@pytest.mark.parametrize(
+    ("key", "name"), [("1", "tokens"), ("2", "embedding"), ("6", "output"), ("9", "tree")]
+)
 async def test_numbers_open_groups_of_views(key: str, name: str) -> None:
     async with opened("tag-lstm") as session:
         await session.press(key)
@@ -173,7 +175,10 @@ async def test_a_token_as_id_one_hot_and_embedding_row(models) -> None:
         assert token.text == "keeper" and f"a 1 at place {token.id} of" in session.text()
         await session.press("o")
         row = Engine.load(models / "tag-lstm").parameters["token_embedding.weight"][token.id]
-        assert f"token_embedding.weight[{token.id}]" in session.text() and f"{row[0]:z.2f} {row[1]:z.2f}" in session.text()
+        assert (
+            f"token_embedding.weight[{token.id}]" in session.text()
+            and f"{row[0]:z.2f} {row[1]:z.2f}" in session.text()
+        )
         await session.press("o")
         assert not line.display
 

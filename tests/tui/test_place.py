@@ -45,7 +45,13 @@ def test_any_text_comes_back_from_the_shell(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence", "pair"),
-    [("a b", "a b", None), ("a ||| b", "a", "b"), ("|||", "", ""), ("a|||b|||c", "a", "b|||c"), ("", "", None)],
+    [
+        ("a b", "a b", None),
+        ("a ||| b", "a", "b"),
+        ("|||", "", ""),
+        ("a|||b|||c", "a", "b|||c"),
+        ("", "", None),
+    ],
 )
 def test_two_sentences(text: str, sentence: str, pair: str | None) -> None:
     place = Place("m", text)
@@ -53,12 +59,23 @@ def test_two_sentences(text: str, sentence: str, pair: str | None) -> None:
 
 
 def test_a_session_keeps_the_place_and_finds_it_again() -> None:
-    place = Place("bert", "a b", view="gates", layer=1, head=1, name="x", row=2, col=3, by="row", reading="one-hot")
+    place = Place(
+        "bert", "a b", view="gates", layer=1, head=1, name="x", row=2, col=3, by="row", reading="one-hot"
+    )
     assert Place.restored(place.kept()) == place
 
 
 def test_what_makes_no_sense_is_left_out() -> None:
-    kept = {"model": 3, "text": ["x"], "layer": -1, "head": True, "row": "2", "by": "column", "reading": "?", "new": 1}
+    kept = {
+        "model": 3,
+        "text": ["x"],
+        "layer": -1,
+        "head": True,
+        "row": "2",
+        "by": "column",
+        "reading": "?",
+        "new": 1,
+    }
     assert Place.restored(kept) == Place()
 
 

@@ -54,7 +54,12 @@ def test_choices_come_before_the_next_view() -> None:
     for _step in range(4):
         here = replace(here, place=walk.next_view(here, 1))
         names.append((here.place.view, here.place.name))
-    assert names == [("attention", "scores"), ("attention", "dot"), ("attention", "weights"), ("attention", "scores")]
+    assert names == [
+        ("attention", "scores"),
+        ("attention", "dot"),
+        ("attention", "weights"),
+        ("attention", "scores"),
+    ]
 
 
 def test_a_group_with_one_stop_is_left_for_the_next() -> None:

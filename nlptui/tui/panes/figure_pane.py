@@ -1,4 +1,5 @@
-"""A figure on screen: one widget for each part, as many parts at once as there is room for, and one of them current.
+"""A figure on screen: one widget for each part, as many parts at once as there is room for, and one of them
+current.
 
 Passes `CellMoved` and `CellOpened` of its widgets on. Knows nothing of where a figure comes from.
 """
@@ -38,6 +39,8 @@ class PartBox(Vertical):
         self.kind = type(part)
         self.heading = Words()
         self.body = WIDGETS[self.kind]()
+        self.most = 0
+        """The height that it is kept below."""
         self.take(part)
 
     def compose(self) -> ComposeResult:
@@ -89,7 +92,9 @@ class FigurePane(Vertical):
     # the figure
 
     async def show(self, figure: Figure, keep: bool = True) -> None:
-        """Draw `figure`: widgets are kept where a part is of the same kind, so that only what changed is repainted."""
+        """Draw `figure`: widgets are kept where a part is of the same kind, so that only what changed is
+        repainted.
+        """
         kinds = [type(part) for part in figure.parts]
         had_focus = self.has_focus_within
         if kinds != [box.kind for box in self._boxes]:
@@ -129,7 +134,7 @@ class FigurePane(Vertical):
 
     def take_focus(self) -> None:
         """Give the keyboard to the current part."""
-        if self.widget is not None and self.widget.focusable:
+        if self.widget is not None and self.widget.focusable and not self.widget.has_focus:
             self.widget.focus(scroll_visible=False)
 
     def choose(self, number: int, focus: bool = True) -> None:
@@ -153,7 +158,9 @@ class FigurePane(Vertical):
         self.fit_parts()
 
     def fit_parts(self) -> None:
-        """Show the current part, then those after it, then those before it, as long as each gets what it needs."""
+        """Show the current part, then those after it, then those before it, as long as each gets what it
+        needs.
+        """
         room = self.size.height
         order = [*range(self.current, len(self._boxes)), *range(self.current - 1, -1, -1)]
         sight: list[int] = []
@@ -163,8 +170,11 @@ class FigurePane(Vertical):
                 break
             sight.append(number)
         for number, box in enumerate(self._boxes):
-            box.display = number in sight
-            box.styles.max_height = box.lines
+            if box.display != (number in sight):
+                box.display = number in sight
+            if box.most != box.lines:
+                box.most = box.lines
+                box.styles.max_height = box.most
             box.set_class(number == self.current, "current")
             box.heading.left, box.heading.right = self._heading(number, box.part)
 

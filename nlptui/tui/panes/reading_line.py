@@ -1,4 +1,5 @@
-"""How one token is read: as an id, as a one-hot vector, or as the row of the embedding matrix that the vector picks.
+"""How one token is read: as an id, as a one-hot vector, or as the row of the embedding matrix that the
+vector picks.
 
 Knows nothing of tokenizers: it gets a `Reading`.
 """
@@ -19,7 +20,7 @@ class ReadingLine(Words):
 
     def show(self, reading: Reading | None, kind: str) -> None:
         """Draw `reading`; `kind` is one-hot or embedding (ids stand under the tokens already)."""
-        self.display = reading is not None and kind != "ids"
+        self.set_class(reading is not None and kind != "ids", "-said")
         if reading is None or kind == "ids":
             return
         self.left = tuple(_one_hot(reading) if kind == "one-hot" else _row(reading))

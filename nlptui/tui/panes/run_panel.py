@@ -1,6 +1,7 @@
 """Training runs at the bottom of the explorer: one line when closed; a list and the loss curve when open.
 
-Gets the state of the runs as plain values; repaints a line only when its words change. Knows nothing of run files.
+Gets the state of the runs as plain values; repaints a line only when its words change. Knows nothing of run
+files.
 """
 
 from __future__ import annotations

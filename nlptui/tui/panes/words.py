@@ -12,14 +12,13 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
 from textual.widget import Widget
 
-from nlptui.tui.colours import line_filters, palette_of
 from nlptui.tui.widgets.cells import fit
+from nlptui.tui.widgets.line_view import LineView
 
 
 class Word(NamedTuple):
@@ -27,16 +26,21 @@ class Word(NamedTuple):
 
     text: str
     look: str = ""
-    """Empty, or words of the palette and attributes: "accent", "faint", "special", "warning", "tag", "bold", "reverse"."""
+    """Empty, or words of the palette and attributes: "accent", "faint", "special", "warning", "tag", "bold",
+    "reverse".
+    """
     action: str = ""
     """Id of the action, or whatever the listener understands; empty: not clickable."""
 
 
-class Words(Widget):
-    """`left` words from the left edge, `right` words at the right edge; the left ones give way."""
+class Words(LineView, can_focus=False):
+    """`left` words from the left edge, `right` words at the right edge; the left ones give way.
+
+    Only the stretch that differs from what was drawn before is sent to the terminal.
+    """
 
     DEFAULT_CSS = """
-    Words { height: 1; width: 1fr; }
+    Words { height: 1; width: 1fr; overflow: hidden hidden; }
     """
 
     @dataclass
@@ -54,33 +58,29 @@ class Words(Widget):
     whole = False
     """Whether a word that does not fit is left out, with all after it, instead of being cut."""
 
-    left: reactive[tuple[Word, ...]] = reactive(())
-    right: reactive[tuple[Word, ...]] = reactive(())
+    left: reactive[tuple[Word, ...]] = reactive((), repaint=False)
+    right: reactive[tuple[Word, ...]] = reactive((), repaint=False)
 
-    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+    def watch_left(self) -> None:
+        """Draw the new words."""
+        self.repaint()
+
+    def watch_right(self) -> None:
+        """Draw the new words."""
+        self.repaint()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line, always."""
         return 1
 
-    def get_line_filters(self) -> tuple[LineFilter, ...]:
-        """Palette colours go out as they are."""
-        return line_filters(self.app)
-
-    def on_mount(self) -> None:
-        """Draw again in the colours of another theme."""
-        self.watch(self.app, "theme", lambda: self.refresh(), init=False)
-
-    def render_line(self, y: int) -> Strip:
+    def segments(self, y: int) -> list[Segment]:
         """The line."""
-        width, base = self.size.width, self.rich_style
-        if y:
-            return Strip.blank(width, base)
-        placed = self._placed()
         segments: list[Segment] = []
         at = 0
-        for start, word in placed:
+        for start, word in self._placed() if y == 0 else ():
             segments += [Segment(" " * (start - at)), Segment(word.text, self._style(word.look))]
             at = start + cell_len(word.text)
-        return Strip(Segment.apply_style(segments, base)).adjust_cell_length(width, base)
+        return segments
 
     def _placed(self) -> list[tuple[int, Word]]:
         """The words in sight with the column where each begins."""
@@ -103,7 +103,7 @@ class Words(Widget):
         return placed
 
     def _style(self, look: str) -> Style:
-        palette = palette_of(self.app)
+        palette = self.palette
         style = Style.null()
         for name in look.split():
             if name in ("bold", "reverse", "underline"):

@@ -29,22 +29,24 @@ class TooSmall(Widget):
     """The sentence, wrapped to whatever room there is."""
 
     DEFAULT_CSS = """
-    TooSmall { display: none; width: 1fr; height: 1fr; layer: above; background: $background; }
-    Screen.-too-narrow > TooSmall, Screen.-too-low > TooSmall { display: block; dock: top; }
+    TooSmall { display: none; width: 1fr; height: 1fr; }
     """
 
     def render_line(self, y: int) -> Strip:
         """A line of the sentence."""
         width, height = self.size
         words = _(
-            "nlptui needs {w}×{h} characters; here are {width}×{height}. Make the window larger, or press Ctrl+C."
+            "nlptui needs {w}×{h} characters; here are {width}×{height}. "
+            "Make the window larger, or press Ctrl+C."
         ).format(w=SMALLEST[0], h=SMALLEST[1], width=self.screen.size.width, height=self.screen.size.height)
         lines = wrapped(words, width)
         return Strip([Segment(fit(lines[y] if y < len(lines) else "", width), self.rich_style)], width)
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken at spaces, or inside a word that is longer (Chinese has no spaces)."""
+    """`text` in lines of at most `width` cells, broken at spaces, or inside a word that is longer (Chinese
+    has no spaces).
+    """
     from rich.cells import cell_len, chop_cells
 
     lines = [""]
@@ -78,7 +80,8 @@ class Dialog(ModalScreen[Any]):
     BINDINGS = bindings("dialog")
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 60%; }
-    Dialog > .window { background: $surface; border: round $primary; padding: 0 1; width: 76; max-width: 100%; height: auto; max-height: 100%; }
+    Dialog > .window { background: $surface; border: round $primary; padding: 0 1; width: 76; max-width:
+    100%; height: auto; max-height: 100%; }
     Dialog.-too-narrow > .window, Dialog.-too-low > .window { display: none; }
     """
 

@@ -1,4 +1,5 @@
-"""A list to choose from, filtered as you type: the base of the pickers of models, tokenizers, recipes and of the palette.
+"""A list to choose from, filtered as you type: the base of the pickers of models, tokenizers, recipes and of
+the palette.
 
 Knows nothing of what is chosen: it gets `Item`s and answers with the key of one.
 """
@@ -151,7 +152,8 @@ class Chooser(Dialog):
         """Show everything, with the keyboard in the field."""
         self.query_one("#chooser-title", Words).left = (Word(self.title_text(), "bold"),)
         self.query_one("#chooser-keys", Words).left = (
-            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "), Word("Enter", "accent"), Word(f" {_('take')}   "),
+            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "),
+            Word("Enter", "accent"), Word(f" {_('take')}   "),
             Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip
         listing = self.query_one(ItemList)

@@ -1,4 +1,5 @@
-"""Edit a recorded value: which part of it, and what to do with that. Answers with the edit as the command line writes it.
+"""Edit a recorded value: which part of it, and what to do with that. Answers with the edit as the command
+line writes it.
 
 Knows nothing of the engine: an edit is a line of text here.
 """
@@ -30,7 +31,8 @@ NEEDS_AMOUNT = ("scale", "force")
 
 
 def scopes(index: Sequence[int], axes: Sequence[str], source: Sequence[int | str]) -> list[tuple[str, str]]:
-    """What can be edited around one element, as (index, words): the cell, its row, column, head, position, everything.
+    """What can be edited around one element, as (index, words): the cell, its row, column, head, position,
+    everything.
 
     `source` is the index that the table was cut with: "row" and "col" stand where its rows and columns do.
     """
@@ -81,7 +83,8 @@ class EditScreen(Dialog):
             Word(visible(self.edited), "accent"),
         )
         self.query_one("#edit-keys", Words).left = (
-            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "), Word("Tab", "accent"), Word(f" {_('next field')}   "),
+            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "),
+            Word("Tab", "accent"), Word(f" {_('next field')}   "),
             Word("Enter", "accent"), Word(f" {_('edit')}   "), Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip
         self.query_one("#edit-where").focus()

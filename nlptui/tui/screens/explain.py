@@ -1,4 +1,5 @@
-"""How a number was made: formula, terms, what they add up to, and what the run recorded. Every term can be opened in turn.
+"""How a number was made: formula, terms, what they add up to, and what the run recorded. Every term can be
+opened in turn.
 
 Keeps the trail of numbers opened; asks the workbench for each. Computes nothing.
 """
@@ -104,7 +105,7 @@ class ExplainScreen(AppScreen):
         """Draw the number at the end of the trail."""
         said = self.query_one("#said", Words)
         said.left = (Word(f"✗ {self.problem}", "warning"),) if self.problem else ()
-        said.display = bool(self.problem)
+        said.set_class(bool(self.problem), "-said")
         if not self.trail:
             return
         stop = self.trail[-1]

@@ -1,13 +1,15 @@
 """The explorer: a sentence on top, the view in the middle, the answer beside it, training runs at the bottom.
 
-Holds the place where the person is and the last answer of the workbench, and keeps the panes in step with both. What the
-keys do stands in the mixins beside this file; what they mean, in `walk`. Computes nothing: figures come from the backend.
+Holds the place where the person is and the last answer of the workbench, and keeps the panes in step with
+both. What the
+keys do stands in the mixins beside this file; what they mean, in `walk`. Computes nothing: figures come from
+the backend.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import on
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05
 """Seconds that the cursor rests on a token before what depends on the token is drawn again."""
+LATE = 0.2
+"""Seconds after which an answer that is not there yet is worth a word in the title."""
 SLOW_PAUSE = 0.3
 """Seconds without a key before the sentence is run, where bytes are dear."""
 TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
@@ -73,7 +77,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.working = False
         self.sought = ""
         """What was looked for last."""
+        self._said: list[Word] | None = None
         self._look: Timer | None = None
+        self._late: Timer | None = None
         self._pause: Timer | None = None
         self._opening: Place | None = place
         """The place that a cell cursor has still to be put on, at the start and after going back."""
@@ -82,7 +88,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         """The panes from top to bottom."""
         yield TooSmall()
         yield TitleLine(id="title")
-        pause = {"pause": SLOW_PAUSE} if self.nlptui.low_bandwidth else {}
+        pause: dict[str, Any] = {"pause": SLOW_PAUSE} if self.nlptui.low_bandwidth else {}
         yield Prompt(self.place.text, history=self.nlptui.settings.history, id="prompt", **pause)
         yield TokenRow(id="tokens")
         yield ReadingLine(id="reading")
@@ -107,7 +113,6 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.query_one(KeyBar).show(self.nlptui.actions)
         self.draw_title()
         self.draw_notice()
-        self.query_one("#middle").display = False
         self.query_one("#waiting", Words).left = (
             Word(_("The engine is loading. You can type already; the numbers follow."), "faint"),
         )
@@ -137,16 +142,20 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def ask(self) -> None:
         """Ask for the present place (again)."""
         self.working = True
+        if self._late is None:
+            self._late = self.set_timer(LATE, self.draw_title)
         self.asked = self.place
         if self._pause is not None:
             self._pause.stop()
             self._pause = None
         self.nlptui.engine.ask(Show(self.place), self.answered)
-        self.draw_title()
 
     def answered(self, answer: Answer) -> None:
         """The workbench's answer to the newest request."""
         self.working = False
+        if self._late is not None:
+            self._late.stop()
+            self._late = None
         if answer.error:
             self.problem = answer.error
             self.draw_title()
@@ -158,11 +167,10 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     async def take(self, shown: Shown) -> None:
         """Draw everything of `shown` that differs from what is on screen."""
         before, self.shown = self.shown, shown
-        self.query_one("#waiting").display = False
-        self.query_one("#middle").display = True
+        self.add_class("-shown")
         # The cursor may have moved while the answer was made.
         here = self.place
-        moved = {} if here.position == self.asked.position else {"position": here.position}
+        moved: dict[str, Any] = {} if here.position == self.asked.position else {"position": here.position}
         self.place = replace(shown.place, row=here.row, col=here.col, part=here.part, **moved)
         self.draw_title()
         self.draw_notice()
@@ -217,19 +225,24 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         )
 
     def draw_notice(self) -> None:
-        """What has to be said, the most pressing first: a problem, the last action, what is special about this run."""
+        """What has to be said, the most pressing first: a problem, the last action, what is special about
+        this run.
+        """
         said = [Word(f"✗ {self.problem}", "warning")] if self.problem else []
         said += [Word(self.note, "accent")] if self.note and not said else []
         if not said and self.shown is not None:
             said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
             if self.place.pinned is not None:
                 said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.place)}  ", "accent"))
+        if said == self._said:
+            return
+        self._said = said
         line = self.query_one("#notice", Static)
         text = Text()
         for word in said:
             text.append(word.text, palette_of(self.app).word(word.look))
         line.update(text)
-        line.display = bool(said)
+        line.set_class(bool(said), "-said")
 
     def say(self, sentence: str) -> None:
         """One sentence about the last action, until the next one."""
@@ -251,7 +264,10 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         origin = self.origin()
         element = f"{origin.name}[{','.join(map(str, origin.index))}]" if origin else pane.box.part.title
         shape = shape_of(self.shown, origin.name) if origin else ""
-        exact.left = (Word(f"{self.cell_text()}  ", "bold accent"), Word(f"{visible(element)}   {shape}", "faint"))
+        exact.left = (
+            Word(f"{self.cell_text()}  ", "bold accent"),
+            Word(f"{visible(element)}   {shape}", "faint"),
+        )
 
     def active_pane(self) -> FigurePane:
         """The pane that the keyboard is in: the output if it has the focus, the view otherwise."""
@@ -278,7 +294,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def redrawn(self) -> None:
         """All panes are new (another language): fill them."""
         shown, self.shown = self.shown, None
+        self._said = None
         self._opening = self.place
+        self.remove_class("-shown")
         self.on_mount()
         if shown is not None:
             self.ask()
@@ -373,7 +391,9 @@ def shape_of(shown: Shown, name: str) -> str:
     line = next((row for row in shown.tree.rows if row.path == name and row.shape is not None), None)
     if line is None or line.shape is None:
         return ""
-    return " × ".join(f"{axis} {size}" for axis, size in zip(line.axes, line.shape, strict=False) if axis != "batch")
+    return " × ".join(
+        f"{axis} {size}" for axis, size in zip(line.axes, line.shape, strict=False) if axis != "batch"
+    )
 
 
 def _pinned(pinned: Place, place: Place) -> str:

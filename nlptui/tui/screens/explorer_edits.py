@@ -1,6 +1,7 @@
 """What the explorer's keys do about numbers: edit, undo, compare, copy, export.
 
-A mixin of `ExplorerScreen`. An edit is a line of text as on the command line; the engine makes it while the network runs.
+A mixin of `ExplorerScreen`. An edit is a line of text as on the command line; the engine makes it while the
+network runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What the explorer's keys do about training: start, watch, stop, resume, open what was trained.
 
-A mixin of `ExplorerScreen`. Looks at the run files through the clerk, twice a second at most, and only while it matters.
+A mixin of `ExplorerScreen`. Looks at the run files through the clerk, twice a second at most, and only while
+it matters.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from nlptui.tui.panes.run_panel import RunPanel
 from nlptui.tui.requests import LookAtRuns, Runs, SteerRun
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from nlptui.tui.backend import Answer
     from nlptui.tui.screens.explorer import ExplorerScreen
 
@@ -23,6 +26,8 @@ BUSY, IDLE, SLOW = 0.5, 3.0, 2.0
 
 class RunActions:
     """The run panel and its keys."""
+
+    _look: Timer | None
 
     def look_at_runs(self: ExplorerScreen) -> None:
         """Ask for the state of the runs."""

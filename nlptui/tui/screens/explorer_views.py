@@ -6,7 +6,7 @@ A mixin of `ExplorerScreen`; what a key means stands in `walk`.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import _
 from nlptui.tui import walk
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 class ViewActions:
     """Sentence, model, tokenizer, views, layers, heads, tokens, search."""
+
+    place: Place
+    _opening: Place | None
 
     # the sentence
 
@@ -204,7 +207,7 @@ class ViewActions:
 
     def seek(self: ExplorerScreen, fresh: bool = False, backwards: bool = False) -> None:
         """Move the cursor of the current table to what is sought."""
-        widget = self.focused if hasattr(self.focused, "search") else self.active_pane().widget
+        widget: Any = self.focused if hasattr(self.focused, "search") else self.active_pane().widget
         if not self.sought or not hasattr(widget, "search"):
             return
         found = widget.search(self.sought) if fresh else widget.search_again(backwards=backwards)

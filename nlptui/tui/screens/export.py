@@ -57,7 +57,8 @@ class ExportScreen(Dialog):
             Word(_("Write this view to a file"), "bold"), Word(f"   {' '.join(KINDS)}", "faint"),
         )  # fmt: skip
         self.query_one("#export-keys", Words).left = (
-            Word("Enter", "accent"), Word(f" {_('write')}   "), Word("Tab", "accent"), Word(f" {_('next field')}   "),
+            Word("Enter", "accent"), Word(f" {_('write')}   "),
+            Word("Tab", "accent"), Word(f" {_('next field')}   "),
             Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip
         self.query_one(Input).focus()

@@ -34,7 +34,8 @@ class FindScreen(Dialog):
     def on_mount(self) -> None:
         """To the field."""
         self.query_one("#find-keys", Words).left = (
-            Word("Enter", "accent"), Word(f" {_('find')}   "), Word("n N", "accent"), Word(f" {_('next, before')}   "),
+            Word("Enter", "accent"), Word(f" {_('find')}   "),
+            Word("n N", "accent"), Word(f" {_('next, before')}   "),
             Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip
         self.query_one(Input).focus()

@@ -1,4 +1,6 @@
-"""Start a training run: which recipe, under which name, how many steps. The clerk starts it; it runs in a process of its own."""
+"""Start a training run: which recipe, under which name, how many steps. The clerk starts it; it runs in a
+process of its own.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ class TrainScreen(Dialog):
         """Ask for the recipes."""
         self.query_one("#train-title", Words).left = (Word(_("Train a model in the background"), "bold"),)
         self.query_one("#train-keys", Words).left = (
-            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "), Word("Tab", "accent"), Word(f" {_('next field')}   "),
+            Word("↑ ↓", "accent"), Word(f" {_('choose')}   "),
+            Word("Tab", "accent"), Word(f" {_('next field')}   "),
             Word("Enter", "accent"), Word(f" {_('start')}   "), Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip
         self.query_one(ChoiceList).focus()
