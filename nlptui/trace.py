@@ -541,11 +541,13 @@ def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
     """`edits` in which each `mean` carries its tensor: the mean over the positions of `trace`.
 
     `trace` is a run without edits. Positions are the axis pos, or else query, or else key. A masked score
-    (−∞) counts in no mean and stays what it is. Raises UserError for a name that the trace does not hold,
-    and for one without positions.
+    (−∞) counts in no mean and stays what it is. A name that the trace does not hold is left for the edited
+    run to report. Raises UserError for one without positions.
     """
     return tuple(
-        replace(edit, tensor=_mean_over_positions(trace[edit.name])) if edit.op == "mean" else edit
+        replace(edit, tensor=_mean_over_positions(trace.activations[edit.name]))
+        if edit.op == "mean" and edit.name in trace.activations
+        else edit
         for edit in edits
     )
 

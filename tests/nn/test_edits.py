@@ -422,7 +422,8 @@ def test_means_want_positions_and_a_name() -> None:
     plain = run("bert-cls").trace
     with pytest.raises(UserError, match="pooler.pooled"):
         with_means([Edit("pooler.pooled", (), "mean")], plain)
-    with pytest.raises(UserError, match="nothing"):
-        with_means([Edit("nothing", (), "mean")], plain)
+    unmet = with_means([Edit("blocks.0.attn.wieghts", (), "mean")], plain)
+    with pytest.raises(UserError, match="did you mean blocks.0.attn.weights"):
+        run("bert-cls", unmet)
     kept = with_means([Edit("embed", (), "zero")], plain)
     assert kept == (Edit("embed", (), "zero"),) and kept[0].tensor is None
