@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
-from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
@@ -28,9 +27,11 @@ from nlptui.tui import guards
 from nlptui.tui.actions import ACTIONS, FULL_WIDTH, bindings, rebound
 from nlptui.tui.backend import Answer, Backend, Phase, Request, Worker, one_line
 from nlptui.tui.place import TEXT_LIMIT, Place
+from nlptui.tui.requests import ListModels
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.settings import Settings, read_settings, save, settings_path
 from nlptui.tui.themes import THEMES
+from nlptui.tui.type_ahead import TypeAhead
 from nlptui.views.figure import Origin
 
 EXAMPLES = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的早晨看书。"}
@@ -63,7 +64,7 @@ class News(Message):
     what: Phase | Answer
 
 
-class NlptuiApp(App[int], inherit_bindings=False):
+class NlptuiApp(TypeAhead, inherit_bindings=False):
     """The program on screen."""
 
     TITLE = "nlptui"
@@ -95,6 +96,8 @@ class NlptuiApp(App[int], inherit_bindings=False):
         self.engine = self._desk(make_engine, "nlptui-engine")
         self.clerk = self._desk(make_clerk, "nlptui-clerk")
         self.explorer = ExplorerScreen(place)
+        self.models: tuple[Any, ...] | None = None
+        """The list of models, as it was read last."""
         self.crash = ""
         """What an unforeseen error was, in one line."""
         self._watchdog: threading.Timer | None = None
@@ -133,7 +136,12 @@ class NlptuiApp(App[int], inherit_bindings=False):
         self.clerk.backend.start()
         self.engine.backend.start()
         self.explorer.ask()
+        self.clerk.ask(ListModels(), self.models_listed)
         self.explorer.look_at_runs()
+
+    def models_listed(self, answer: Answer) -> None:
+        """Keep the list, so that the picker opens with it."""
+        self.models = answer.result if not answer.error else None
 
     def on_news(self, news: News) -> None:
         """An answer goes to whoever asked; a change of state shows in the title."""
@@ -147,15 +155,18 @@ class NlptuiApp(App[int], inherit_bindings=False):
 
     # keys
 
-    async def on_event(self, event: events.Event) -> None:
+    def urgent(self, key: str) -> bool:
+        """Keys that hold everywhere wait for none."""
+        return any(key in action.keys for action in self.actions if action.priority)
+
+    def read_key(self, key: events.Key) -> events.Key:
         """Outside text fields, full-width punctuation from a Chinese input method is its ASCII key."""
-        if isinstance(event, events.Key) and not event.is_forwarded and not self.typing:
-            plain = FULL_WIDTH.get(event.character or "")
-            if plain is not None:
-                key = events.Key(_key_of(plain), plain)
-                key.set_sender(self)
-                event = key
-        await super().on_event(event)
+        plain = FULL_WIDTH.get(key.character or "")
+        if plain is None or self.typing:
+            return key
+        read = events.Key(_key_of(plain), plain)
+        read.set_sender(self)
+        return read
 
     @property
     def typing(self) -> bool:

@@ -200,7 +200,8 @@ def test_hostile_text_is_shown_and_never_reaches_the_terminal_raw(model_folder: 
         opened.settle()
         opened.send("m")
         opened.settle()
-        opened.send("\x1bq")
+        opened.send("\x1b")
+        opened.settle()
         opened.send("q")
         assert opened.end() == 0
 

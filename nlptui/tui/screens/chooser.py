@@ -182,7 +182,13 @@ class Chooser(Dialog):
     @on(Input.Submitted)
     def entered(self) -> None:
         """Enter takes the line under the cursor."""
-        self.query_one(ItemList).action_cursor_open()
+        self.take_row(self.query_one(ItemList).row)
+
+    def take_row(self, row: int) -> None:
+        """Answer with the key of an item, unless there is none or it is broken."""
+        items = self.query_one(ItemList).items[row:]
+        if items and not items[0].broken:
+            self.dismiss(items[0].key)
 
     def on_key(self, event: events.Key) -> None:
         """The arrows move in the list while the keyboard is in the field."""
@@ -193,8 +199,6 @@ class Chooser(Dialog):
 
     @on(CellOpened)
     def opened(self, event: CellOpened) -> None:
-        """Answer with the item's key, unless it is broken."""
+        """A click takes a line."""
         event.stop()
-        item = self.query_one(ItemList).items[event.row]
-        if not item.broken:
-            self.dismiss(item.key)
+        self.take_row(event.row)

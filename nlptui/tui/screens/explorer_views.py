@@ -47,7 +47,7 @@ class ViewActions:
             if name:
                 self.go(replace(self.place, model=name))
 
-        self.app.push_screen(ModelsScreen(self.place.model), chosen)
+        self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
 
     def action_choose_tokenizer(self: ExplorerScreen) -> None:
         """Open the list of tokenizers."""
@@ -57,7 +57,7 @@ class ViewActions:
             if name is not None:
                 self.go(replace(self.place, tokenizer="" if name == self.place.model else name))
 
-        self.app.push_screen(TokenizersScreen(self.place.tokenizer or self.place.model), chosen)
+        self.app.push_screen(TokenizersScreen(self.place.tokenizer or self.place.model, self.nlptui.models), chosen)
 
     def action_next_reading(self: ExplorerScreen) -> None:
         """The token as its id, one-hot vector, embedding row."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from textual.widgets import Input
+
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.panes.title_line import ARCHS, LANGUAGES, TASKS, counted
@@ -20,10 +22,12 @@ FIRST_METRICS = ("accuracy", "f1", "mlm_accuracy", "perplexity", "bleu", "exact_
 class ModelsScreen(Chooser):
     """The list of models; the clerk reads it while the dialog is open already."""
 
-    def __init__(self, present: str) -> None:
+    def __init__(self, present: str, known: tuple[Any, ...] | None = None) -> None:
         super().__init__()
         self.present = present
-        self.entries: tuple[Any, ...] | None = None
+        self.entries: tuple[Any, ...] | None = known
+        self.eager = False
+        """Whether Enter was pressed before there was a list."""
 
     def title_text(self) -> str:
         """What is chosen here."""
@@ -46,9 +50,17 @@ class ModelsScreen(Chooser):
         """The list is there."""
         if not self.is_mounted:
             return
-        self.entries = answer.result if not answer.error else ()
+        self.entries = self.nlptui.models = answer.result if not answer.error else ()
         self.fill()
-        self.put_cursor(self.present)
+        if self.eager:
+            self.take_row(0)
+        elif not self.query_one(Input).value:
+            self.put_cursor(self.present)
+
+    def take_row(self, row: int) -> None:
+        """Take a line, as soon as there are lines."""
+        self.eager = self.entries is None
+        super().take_row(row)
 
 
 class TokenizersScreen(ModelsScreen):

@@ -1,0 +1,87 @@
+"""Keys one after the other: the next one is looked at when everything that the last one set going has happened.
+
+Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece by a slow line,
+the `c` would arrive while the dialog that `/` opens is still on its way, and mean something else. A mixin of the app.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.timer import Timer
+
+PATIENCE = 1.0
+"""Seconds after which the next key goes on, whatever became of the last one."""
+
+
+@dataclass
+class Passed(Message):
+    """Travels behind a key, from the widget that got it up to the app, through the same queues."""
+
+    number: int
+    again: bool
+
+
+class TypeAhead(App[Any]):
+    """Holds keys and pastes back until the one before is done with."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._held: deque[events.Key | events.Paste] = deque()
+        self._number = 0
+        self._patience: Timer | None = None
+
+    def urgent(self, key: str) -> bool:
+        """Whether a key must not wait for others."""
+        return False
+
+    def read_key(self, key: events.Key) -> events.Key:
+        """What a key means, said when its turn has come."""
+        return key
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes wait for their turn; everything else goes on as ever."""
+        mine = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if not mine or (isinstance(event, events.Key) and self.urgent(event.key)):
+            await super().on_event(event)
+            return
+        self._held.append(event)  # type: ignore[arg-type]
+        if self._patience is None:
+            await self._next()
+
+    async def _next(self) -> None:
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
+        if not self._held or not self.is_running:
+            return
+        self._number += 1
+        self._patience = self.set_timer(PATIENCE, self._next)
+        event = self._held.popleft()
+        target = self.focused or self.screen
+        await super().on_event(self.read_key(event) if isinstance(event, events.Key) else event)
+        if not target.post_message(Passed(self._number, False)):
+            self._look_again(self._number)
+
+    async def on_passed(self, passed: Passed) -> None:
+        """The key has been everywhere. Once more, for what it set going and the screen it opened; then the next key."""
+        passed.stop()
+        if passed.number != self._number:
+            return
+        if passed.again:
+            self.call_later(self._next)
+        else:
+            self.call_later(self._look_again, passed.number)
+
+    def _look_again(self, number: int) -> None:
+        if number != self._number:
+            return
+        if not self.screen.is_mounted:
+            self.set_timer(0.01, lambda: self._look_again(number))
+        elif not (self.focused or self.screen).post_message(Passed(number, True)):
+            self.call_later(self._next)
