@@ -5,6 +5,7 @@ Knows nothing of models and commands, and draws nothing itself.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from nlptui.text import visible
 if TYPE_CHECKING:
     from nlptui.trace import Trace
     from nlptui.views.figure import Figure
+    from nlptui.views.view import State, View
 
 
 def fitting_views(trace: Trace) -> list[str]:
@@ -25,7 +27,11 @@ def fitting_views(trace: Trace) -> list[str]:
 
 
 def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
-    """A view of a trace; `state` has the fields of `State`. Raises UserError where nothing fits."""
+    """A view of a trace; `state` has the fields of `State`.
+
+    Raises UserError for a view, layer, head, token or name that the trace does not have: who asks for one
+    number is not shown another.
+    """
     from nlptui.views import VIEWS, State
 
     names = fitting_views(trace)
@@ -35,16 +41,73 @@ def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
                 model=visible(trace.model), view=visible(view), views=", ".join(names)
             )
         )
-    return VIEWS[view].draw(trace, State(**state))
+    wanted = State(**state)
+    if not trace.encoding.tokens:  # every view then says so
+        return VIEWS[view].draw(trace, wanted)
+    _check_counts(trace, VIEWS[view], wanted)
+    _check_name(VIEWS[view].choices(trace), view, wanted.name)
+    return VIEWS[view].draw(trace, wanted)
+
+
+def _check_counts(trace: Trace, view: View, wanted: State) -> None:
+    """Raise UserError where the layer, the head or the token is beyond what there is."""
+    counts = (
+        ("--layer", wanted.layer, view.layers(trace)),
+        ("--head", wanted.head, view.heads(trace)),
+    )
+    for option, number, count in counts:
+        if 0 <= number < count:
+            continue
+        problem = _("{option} {number}: the view {view} of {model} has only 0 to {last}")
+        if count <= 1:
+            problem = _("{option} {number}: the view {view} of {model} has only one; leave {option} out")
+        raise UserError(
+            problem.format(
+                option=option, number=number, view=view.name, model=visible(trace.model), last=count - 1
+            )
+        )
+    tokens = _positions(trace)
+    if not 0 <= wanted.position < tokens:
+        raise UserError(
+            _("--position {number}: the text has the tokens 0 to {last}").format(
+                number=wanted.position, last=tokens - 1
+            )
+        )
+
+
+def _positions(trace: Trace) -> int:
+    """Tokens of the text, or of the decoder where it has more of them."""
+    target = trace.inputs.get("target_ids")
+    return max(len(trace.encoding.tokens), target.shape[1] if target is not None else 0)
+
+
+def _check_name(choices: tuple[str, ...], view: str, name: str | None) -> None:
+    """Raise UserError where the view has nothing called `name`."""
+    if name is None or name in choices:
+        return
+    if not choices:
+        raise UserError(
+            _("--name {name}: the view {view} has nothing to choose by name; leave --name out").format(
+                name=visible(name), view=view
+            )
+        )
+    near = difflib.get_close_matches(name, choices, n=3) or choices[:6]
+    problem = _("--name {name}: the view {view} has no such name; there are {names}")
+    more = ", …" if len(near) < len(choices) else ""
+    raise UserError(problem.format(name=visible(name), view=view, names=", ".join(map(visible, near)) + more))
 
 
 def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) -> str:
-    """The tokens, the view and the output, one under the other."""
+    """The tokens, the view and the output, one under the other; `state` is the view's."""
     from nlptui.tui.workbench import EARLIEST
     from nlptui.views import render
 
     names = fitting_views(trace)
     chosen = view or next(name for name in (*EARLIEST, *names) if name in names)
     wanted = dict.fromkeys(("tokens", chosen, "output"))
-    figures = [figure_of(trace, name, state) for name in wanted if name == chosen or name in names]
+    figures = [
+        figure_of(trace, name, state if name == chosen else {})
+        for name in wanted
+        if name == chosen or name in names
+    ]
     return "\n\n".join(render.to_text(figure, width).rstrip("\n") for figure in figures)
