@@ -100,6 +100,7 @@ def _recipe(path: Path) -> Recipe | None:
             task=visible(str(content["model"]["task"])),
             corpus=visible(corpus if isinstance(corpus, str) else ", ".join(map(str, corpus))),
             steps=int(content["train"].get("steps", 0)),
+            epochs=float(content["train"].get("epochs", 0)),
         )
     except (
         OSError,

@@ -189,6 +189,7 @@ class Recipe:
     task: str
     corpus: str
     steps: int
+    epochs: float
 
 
 @dataclass(frozen=True)

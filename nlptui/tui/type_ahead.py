@@ -1,7 +1,8 @@
-"""Keys one after the other: the next one is looked at when everything that the last one set going has happened.
+"""Keys one after the other: the next one is looked at when all that the last one set going has happened.
 
-Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece by a slow line,
-the `c` would arrive while the dialog that `/` opens is still on its way, and mean something else. A mixin of the app.
+Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece by
+a slow line, the `c` would arrive while the dialog that `/` opens is still on its way, and mean something else.
+The base of the app.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class TypeAhead(App[Any]):
             self._look_again(self._number)
 
     async def on_passed(self, passed: Passed) -> None:
-        """The key has been everywhere. Once more, for what it set going and the screen it opened; then the next key."""
+        """The key has been everywhere. Once more, for what it set going and opened; then the next key."""
         passed.stop()
         if passed.number != self._number:
             return

@@ -31,6 +31,12 @@ STATES = {
     "failed": N_("failed"),
     "lost": N_("lost"),
 }
+PHASES = {
+    "loading": N_("loading"),
+    "training": N_("training"),
+    "evaluating": N_("measuring"),
+    "saving": N_("saving"),
+}
 SIGNS = {
     "queued": "…",
     "running": "●",
@@ -53,6 +59,7 @@ class RunPanel(Vertical):
     RunPanel.open > #run-body { display: block; }
     RunPanel #run-list { width: 2fr; height: 8; }
     RunPanel #run-chart { width: 3fr; height: 8; }
+    Screen.-low RunPanel > #run-body, .-low RunPanel #run-list, .-low RunPanel #run-chart { height: 6; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -159,7 +166,7 @@ def run_words(status: Any) -> list[Word]:
     words = [
         Word(f"{SIGNS.get(status.state, '·')} ", look),
         Word(visible(status.name), "bold"),
-        Word(f"  {_(STATES[status.state])}  ", look),
+        Word(f"  {state_words(status)}  ", look),
     ]
     if status.steps:
         share = min(1.0, status.step / status.steps)
@@ -174,13 +181,19 @@ def run_words(status: Any) -> list[Word]:
     return words
 
 
+def state_words(status: Any) -> str:
+    """The state; of a running one, what it is at."""
+    known = PHASES.get(status.phase) if status.state == "running" else None
+    return _(known or STATES.get(status.state, status.state))
+
+
 def _listed(run: Any, chosen: bool) -> tuple[Word, ...]:
     action = f"run:{run.name}"
     return (
         Word("▍" if chosen else " ", "accent"),
         Word(f"{SIGNS.get(run.state, '·')} ", "accent", action),
         Word(visible(run.name), "bold" if chosen else "", action),
-        Word(f"  {_(STATES[run.state])} {run.step}/{run.steps or '?'}", "faint", action),
+        Word(f"  {state_words(run)} {run.step}/{run.steps or '?'}", "faint", action),
     )
 
 

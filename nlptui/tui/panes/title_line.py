@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nlptui.locale import N_, _
+from nlptui.text import visible
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import Shown
 
@@ -49,7 +52,11 @@ class TitleLine(Words):
 
     def show_model(self, name: str, shown: Shown | None) -> None:
         """Draw the model's name, and what it is once it is loaded."""
-        words = [Word("nlptui ", "faint"), Word(name or _("no model"), "bold", "choose_model")]
+        short = "/".join(Path(name).parts[-2:]) if name.startswith(("/", "~", ".")) else name
+        words = [
+            Word("nlptui ", "faint"),
+            Word(visible(short) or _("no model"), "bold", "choose_model"),
+        ]
         if shown is not None:
             model = shown.model
             facts = (

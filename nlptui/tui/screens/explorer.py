@@ -128,6 +128,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         if remember and self.place.view:
             self.back = [*self.back[-20:], self.place]
         self.place = place
+        self.note = ""
         prompt = self.query_one(Prompt)
         if prompt.text != place.text:
             prompt.text = place.text
@@ -319,7 +320,6 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     @on(Prompt.Changed)
     def text_changed(self, event: Prompt.Changed) -> None:
         """Run the sentence; the prompt says so once the typing pauses."""
-        self.note = ""
         self.go(replace(self.place, text=event.text))
 
     @on(Prompt.Submitted)

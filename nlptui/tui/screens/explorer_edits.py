@@ -75,7 +75,6 @@ class EditActions:
     def action_compare(self: ExplorerScreen) -> None:
         """Pin this run, or unpin it."""
         if self.shown is not None:
-            self.note = ""
             self.go(walk.pinned(self.place))
 
     def action_copy_cell(self: ExplorerScreen) -> None:

@@ -57,7 +57,8 @@ class ViewActions:
             if name is not None:
                 self.go(replace(self.place, tokenizer="" if name == self.place.model else name))
 
-        self.app.push_screen(TokenizersScreen(self.place.tokenizer or self.place.model, self.nlptui.models), chosen)
+        present = self.place.tokenizer or self.place.model
+        self.app.push_screen(TokenizersScreen(present, self.nlptui.models), chosen)
 
     def action_next_reading(self: ExplorerScreen) -> None:
         """The token as its id, one-hot vector, embedding row."""
@@ -130,7 +131,6 @@ class ViewActions:
         if place == self.place:
             self.say(end)
         else:
-            self.note = ""
             self.go(place)
 
     def action_next_part(self: ExplorerScreen) -> None:

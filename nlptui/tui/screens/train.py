@@ -129,5 +129,8 @@ class TrainScreen(Dialog):
 def _line(recipe: Recipe) -> str:
     """`pos-lstm-en   LSTM · tagging · en_ewt · 3000 steps`."""
     facts = [ARCHS.get(recipe.arch, recipe.arch), _(TASKS.get(recipe.task, recipe.task)), recipe.corpus]
-    facts += [_("{n} steps").format(n=recipe.steps)] if recipe.steps else []
+    if recipe.steps:
+        facts.append(_("{n} steps").format(n=recipe.steps))
+    elif recipe.epochs:
+        facts.append(_("{n} epochs").format(n=f"{recipe.epochs:g}"))
     return f"{recipe.name}   {' · '.join(facts)}"
