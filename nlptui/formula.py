@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -693,13 +693,29 @@ def explain(trace: Trace, name: str, index: Position) -> Derivation:
 
 
 def _check_complete(trace: Trace, name: str, node: Node) -> None:
-    missing = [part for part in names_in(node) if part not in trace and f"{part}.weight" not in trace]
+    missing = list(dict.fromkeys(_missing(trace, node, module=False)))
     if missing:
         raise UserError(
             _("{name} is made of {missing}, which this trace left out; record them too to open it").format(
                 name=name, missing=", ".join(missing)
             )
         )
+
+
+def _missing(trace: Trace, node: Node, module: bool) -> Iterator[str]:
+    """Names that the trace does not hold; a module's name stands for its weight, where a function wants
+    one.
+    """
+    if isinstance(node, Name):
+        if node.name not in trace and not (module and f"{node.name}.weight" in trace):
+            yield node.name
+    elif isinstance(node, Binary):
+        yield from _missing(trace, node.left, module=False)
+        yield from _missing(trace, node.right, module=False)
+    elif isinstance(node, Call):
+        takes_weights = node.function in ("linear", "conv", "embedding")
+        for place, argument in enumerate(node.arguments):
+            yield from _missing(trace, argument, module=takes_weights and place > 0)
 
 
 # -------------------------------------------------------------------------------------------------- notation

@@ -22,11 +22,8 @@ def differences(model: nn.Module, reference: nn.Module, batch: Batch) -> dict[st
         outputs = model(batch, recorder)
         fused, fused_outputs = _parts(reference, batch)
     ours = {name: activation.value for name, activation in recorder.activations.items()}
-    found = {
-        name: _difference(ours[key], fused[name])
-        for name in fused
-        if (key := _recorded(name, fused[name], ours))
-    }
+    pairs = {name: (_recorded(name, value, ours), value) for name, value in fused.items()}
+    found = {name: _difference(mine, theirs) for name, (mine, theirs) in pairs.items() if mine is not None}
     return found | {name: _difference(outputs[name], fused_outputs[name]) for name in outputs}
 
 
@@ -50,27 +47,42 @@ def _parts(model: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], dict[str,
             handle.remove()
 
 
-def _recorded(part: str, value: Tensor, ours: dict[str, Tensor]) -> str:
-    """The activation that a module's output corresponds to; empty where the module has none of its own."""
-    candidates = [
-        part,
-        f"{part}.out",
-        f"{part}.resid_post",
-        f"{part}.mlp_norm",
-        f"{part}.pooled",
-        f"{part}.logits",
-    ]
+RENAMED = {
+    "up": "pre",
+    "down": "out",
+    "wo": "out",
+    "dense": "pre",
+    "head": "logits",
+    "nsp": "nsp.logits",
+    "token_embedding": "token_embed",
+    "pos_embedding": "pos_embed",
+    "segment_embedding": "segment_embed",
+    "embedding": "char_embed",
+    "char": "char_feature",
+}
+"""Modules whose output is recorded under another name, in the scope that the module stands in or in the
+root's.
+"""
+
+
+def _recorded(part: str, value: Tensor, ours: dict[str, Tensor]) -> Tensor | None:
+    """What we recorded of a module's output; None where it has no activation of its own."""
+    parent, _dot, last = part.rpartition(".")
+    if last in ("wq", "wk", "wv"):
+        return ours[f"{parent}.{last[1]}"].transpose(1, 2).flatten(2)
+    if last == "score":
+        return ours[f"{parent}.raw"].transpose(1, 2)
     if part == "layers":
-        candidates = sorted(
-            (name for name in ours if name.count(".") == 2 and name.endswith(".hidden")), reverse=True
-        )
-        candidates = [
-            max(
-                (name for name in candidates if name.split(".")[2] == "hidden"),
-                key=lambda n: int(n.split(".")[1]),
-            )
-        ]
-    return next((name for name in candidates if name in ours and ours[name].shape == value.shape), "")
+        return ours[max(filter(_is_layer, ours), key=lambda name: int(name.split(".")[1]))]
+    names = [part, *(f"{part}.{end}" for end in ("out", "resid_post", "mlp_norm", "pooled", "logits"))]
+    if last in RENAMED:
+        names += [f"{parent}.{RENAMED[last]}", RENAMED[last]]
+    return next((ours[name] for name in names if name in ours and ours[name].shape == value.shape), None)
+
+
+def _is_layer(name: str) -> bool:
+    parts = name.split(".")
+    return len(parts) == 3 and parts[0] == "layers" and parts[2] == "hidden"
 
 
 def _difference(ours: Tensor, theirs: Tensor) -> float:

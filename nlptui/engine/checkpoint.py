@@ -81,6 +81,7 @@ def load(folder: Path) -> tuple[nn.Module, ModelConfig, Tokenizer]:
     config = ModelConfig.read(folder / CONFIG_FILE)
     tokenizer = load_tokenizer(folder)
     check_vocabulary(config, tokenizer, folder)
+    _check_depth(config, folder)
     model = build_model(config)
     load_weights(model, folder / WEIGHTS_FILE)
     return model.eval(), config, tokenizer
@@ -99,6 +100,21 @@ def check_vocabulary(config: ModelConfig, tokenizer: Tokenizer, folder: Path) ->
         raise UserError(
             _("{folder}: the tokenizer has {tokens} characters, the model {rows}; they do not fit").format(
                 folder=visible(str(folder)), tokens=tokenizer.char_vocab_size, rows=n_chars
+            )
+        )
+
+
+def _check_depth(config: ModelConfig, folder: Path) -> None:
+    """Refuse more layers than there are weights, before they are built."""
+    weights = len(read_header(folder / WEIGHTS_FILE))
+    layers = getattr(config, "n_layers", 0)
+    if layers > weights:
+        raise UserError(
+            _("{file}: key 'n_layers' is {layers}, but {weights_file} holds only {weights} weights").format(
+                file=visible(str(folder / CONFIG_FILE)),
+                layers=layers,
+                weights_file=WEIGHTS_FILE,
+                weights=weights,
             )
         )
 
@@ -130,6 +146,12 @@ def load_weights(model: nn.Module, path: Path) -> None:
         raise UserError(
             _("{file}: not readable ({error})").format(file=file, error=visible(str(error)))
         ) from None
+    for name, value in values.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            message = _(
+                "{file}: the weight {name} holds values that are no numbers; train or copy the model again"
+            )
+            raise UserError(message.format(file=file, name=name))
     model.load_state_dict(
         {name: value.float() if value.dtype == torch.float16 else value for name, value in values.items()}
     )

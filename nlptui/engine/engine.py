@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.check import differences
-from nlptui.engine.generation import Sampling, Step, generate
+from nlptui.engine.generation import Sampling, Step, generate, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
 from nlptui.errors import UserError
@@ -38,7 +38,11 @@ EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
     "question_answering": {"spans": []},
     "translation": {"text": "", "tokens": []},
 }
-NSP_LABELS = ("IsNext", "NotNext")
+GREEDY = Sampling(temperature=0.0)
+NSP_LABELS = ("next", "not next")
+PAIR_TASKS = ("pretraining", "question_answering", "classification")
+TEMPERATURE = 1.0
+"""What sampling starts from, here and on the command line; 0 is greedy."""
 
 
 def pick_device(wanted: str) -> str:
@@ -83,7 +87,12 @@ class Engine:
         return {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
-        """The tokens that the model reads of `text`, cut to its context."""
+        """The tokens that the model reads of `text`, cut to its context; UserError for a pair it cannot
+        read.
+        """
+        if pair is not None and not (self.config.arch == "bert" and self.config.task in PAIR_TASKS):
+            message = _("{name} reads one text, not a pair; leave the second text out")
+            raise UserError(message.format(name=visible(self.name)))
         return self.tokenizer.encode(text, pair, max_length=self.config.context)
 
     # -- tracing
@@ -91,36 +100,44 @@ class Engine:
     def trace(
         self,
         text: str,
-        pair: str | None = None,
-        edits: Sequence[Edit] = (),
+        edits: Sequence[Edit | str] | None = None,
         only: Sequence[str] | None = None,
+        *,
+        pair: str | None = None,
         target: str | None = None,
     ) -> Trace:
         """Run `text` and write down everything, with `edits` made on the way.
 
-        only: globs of names to keep. target: for a translator, the text to force on the decoder.
+        only: globs of names to keep. target: for a translator, the text to force on the decoder; without it,
+        the
+        decoder reads what it wrote without edits, and the output is what it would write at each position.
         Raises UserError for an edit that fits nothing.
         """
-        edits = tuple(edits)
-        if any(edit.op == "mean" for edit in edits):
-            edits = tuple(
-                with_means(edits, self.trace(text, pair, only=[edit.name for edit in edits], target=target))
-            )
+        changes = tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits or ())
+        _refuse_answers(changes)
+        if any(edit.op == "mean" for edit in changes):
+            names = [edit.name for edit in changes]
+            changes = with_means(changes, self.trace(text, only=names, pair=pair, target=target))
         encoding = self.encode(text, pair)
         blank = Trace(
-            {}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=edits
+            {}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=changes
         )
         blank.truncated = encoding.truncated
         blank.parameters = self.parameters
         blank.output = dict(EMPTY_OUTPUTS[self.config.task])
-        if not encoding.ids:
-            return blank
-        return self._recorded(blank, only, target)
+        if encoding.ids:
+            return self._recorded(blank, only, target)
+        if changes:
+            raise UserError(
+                _("the text is empty: nothing was run that {edit} could change").format(
+                    edit=visible(str(changes[0]))
+                )
+            )
+        return blank
 
     def _recorded(self, trace: Trace, only: Sequence[str] | None, target: str | None) -> Trace:
         started = time.perf_counter()
-        translation = self._translation(trace.encoding, target) if self.config.task == "translation" else None
-        steps, target_ids = translation or ([], None)
+        target_ids = self._target_ids(trace.encoding, target) if self.config.task == "translation" else None
         recorder = Recorder(trace.parameters, trace.edits, only)
         with torch.no_grad():
             outputs = self.model(batch_of(trace.encoding, self.device, target_ids), recorder)
@@ -130,7 +147,13 @@ class Engine:
         if target_ids is None:
             trace.output = self._decoded(outputs, trace.encoding)
         else:
-            trace.output = _generated(steps)
+            forced = None if target is None else list(target_ids[1:])
+            end = self.tokenizer.specials["eos"]
+            trace.output = _generated(
+                steps_of(
+                    outputs["logits"][0, : self.config.context - 1].cpu(), self.tokenizer.decode, end, forced
+                )
+            )
         trace.label_sets = self._labels(trace.encoding, target_ids)
         return trace
 
@@ -167,8 +190,7 @@ class Engine:
         if not encoding.ids:
             return dict(EMPTY_OUTPUTS[self.config.task])
         if self.config.task == "translation":
-            steps, _ids = self._translation(encoding, None)
-            return _generated(steps)
+            return _generated(list(self._decoder_steps(encoding, self.config.context - 1, GREEDY)))
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
@@ -213,7 +235,7 @@ class Engine:
         self,
         prompt: str,
         max_tokens: int = 100,
-        temperature: float = 0.0,
+        temperature: float = TEMPERATURE,
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 0,
@@ -239,6 +261,16 @@ class Engine:
         end = self.tokenizer.specials.get("eos")
         scores = self._cached_scores(ids) if cache else self._fresh_scores(ids)
         return generate(scores, self.tokenizer.decode, max_tokens, sampling, end, ids)
+
+    def prompt_used(self, prompt: str) -> str | None:
+        """The end of `prompt` that the first token is written from, where the model cannot read all of it."""
+        ids = [] if self.config.task == "translation" else self._prompt_ids(prompt)
+        if self.config.arch == "gpt" and len(ids) > self.config.context:
+            return self.tokenizer.decode(ids[-self.config.context :])
+        encoding = self.encode(prompt) if self.config.task == "translation" else None
+        if encoding is None or not encoding.truncated:
+            return None
+        return self.tokenizer.decode(encoding.ids)
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         ids = list(self.tokenizer.encode(prompt).ids)
@@ -314,14 +346,22 @@ class Engine:
         longest = min(max_tokens, self.config.context - 1)
         return generate(scores, self.tokenizer.decode, longest, sampling, eos)
 
-    def _translation(self, encoding: Encoding, target: str | None) -> tuple[list[Step], tuple[int, ...]]:
-        """The decoder's tokens (its own, or `target`), and what it read to make them: <s> and they."""
-        bos = self.tokenizer.specials["bos"]
-        if target is not None:
-            forced = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
-            return [Step(i, self.tokenizer.decode([i]), 0.0) for i in forced], (bos, *forced)
-        steps = list(self._decoder_steps(encoding, self.config.context - 1, Sampling()))
-        return steps, (bos, *(step.id for step in steps))
+    def _target_ids(self, encoding: Encoding, target: str | None) -> tuple[int, ...]:
+        """What the decoder reads: <s>, then `target` or what it writes by itself."""
+        if target is None:
+            ids = tuple(step.id for step in self._decoder_steps(encoding, self.config.context - 1, GREEDY))
+        else:
+            ids = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
+        return (self.tokenizer.specials["bos"], *ids)
+
+
+def _refuse_answers(edits: Sequence[Edit]) -> None:
+    """Raise UserError for an edit of probabilities, which nothing is computed from."""
+    for edit in edits:
+        if edit.name.split(".")[-1] == "probs":
+            logits = f"{edit.name.removesuffix('probs')}logits"
+            message = _("{name} is where the run ends: nothing would change; edit {logits} instead")
+            raise UserError(message.format(name=visible(edit.name), logits=visible(logits)))
 
 
 def token_list(encoding: Encoding) -> list[dict[str, Any]]:

@@ -73,6 +73,40 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     return token, float(logits.double().log_softmax(-1)[token])
 
 
+class TextSoFar:
+    """The text of a growing list of ids, token by token."""
+
+    def __init__(self, decode: Callable[[list[int]], str], ids: list[int]) -> None:
+        self._decode = decode
+        self._ids = list(ids)
+        self._written = decode(self._ids)
+
+    def add(self, token: int) -> str:
+        """What `token` adds; nothing while it ends inside a character, whose text comes with its last
+        token.
+        """
+        self._ids.append(token)
+        text = self._decode(self._ids)
+        if not text.startswith(self._written) or text.endswith("\ufffd"):
+            return ""
+        added, self._written = text[len(self._written) :], text
+        return added
+
+
+def steps_of(
+    logits: Tensor, decode: Callable[[list[int]], str], end: int, forced: list[int] | None
+) -> list[Step]:
+    """What scores (pos vocab) that are there already say: the likeliest token of each position up to `end`,
+    or
+    the tokens of `forced`, with the probabilities that the scores give them.
+    """
+    logprobs = logits.double().log_softmax(-1)
+    ids = logits.argmax(-1).tolist() if forced is None else forced
+    ids = ids[: ids.index(end)] if forced is None and end in ids else ids
+    text = TextSoFar(decode, [])
+    return [Step(token, text.add(token), float(logprobs[pos, token])) for pos, token in enumerate(ids)]
+
+
 def generate(
     next_scores: Callable[[int | None], Tensor],
     decode: Callable[[list[int]], str],
@@ -87,16 +121,10 @@ def generate(
     decode: ids → text; the text of a token is what it adds to that of `prompt` and the tokens before it.
     """
     generator = torch.Generator().manual_seed(sampling.seed)
-    ids = list(prompt or [])
-    written = decode(ids)
+    text = TextSoFar(decode, prompt or [])
     last: int | None = None
     for _n in range(max_tokens):
         last, logprob = choose(next_scores(last), sampling, generator)
         if last == end:
             return
-        ids.append(last)
-        text = decode(ids)
-        # A token may end inside a character; its text comes with the token that completes it.
-        added = text[len(written) :] if text.startswith(written) and not text.endswith("\ufffd") else ""
-        written = text if added else written
-        yield Step(last, added, logprob)
+        yield Step(last, text.add(last), logprob)

@@ -127,6 +127,21 @@ def test_a_truncated_file_is_told(model_folder: Path) -> None:
         checkpoint.load(model_folder)
 
 
+def test_weights_that_are_no_numbers_are_refused(model_folder: Path) -> None:
+    path = model_folder / "model.safetensors"
+    weights = load_file(str(path))
+    weights["blocks.1.attn.wk.bias"][3] = float("nan")
+    save_file(weights, str(path))
+    with pytest.raises(UserError, match=r"model.safetensors: the weight blocks\.1\.attn\.wk\.bias holds"):
+        checkpoint.load(model_folder)
+
+
+def test_more_layers_than_weights_are_refused_before_they_are_built(model_folder: Path) -> None:
+    damage_config(model_folder, n_layers=10**9)
+    with pytest.raises(UserError, match="'n_layers' is 1000000000"):
+        checkpoint.load(model_folder)
+
+
 class Bomb:
     """Leaves a trace if it is ever unpickled."""
 

@@ -36,7 +36,7 @@ def test_a_seed_repeats_and_another_differs(engines: dict[str, Engine], family: 
 
 def test_greedy_takes_the_likeliest(engines: dict[str, Engine]) -> None:
     engine = engines["gpt"]
-    step = next(engine.generate("the old", max_tokens=1))
+    step = next(engine.generate("the old", max_tokens=1, temperature=0))
     best = engine.predict("the old")["output"]["candidates"][0]["tokens"][0]
     assert step.id == best["id"]
     assert math.isclose(math.exp(step.logprob), best["prob"], rel_tol=1e-5)
@@ -93,6 +93,19 @@ def test_a_character_split_over_tokens_comes_whole() -> None:
 def test_an_empty_prompt(engines: dict[str, Engine]) -> None:
     assert len(list(engines["gpt"].generate("", max_tokens=3))) == 3
     assert list(engines["translator"].generate("", max_tokens=3)) == []
+
+
+def test_a_prompt_beyond_the_context_is_used_from_its_end(engines: dict[str, Engine]) -> None:
+    engine = engines["gpt"]
+    prompt = "the old lighthouse keeper"
+    assert engine.prompt_used("the old") is None
+    assert engine.prompt_used(prompt) == prompt[-engine.config.context :]
+    long, cut = (next(engine.generate(text, 1, temperature=0)) for text in (prompt, prompt[-12:]))
+    assert long == cut
+    assert engines["lm-gru"].prompt_used(prompt) is None
+    assert (
+        engines["translator"].prompt_used(prompt * 3) == (prompt * 3)[: engines["translator"].config.context]
+    )
 
 
 def test_models_that_write_nothing_say_so(engines: dict[str, Engine]) -> None:
