@@ -101,7 +101,7 @@ class Attention(nn.Module):
         axes = "batch head query key"
         dot = rec("dot", q @ k.transpose(-1, -2), axes, by="dot(q, k)")
         scaled = rec("scaled", dot / math.sqrt(self.d_head), axes, by=f"dot / sqrt({self.d_head})")
-        masked = scaled if mask is None else scaled.masked_fill(~mask, -math.inf)
+        masked = scaled if mask is None else torch.where(mask, scaled, -math.inf)
         scores = rec("scores", masked, axes, by="scaled" if mask is None else "mask(scaled, mask)")
         weights = rec("weights", safe_softmax(scores), axes, by="softmax(scores)")
         return rec("z", weights @ v, "batch head query d_head", by="mix(weights, v)")
@@ -110,6 +110,8 @@ class Attention(nn.Module):
 def safe_softmax(scores: Float[Tensor, "*lead key"]) -> Float[Tensor, "*lead key"]:
     """Softmax over the last axis; a row of nothing but −∞ becomes 0, and its gradient 0, not NaN."""
     dead = scores.amax(-1, keepdim=True) == -math.inf
+    if not dead.any():
+        return scores.softmax(-1)
     return scores.masked_fill(dead, 0.0).softmax(-1).masked_fill(dead, 0.0)
 
 

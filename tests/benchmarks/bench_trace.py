@@ -20,7 +20,7 @@ from nlptui.trace import Recorder
 from tests.parity import weights
 
 VOCAB, WIDTH, LAYERS, HEADS, TOKENS = 256, 128, 4, 4, 32
-ROUNDS = 300
+ROUNDS = 1000
 
 
 def networks() -> tuple[GPT, GPT2LMHeadModel]:
