@@ -618,7 +618,7 @@ def train(recipe: str, name: str | None, changes: tuple[str, ...], foreground: b
     _started(run.name, foreground, as_json)
 
 
-@cli.group(cls=Group, help=N_("List the training runs; watch, stop, resume or remove one."))
+@cli.group(cls=Group, help=N_("List the training runs; watch, stop, resume, keep or remove one."))
 def runs() -> None:
     pass
 
@@ -685,6 +685,21 @@ def runs_resume(run: str, changes: tuple[str, ...], foreground: bool, as_json: b
 
     client.resume(run, overrides=parse_overrides(changes))
     _started(run, foreground, as_json)
+
+
+@runs.command("keep", help=N_("Make a run's best checkpoint one of your models, measured and with a card."))
+@argument("run", type=RUN)
+@argument("name", required=False)
+@option("--force", is_flag=True, help=N_("Replace a model of yours that has this name."))
+@json_option
+def runs_keep(run: str, name: str | None, force: bool, as_json: bool) -> None:
+    from nlptui.cli_output import emit, message
+    from nlptui.cli_runs import kept_line, kept_values
+    from nlptui.train import client
+
+    kept = client.keep(run, name, force)
+    emit(as_json, kept_values(kept, run), lambda: [kept_line(kept)])
+    message(_("nlptui -m {name} opens it; it lies in {path}").format(name=kept.name, path=kept.path))
 
 
 @runs.command("rm", help=N_("Remove runs with all their checkpoints."))

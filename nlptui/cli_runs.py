@@ -45,6 +45,29 @@ def run_page(run: RunStatus) -> list[str]:
     return [*lines, *metric_lines(run.metrics)] if run.metrics else lines
 
 
+def kept_values(kept: client.Kept, run: str) -> dict[str, Any]:
+    """The JSON of a run that became a model."""
+    keys = ("name", "path", "step", "split", "metrics", "baselines")
+    values = {"run": run} | {key: getattr(kept, key) for key in keys}
+    return values | ({"problem": kept.problem} if kept.problem else {})
+
+
+def kept_line(kept: client.Kept) -> str:
+    """What was measured of it, on what, in one line."""
+    values = []
+    for name, value in kept.metrics.items():
+        beside = kept.baselines.get(name)
+        baseline = "" if beside is None else _(" (baseline {value})").format(value=number(beside))
+        values.append(f"{visible(name)} {number(value)}{baseline}")
+    measured = {
+        "test": _("{name}: step {step}, on test: {metrics}"),
+        "dev": _("{name}: step {step}, on dev, as there is no test split: {metrics}"),
+        "": _("{name}: step {step}, not measured: {problem}"),
+    }[kept.split]
+    problem = visible(kept.problem) or _("its corpus has neither a test nor a dev split")
+    return measured.format(name=kept.name, step=kept.step, metrics=", ".join(values), problem=problem)
+
+
 def _progress(run: RunStatus) -> str:
     return f"{run.step}/{run.steps}" if run.steps else str(run.step)
 

@@ -89,15 +89,6 @@ def start_from(model: nn.Module, name: str) -> None:
     print(f"{len(fitting)} of {len(wanted)} weights start from {name}", flush=True)
 
 
-def pick_device(wanted: str) -> str:
-    """The device that "auto" means here, or the wanted one."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def _with_examples(recipe: Recipe, config: ModelConfig, tokenizer: Tokenizer, model: nn.Module) -> Parts:
     data: Mapping[str, Any] = recipe.data
     return Parts(

@@ -39,6 +39,10 @@ _BASELINES = {
     "translation": "the frequency of each target token in training",
     "question_answering": "a random token of the passage",
 }
+_CHARACTERS = (
+    "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
+    "words that the model itself finds among the characters, right where both ends are."
+)
 _LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
 _SHOWN_APART = frozenset({"name", "arch", "task", "language", "labels", "metrics", "baselines", "data"})
 
@@ -63,6 +67,8 @@ class Facts:
     """The same metrics with the weights as float32."""
     dev_metrics: Mapping[str, float]
     """What chose the checkpoint, on dev."""
+    split: str = "test"
+    """The split that the model was measured on; empty: none was there."""
 
 
 def write_card(config: ModelConfig, recipe: Recipe, facts: Facts, before: str = "") -> str:
@@ -110,15 +116,14 @@ def _data(recipe: Recipe, facts: Facts) -> str:
             lines.append(f"- `{name}`: sentences of our own, made by `nlptui.data.generators`.")
             continue
         lines.append(f"- `{name}`: {entry.title}. Licence: {entry.licence}. {entry.homepage}")
-    counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items())
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Examples: {counts}. Weights and tokenizer come from train alone, the choice of the "
-            "checkpoint from dev; the numbers below were measured on test.",
-        ]
-    )
+    counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items()) or "not counted"
+    measured = {
+        "test": "the numbers below were measured on test.",
+        "dev": "there was no test split, so the numbers below were measured on dev too.",
+        "": "neither was there to measure the finished model on.",
+    }[facts.split]
+    origin = "Weights and tokenizer come from train alone, the choice of the checkpoint from dev"
+    return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
 
 
 def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
@@ -138,33 +143,62 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
 
 
 def _results(config: ModelConfig, facts: Facts) -> str:
+    if facts.split != "test":
+        return _results_on_dev(config, facts)
     rows = [
         (name, _number(value), _number(config.baselines.get(name)), _number(facts.dev_metrics.get(name)))
         for name, value in config.metrics.items()
     ]
-    return (
-        _table(("metric", "test", "baseline, test", "dev"), rows)
-        + f"\n\nBaseline: {_BASELINES[config.task]}. `nlptui evaluate {config.name}` measures both again."
+    return "\n\n".join(
+        [
+            _table(("metric", "test", "baseline, test", "dev"), rows),
+            *([_CHARACTERS] if _tags_characters(config) else []),
+            f"Baseline: {_baseline(config)}. `nlptui evaluate {config.name}` measures both again.",
+        ]
     )
+
+
+def _results_on_dev(config: ModelConfig, facts: Facts) -> str:
+    if not facts.dev_metrics:
+        return "Nothing was measured: there was no test split."
+    rows = [(name, _number(value)) for name, value in facts.dev_metrics.items()]
+    parts = [_table(("metric", "dev"), rows), *([_CHARACTERS] if _tags_characters(config) else [])]
+    return "\n\n".join([*parts, "Measured on dev, which also chose the checkpoint: expect less on new text."])
+
+
+def _tags_characters(config: ModelConfig) -> bool:
+    """Whether the labels say of each character whether it begins a word (B-) or goes on with it (I-)."""
+    joint = bool(config.labels) and all(label.startswith(("B-", "I-")) for label in config.labels)
+    return config.task == "tagging" and joint
+
+
+def _baseline(config: ModelConfig) -> str:
+    found = "; words are the longest matches with those of train" if _tags_characters(config) else ""
+    return _BASELINES[config.task] + found
 
 
 def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     lines = [
         f"- It reads at most {config.context} tokens; longer texts are used in part.",
-        f"- It has seen the {facts.examples.get('train', 0):,} training examples above and nothing else.",
+        f"- It has seen the {_count(facts, 'train')}training examples above and nothing else.",
     ]
     if facts.half:
         changed = [
             f"{name} {_number(facts.full_metrics[name])} → {_number(value)}"
             for name, value in config.metrics.items()
         ]
-        lines.append(f"- The weights are stored as float16; from float32 that moved {', '.join(changed)}.")
+        moved = f"; from float32 that moved {', '.join(changed)}" if changed else ""
+        lines.append(f"- The weights are stored as float16{moved}.")
     closed = [name for name in _corpora(recipe) if (entry := _entry(name)) is not None and not entry.open]
     if closed:
         lines.append(
             f"- The terms of {', '.join(closed)} do not say that weights may be passed on: keep them."
         )
     return "\n".join(lines)
+
+
+def _count(facts: Facts, split: str) -> str:
+    return f"{facts.examples[split]:,} " if split in facts.examples else ""
 
 
 def _corpora(recipe: Recipe) -> list[str]:

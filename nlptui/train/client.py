@@ -18,11 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from nlptui.errors import UserError
-from nlptui.locale import _
-from nlptui.paths import runs_dir
+from nlptui.locale import _, language
+from nlptui.paths import home_data, runs_dir, shipped_models
 from nlptui.text import visible
-from nlptui.train.recipe import Recipe, read_recipe, recipe_from_dict
-from nlptui.train.run import ALIVE, RunDirectory, RunStatus, all_runs, check_run_name, find_run
+from nlptui.train.recipe import Recipe, parse_overrides, read_recipe, recipe_from_dict
+from nlptui.train.run import ALIVE, STATES, RunDirectory, RunStatus, all_runs, check_run_name, find_run
+
+__all__ = [
+    "ALIVE", "STATES", "Kept", "RunHandle", "RunStatus", "follow", "keep", "log", "metrics",
+    "parse_overrides", "pause", "remove", "resume", "runs", "start", "status", "stop", "wait",
+]  # fmt: skip
 
 # Workers that this process started: asked now and then, so that a dead one is no zombie that looks alive.
 _started: list[subprocess.Popen[bytes]] = []
@@ -134,6 +139,58 @@ def resume(name: str, overrides: Mapping[str, Any] | None = None) -> RunHandle:
     return RunHandle(run.name, run.path)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A run that became a model."""
+
+    name: str
+    """The model's name."""
+    path: Path
+    step: int
+    """Updates that its weights have behind them."""
+    split: str
+    """What it was measured on: test; dev where there is no test split; empty where there is neither."""
+    metrics: Mapping[str, float]
+    baselines: Mapping[str, float]
+    problem: str = ""
+    """Why a split was not there to measure on, in one line."""
+
+
+def keep(name: str, model: str | None = None, force: bool = False) -> Kept:
+    """Make the best checkpoint of the run `name` a model called `model` (or as the run) among the user's own.
+
+    Measures it and writes its card, which takes a while and loads torch. With `force` it takes the place of a
+    model of the user's that has that name.
+    """
+    run = find_run(name)
+    target = home_data() / "models" / _check_model_name(model or run.name)
+    if (shipped_models() / target.name / "config.json").is_file():
+        problem = _("a model that ships is called {name}; choose another name: nlptui runs keep {run} NAME")
+        raise UserError(problem.format(name=target.name, run=run.name))
+    if os.path.lexists(target) and not (force and (target / "config.json").is_file()):
+        problem = _("{path} exists already; choose another name, or --force to replace it")
+        if force:
+            problem = _("{path} exists already and is no model; choose another name")
+        raise UserError(problem.format(path=visible(str(target))))
+    from nlptui.train.finish import write_model
+
+    made = write_model(run, target)
+    measured = made.measured
+    return Kept(
+        target.name, made.path, made.step, measured.split, dict(measured.metrics), dict(measured.baselines),
+        measured.missing,
+    )  # fmt: skip
+
+
+def _check_model_name(name: str) -> str:
+    """`name`, if a model's folder can have it. Raises UserError."""
+    try:
+        return check_run_name(name)
+    except UserError:
+        problem = _("{name} cannot be the name of a model; use letters, digits, - _ and .")
+        raise UserError(problem.format(name=visible(repr(name)))) from None
+
+
 def remove(name: str) -> None:
     """Delete the run with all its checkpoints; one that is still going must be stopped first."""
     _reap()
@@ -225,7 +282,7 @@ def _spawn(run: RunDirectory) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
-            env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NLPTUI_LANG": language()},
             start_new_session=True,
             close_fds=True,
         )

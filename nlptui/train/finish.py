@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from torch import nn
 
 from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
+from nlptui.engine.engine import pick_device
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import load_examples, task_for
 from nlptui.tokenizers import Tokenizer
-from nlptui.train.build import pick_device
 from nlptui.train.card import Facts, write_card
 from nlptui.train.recipe import RECIPE_FILE, Recipe, read_recipe
 from nlptui.train.run import RunDirectory, find_run, write_atomic
@@ -33,18 +34,54 @@ _TOLERANCE = 5e-4
 _BATCH = 32
 
 
+@dataclass
+class Measured:
+    """What was measured of the weights as they are stored."""
+
+    split: str
+    """test; dev where there is no test split; empty where there is neither."""
+    examples: dict[str, int]
+    """Examples of each split that is here."""
+    missing: str = ""
+    """Why a split is not here, in one line."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    full: Mapping[str, float] = field(default_factory=dict)
+    """The metrics with the weights as float32."""
+    half: bool = False
+    """Whether the weights are stored as float16."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A model folder that was written."""
+
+    path: Path
+    step: int
+    """Updates that the weights have behind them."""
+    measured: Measured
+
+
 def finish(run: str | RunDirectory, target: Path | str, half: bool = True) -> Path:
     """Write the run's best checkpoint as a model folder at `target`, and return that.
 
     With `half`, weights are stored as float16 if the test metrics stay what they are.
+    Raises UserError where there is no test split to measure them on.
     """
+    return write_model(run, target, half, need_test=True).path
+
+
+def write_model(
+    run: str | RunDirectory, target: Path | str, half: bool = True, need_test: bool = False
+) -> Finished:
+    """As `finish`; without `need_test` it takes what there is: dev for test, or no numbers at all."""
     directory = find_run(run) if isinstance(run, str) else run
     target = Path(target).resolve()
     recipe = replace(directory.recipe(), name=target.name)
     folder = chosen_checkpoint(directory)
     step, seconds = read_state(folder)[1].step, _seconds(directory)
     model, config, tokenizer = checkpoint.load(folder)
-    measured = _measure(model, config, tokenizer, recipe, half)
+    measured = _measure(model, config, tokenizer, recipe, half, need_test)
     facts = Facts(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         tokenizer=tokenizer.kind,
@@ -54,12 +91,15 @@ def finish(run: str | RunDirectory, target: Path | str, half: bool = True) -> Pa
         half=measured.half,
         full_metrics=measured.full,
         dev_metrics=_dev_metrics(directory, step),
+        split=measured.split,
     )
-    config = replace(config, name=recipe.name, metrics=measured.metrics, baselines=measured.baselines)
+    config = replace(config, name=recipe.name, metrics={}, baselines={})
+    if measured.split == "test":  # the config's numbers are those on test and no others
+        config = replace(config, metrics=dict(measured.metrics), baselines=dict(measured.baselines))
     card = write_card(config, recipe, facts, _text(target / checkpoint.CARD_FILE))
     checkpoint.save(target, model, config, tokenizer, card=card, half=measured.half)
     _write_recipe(recipe, target / RECIPE_FILE)
-    return target
+    return Finished(target, step, measured)
 
 
 def chosen_checkpoint(directory: RunDirectory) -> Path:
@@ -73,33 +113,32 @@ def chosen_checkpoint(directory: RunDirectory) -> Path:
     return best if best in folders else folders[-1]
 
 
-class _Measured:
-    """What the test split says of the weights as they will be stored."""
-
-    def __init__(self, examples: dict[str, int], baselines: dict[str, float], full: dict[str, float]) -> None:
-        self.examples = examples
-        self.baselines = baselines
-        self.full = full
-        self.metrics = full
-        self.half = False
-
-
 def _measure(
-    model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, recipe: Recipe, half: bool
-) -> _Measured:
-    """Test metrics in float32, and in float16 if wanted; `model` keeps the weights that will be stored."""
+    model: nn.Module,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    half: bool,
+    need_test: bool,
+) -> Measured:
+    """Metrics in float32, and in float16 if wanted; `model` keeps the weights that will be stored."""
     task = task_for(config, tokenizer)
-    device = pick_device(recipe.train.device)
-    splits = {
-        split: load_examples(recipe.data, split, tokenizer, config) for split in ("train", "dev", "test")
-    }
+    # A run may have been trained on a device that this machine lacks; measuring needs none in particular.
+    device = "cpu" if recipe.train.device == "cpu" else pick_device("auto")
+    splits, missing = _splits(recipe, config, tokenizer, need_test)
+    counts = {split: len(examples) for split, examples in splits.items()}
+    chosen = next((split for split in ("test", "dev") if split in splits), "")
+    measured = Measured(chosen, counts, missing)
+    if not chosen:
+        return measured
     model.to(device)
 
     def metrics() -> dict[str, float]:
-        return task.metrics(model, splits["test"], device, _BATCH)
+        return task.metrics(model, splits[chosen], device, _BATCH)
 
-    counts = {split: len(examples) for split, examples in splits.items()}
-    measured = _Measured(counts, task.baselines(splits["train"], splits["test"]), metrics())
+    measured.full = measured.metrics = metrics()
+    if "train" in splits:
+        measured.baselines = task.baselines(splits["train"], splits[chosen])
     if half:
         own = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict({name: _through_half(value) for name, value in own.items()})
@@ -110,6 +149,25 @@ def _measure(
             model.load_state_dict(own)
     model.to("cpu")
     return measured
+
+
+def _splits(
+    recipe: Recipe, config: ModelConfig, tokenizer: Tokenizer, need_test: bool
+) -> tuple[dict[str, Sequence[Any]], str]:
+    """The examples of each split that is here and not empty, and why one is not."""
+    found: dict[str, Sequence[Any]] = {}
+    missing = ""
+    for split in ("train", "dev", "test"):
+        try:
+            found[split] = load_examples(recipe.data, split, tokenizer, config)
+        except UserError as error:
+            if need_test:
+                raise
+            missing = str(error)
+    found = {split: examples for split, examples in found.items() if len(examples)}
+    if need_test and "test" not in found:
+        raise UserError(_("{name}: its corpus has no test split to measure it on").format(name=recipe.name))
+    return found, missing
 
 
 def _through_half(value: torch.Tensor) -> torch.Tensor:

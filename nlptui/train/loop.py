@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from nlptui.engine import checkpoint
+from nlptui.engine.engine import pick_device
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import DataStream
-from nlptui.train.build import Parts, build, pick_device, rebuild
+from nlptui.train.build import Parts, build, rebuild
 from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
 from nlptui.train.recipe import Recipe, TrainConfig
 from nlptui.train.run import RunDirectory, step_of

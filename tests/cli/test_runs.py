@@ -141,7 +141,35 @@ def test_rm_removes_a_run_that_has_ended(nlptui: Nlptui, home: Path) -> None:
     assert not gone.path.exists() and alive.path.exists()
 
 
-@pytest.mark.parametrize("verb", ["show", "follow", "stop", "pause", "resume", "rm"])
+KEPT = {
+    "test": "mine: step 30, on test: accuracy 0.9000 (baseline 0.8000), loss 0.1000",
+    "dev": "mine: step 30, on dev, as there is no test split: accuracy 0.9000 (baseline 0.8000), loss 0.1000",
+    "": "mine: step 30, not measured: the corpus ␛[31m is gone",
+}
+
+
+@pytest.mark.parametrize("split", KEPT)
+def test_keep_says_what_was_measured(
+    nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    metrics, baselines = {"accuracy": 0.9, "loss": 0.1}, {"accuracy": 0.8}
+    asked: list[Any] = []
+
+    def keep(run: str, name: str | None, force: bool) -> client.Kept:
+        asked.append((run, name, force))
+        problem = "the corpus \x1b[31m is gone"
+        return client.Kept("mine", home / "mine", 30, split, metrics, baselines, problem)
+
+    monkeypatch.setattr(client, "keep", keep)
+    result = nlptui("runs", "keep", "small", "mine", "--force")
+    assert result.out == KEPT[split] + "\n" and "nlptui -m mine" in result.err
+    shown = nlptui("runs", "keep", "small", "--json").json
+    assert shown["run"] == "small" and shown["name"] == "mine" and shown["path"] == str(home / "mine")
+    assert (shown["split"], shown["metrics"], shown["baselines"]) == (split, metrics, baselines)
+    assert asked == [("small", "mine", True), ("small", None, False)]
+
+
+@pytest.mark.parametrize("verb", ["show", "follow", "stop", "pause", "resume", "keep", "rm"])
 def test_an_unknown_run(nlptui: Nlptui, home: Path, verb: str) -> None:
     result = nlptui("runs", verb, "nothing", status=1)
     assert "nothing" in result.err and result.err.count("\n") == 1 and not result.out

@@ -77,6 +77,13 @@ def test_from_recipe_to_text(folder: Path) -> None:
     checkpoint = folder / "home" / "data" / "runs" / "tiny" / "step_000030"
     said = nlptui(folder, "generate", "The", "--model", str(checkpoint), "--max-tokens", "5", "--json").stdout
     assert len(json.loads(said)["tokens"]) == 5
+
+    kept = nlptui(folder, "runs", "keep", "tiny", "mine")
+    assert kept.stdout.startswith("mine: step ") and "on test: loss " in kept.stdout
+    assert kept.stdout.count("\n") == 1
+    assert "exists already" in nlptui(folder, "runs", "keep", "tiny", "mine", status=1).stderr
+    named = nlptui(folder, "generate", "The", "--model", "mine", "--max-tokens", "5", "--json").stdout
+    assert len(json.loads(named)["tokens"]) == 5
     nlptui(folder, "runs", "rm", "tiny")
     assert json.loads(nlptui(folder, "runs", "--json").stdout) == {"runs": []}
 

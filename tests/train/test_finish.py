@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from safetensors import safe_open
 
 from nlptui.data import registry
 from nlptui.engine import checkpoint
+from nlptui.engine.library import find_model
 from nlptui.errors import UserError
 from nlptui.tasks import load_examples, task_for
+from nlptui.train import client
 from nlptui.train import finish as finishing
 from nlptui.train.card import TRIED, tried
 from nlptui.train.finish import chosen_checkpoint, finish
-from nlptui.train.recipe import read_recipe
+from nlptui.train.recipe import read_recipe, recipe_from_dict
 from nlptui.train.run import RunDirectory
 from nlptui.train.state import read_state
+from tests.conftest import ROOT
 from tests.train.small import FAMILIES, small
 from tests.train.test_loop import directory, train
 
@@ -120,12 +124,112 @@ def test_every_family_finishes(family: str, tmp_path: Path) -> None:
     assert set(config["metrics"]) & set(config["baselines"])
 
 
+def test_the_card_of_a_character_tagger_says_what_its_metrics_are_measured_on(tmp_path: Path) -> None:
+    recipe = small("lstm", steps=2).to_dict() | {
+        "language": "zh", "data": {"corpus": "zh_ud"}, "tokenizer": {"kind": "characters"},
+    }  # fmt: skip
+    run = directory("one")
+    run.write_recipe(recipe_from_dict(recipe, where="small"))
+    train(run, run.recipe())
+    card = (finish(run, tmp_path / "characters") / "README.md").read_text(encoding="utf-8")
+    results = card[card.index("## Results") :]
+    for words in ("accuracy: tags on gold words", "segmentation_f1: the words that", "longest matches"):
+        assert words in results
+    shipped = (ROOT / "models" / "pos-lstm-zh" / "README.md").read_text(encoding="utf-8")
+    explained = next(line for line in results.splitlines() if line.startswith("accuracy: "))
+    baseline = next(line for line in results.splitlines() if line.startswith("Baseline: "))
+    assert explained in shipped and baseline.replace("characters", "pos-lstm-zh") in shipped
+
+
+def test_the_card_of_a_word_tagger_says_nothing_of_characters(run: RunDirectory, tmp_path: Path) -> None:
+    assert "gold words" not in (finish(run, tmp_path / "m") / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_run_without_a_checkpoint(tmp_path: Path) -> None:
     run = directory("one")
     run.write_recipe(small("lstm"))
     with pytest.raises(UserError, match="no checkpoint"):
         finish(run, tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def without(corpora: Path, folder: Path, *splits: str) -> Path:
+    """The tiny corpora, but of en_ewt these splits are gone."""
+    shutil.copytree(corpora, folder)
+    for split in splits:
+        (folder / "en_ewt" / f"{split}.conllu").unlink()
+    return folder
+
+
+def test_a_run_is_kept_as_a_model_that_is_found_by_name(run: RunDirectory, home: Path) -> None:
+    kept = client.keep("one")
+    assert (kept.name, kept.split, kept.problem) == ("one", "test", "") and find_model("one") == kept.path
+    assert kept.path == home / "data" / "models" / "one" and kept.step == 30
+    _model, config, _tokenizer = checkpoint.load(kept.path)
+    assert kept.metrics == config.metrics == measured_again(kept.path) and kept.baselines == config.baselines
+
+
+def test_a_kept_model_is_replaced_only_by_force(run: RunDirectory) -> None:
+    kept = client.keep("one", "mine")
+    (kept.path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="--force"):
+        client.keep("one", "mine")
+    assert (kept.path / "config.json").read_text() == "{}"
+    assert client.keep("one", "mine", force=True).path == kept.path
+    assert checkpoint.load(kept.path)[1].name == "mine"
+
+
+def test_keeping_replaces_nothing_but_models(run: RunDirectory, home: Path) -> None:
+    folder = home / "data" / "models" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "diary.txt").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(UserError, match="exists already"):
+            client.keep("one", "mine", force=force)
+    assert [path.name for path in folder.iterdir()] == ["diary.txt"]
+
+
+@pytest.mark.parametrize("name", ["../out", ".hidden", "a/b", "-m", "a b", "\x1b[31m", "~"])
+def test_a_name_that_no_model_can_have(run: RunDirectory, home: Path, name: str) -> None:
+    with pytest.raises(UserError, match="cannot be the name of a model"):
+        client.keep("one", name)
+    assert not (home / "data" / "models").exists()
+
+
+def test_a_shipped_model_keeps_its_name(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = finish("one", tmp_path / "shipped" / "one")
+    monkeypatch.setenv("NLPTUI_MODELS", str(shipped.parent))
+    with pytest.raises(UserError, match="nlptui runs keep one NAME"):
+        client.keep("one", force=True)
+    assert find_model(client.keep("one", "two").name).name == "two"
+
+
+def test_without_a_test_split_dev_is_measured(
+    run: RunDirectory, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLPTUI_DATA", str(without(corpora, tmp_path / "left", "test")))
+    kept = client.keep("one")
+    assert kept.split == "dev" and 0 < kept.metrics["accuracy"] <= 1 and "accuracy" in kept.baselines
+    assert "test.conllu" in kept.problem
+    _model, config, _tokenizer = checkpoint.load(kept.path)
+    assert config.metrics == {} == config.baselines
+    card = (kept.path / "README.md").read_text(encoding="utf-8")
+    assert "train 60, dev 12." in card and "measured on dev" in card and "| test |" not in card
+    with pytest.raises(UserError, match="test.conllu"):
+        finish("one", tmp_path / "strict")
+
+
+def test_without_its_corpus_a_run_is_kept_unmeasured(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLPTUI_DATA", str(tmp_path / "nowhere"))
+    kept = client.keep("one")
+    assert (kept.split, kept.metrics, kept.baselines) == ("", {}, {}) and "en_ewt" in kept.problem
+    assert types_of(kept.path) == {"F32"}
+    card = (kept.path / "README.md").read_text(encoding="utf-8")
+    assert "not counted" in card and "seen the training examples" in card
 
 
 def test_the_command(run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

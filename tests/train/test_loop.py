@@ -389,3 +389,11 @@ def test_control_is_what_the_loop_wishes_for() -> None:
     assert control.pause_wanted()
     run.stop_path.touch()
     assert control.stop_wanted() and not control.pause_wanted()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
+def test_a_device_that_is_not_here_is_said_in_one_line() -> None:
+    run, recipe = directory("one"), small("lstm", device="cuda")
+    run.write_recipe(recipe)
+    with pytest.raises(UserError, match="device 'cuda' is not available here; there is cpu"):
+        train(run, recipe)
