@@ -505,10 +505,14 @@ def evaluate(model: str, split: str, as_json: bool) -> None:
 @option("--seed", type=int, default=0, show_default=True, help=N_("The same seed writes the same text."))
 @json_option
 def generate(prompt: str | None, model: str, as_json: bool, **sampling: Any) -> None:
-    from nlptui.cli_output import dumps, write_line, write_piece
+    from nlptui.cli_output import dumps, message, write_line, write_piece
 
     prompt = whole_text(prompt)
-    steps = load(model).generate(prompt, **sampling)
+    engine = load(model)
+    steps = engine.generate(prompt, **sampling)
+    if (used := engine.prompt_used(prompt)) is not None:
+        hint = _("the prompt is longer than the {n} tokens that {model} reads; it goes on from: {used}")
+        message(hint.format(n=engine.config.context, model=visible(engine.name), used=visible(used)))
     if as_json:
         tokens = [{"id": step.id, "text": step.text, "logprob": step.logprob} for step in steps]
         text = "".join(str(token["text"]) for token in tokens)

@@ -179,6 +179,13 @@ def test_generate_greedily_takes_the_likeliest(nlptui: Nlptui) -> None:
     assert nlptui(*arguments, "--top-k", "1", "--seed", "9").json["tokens"][0]["id"] == best["id"]
 
 
+def test_generate_says_what_it_used_of_a_prompt_beyond_the_context(nlptui: Nlptui) -> None:
+    prompt = "the old keeper can open a can of paint"
+    said = nlptui("generate", prompt, "-m", "gpt", "--max-tokens", "2")
+    assert said.out.startswith(prompt) and prompt[-12:] in said.err and prompt[-13:] not in said.err
+    assert nlptui("generate", "a can", "-m", "gpt", "--max-tokens", "2").err == ""
+
+
 def test_check(nlptui: Nlptui) -> None:
     said = nlptui("check", "gpt", "--json").json
     assert said["ok"] is True and max(said["differences"].values()) <= said["tolerance"]
