@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from rich.cells import cell_len
@@ -23,9 +24,6 @@ from rich.cells import cell_len
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
-
-if TYPE_CHECKING:
-    pass
 
 DASH = "–"
 # Beyond ASCII, what a terminal would obey or hide: C1 and bidi controls, zero-width characters, surrogates.
@@ -103,10 +101,13 @@ def coloured() -> bool:
 
 
 def number(value: Any) -> str:
-    """A number for people: about four digits, whole numbers with thousands marked; a dash for nothing."""
+    """A number for people: about four digits, whole numbers with thousands marked; a dash for nothing.
+
+    What a broken file holds in a number's place is shown as it is.
+    """
     if value is None:
         return DASH
-    if isinstance(value, bool | str):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return visible(str(value))
     if isinstance(value, int):
         return f"{value:,}"

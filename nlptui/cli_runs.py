@@ -5,6 +5,7 @@ Talks to the run client only; loads no torch.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def _progress(run: RunStatus) -> str:
 
 
 def _left(run: RunStatus) -> str:
-    if run.left is None or run.state != "running":
+    if run.left is None or not math.isfinite(run.left) or run.state != "running":
         return DASH
     minutes, seconds = divmod(round(run.left), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
@@ -83,7 +84,7 @@ def progress_line(row: Mapping[str, Any], steps: int) -> str:
     """One measurement: the step, and what was measured."""
     hidden = ("step", "time", "split")
     values = [f"{visible(str(key))} {number(value)}" for key, value in row.items() if key not in hidden]
-    split = [str(row["split"])] if "split" in row else []
+    split = [visible(str(row["split"]))] if "split" in row else []
     place = f"{row.get('step', 0)}/{steps}" if steps else str(row.get("step", 0))
     return "  ".join([place.rjust(2 * len(str(steps)) + 1), *split, *values])
 

@@ -85,6 +85,10 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], Progress]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         progress = Progress(**{item.name: content[item.name] for item in fields(Progress)})
+        if not (isinstance(progress.step, int) and isinstance(progress.seconds, int | float)):
+            raise ValueError("step and seconds must be numbers")
+        if not isinstance(progress.best_folder, str):
+            raise ValueError("best_folder must be a name")
         path = folder / TENSORS_FILE
         tensors = safetensors.torch.load_file(path)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -141,6 +141,31 @@ def test_rm_removes_a_run_that_has_ended(nlptui: Nlptui, home: Path) -> None:
     assert not gone.path.exists() and alive.path.exists()
 
 
+BAD = "\x1b]0;x\x07\u202e"
+BAD_STATES: list[dict[str, Any]] = [
+    {"state": "failed", "error": BAD, "metrics": {BAD: 1.0}},
+    {"state": "running", "pid": os.getpid(), "left": float("nan"), "metrics": {BAD: BAD, "loss": [BAD]}},
+    {"state": "running", "pid": os.getpid(), "left": float("inf"), "phase": BAD, "steps": 5},
+]
+
+
+@pytest.mark.parametrize("status", BAD_STATES, ids=range(len(BAD_STATES)))
+def test_what_a_status_holds_reaches_no_terminal(nlptui: Nlptui, home: Path, status: dict[str, Any]) -> None:
+    make_run("odd").status_path.write_text(json.dumps(status))
+    for words in (("runs",), ("runs", "show", "odd"), ("runs", "show", "odd", "--json")):
+        result = nlptui(*words)
+        assert "odd" in result.out and not result.err
+        assert all(line.isprintable() for line in result.out.splitlines()), words
+
+
+def test_what_was_measured_reaches_no_terminal(nlptui: Nlptui, home: Path) -> None:
+    run = make_run("odd", state="failed", error=BAD)
+    run.append_metrics({"step": 30, "split": BAD, BAD: BAD, "list": [BAD], "none": None, "table": {BAD: 1}})
+    result = nlptui("runs", "follow", "odd", status=1)
+    assert len(result.out.splitlines()) == 4 and result.err.count("\n") == 1
+    assert all(line.isprintable() for line in (result.out + result.err).splitlines())
+
+
 KEPT = {
     "test": "mine: step 30, on test: accuracy 0.9000 (baseline 0.8000), loss 0.1000",
     "dev": "mine: step 30, on dev, as there is no test split: accuracy 0.9000 (baseline 0.8000), loss 0.1000",

@@ -21,7 +21,7 @@ from nlptui.train.card import TRIED, tried
 from nlptui.train.finish import chosen_checkpoint, finish
 from nlptui.train.recipe import read_recipe, recipe_from_dict
 from nlptui.train.run import RunDirectory
-from nlptui.train.state import read_state
+from nlptui.train.state import PROGRESS_FILE, read_state
 from tests.conftest import ROOT
 from tests.train.small import FAMILIES, small
 from tests.train.test_loop import directory, train
@@ -230,6 +230,15 @@ def test_without_its_corpus_a_run_is_kept_unmeasured(
     assert types_of(kept.path) == {"F32"}
     card = (kept.path / "README.md").read_text(encoding="utf-8")
     assert "not counted" in card and "seen the training examples" in card
+
+
+@pytest.mark.parametrize("wrong", [{"step": "\x1b[31m"}, {"seconds": None}, {"best_folder": 3}])
+def test_a_broken_training_state_is_one_line(run: RunDirectory, wrong: dict[str, Any]) -> None:
+    for folder in run.checkpoints():
+        content = json.loads((folder / PROGRESS_FILE).read_text())
+        (folder / PROGRESS_FILE).write_text(json.dumps(content | wrong))
+    with pytest.raises(UserError, match="not readable as a training state"):
+        client.keep("one")
 
 
 def test_the_command(run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
