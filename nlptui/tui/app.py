@@ -96,6 +96,7 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.engine = self._desk(make_engine, "nlptui-engine")
         self.clerk = self._desk(make_clerk, "nlptui-clerk")
         self.explorer = ExplorerScreen(place)
+        self.explorer.note = self.said
         self.models: tuple[Any, ...] | None = None
         """The list of models, as it was read last."""
         self.crash = ""
@@ -125,8 +126,6 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Paint first; only then start what is slow."""
-        if self.said:
-            self.explorer.say(self.said)
         if not self.is_headless:
             guards.watch_signals(lambda code: self.exit(code), self.save_settings)
         self.call_after_refresh(self.start_backends)

@@ -118,6 +118,7 @@ class Backend:
                 self._send(self._work(worker, count, request))
         except BaseException as error:  # the thread dies with it: say so, and let `ask` start another
             self._change("failed", one_line(error))
+            self._turn_away(one_line(error))
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -139,6 +140,13 @@ class Backend:
         except Exception as error:
             text = _("the program failed here ({error}); the rest still works").format(error=one_line(error))
             return Answer(count, request, error=text, trouble=traceback.format_exc())
+
+    def _turn_away(self, error: str) -> None:
+        """Answer what still waits; nobody else will."""
+        with self._ready:
+            waiting, self._lanes = list(self._lanes.values()), {}
+        for count, request in waiting:
+            self._send(Answer(count, request, error=error))
 
     def _change(self, state: State, detail: str = "") -> None:
         self.state = state

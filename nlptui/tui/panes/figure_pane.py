@@ -134,8 +134,9 @@ class FigurePane(Vertical):
 
     def take_focus(self) -> None:
         """Give the keyboard to the current part."""
-        if self.widget is not None and self.widget.focusable and not self.widget.has_focus:
-            self.widget.focus(scroll_visible=False)
+        target = self.widget if self.widget is not None and self.widget.focusable else self
+        if not target.has_focus:
+            target.focus(scroll_visible=False)
 
     def choose(self, number: int, focus: bool = True) -> None:
         """Make part `number` current (round at the ends)."""

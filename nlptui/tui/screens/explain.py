@@ -71,10 +71,20 @@ class ExplainScreen(AppScreen):
 
     def on_mount(self) -> None:
         """Ask for the first number."""
-        scope = [a for a in self.nlptui.actions if a.scope in ("explain", "app") or a.id == "cursor.open"]
-        self.query_one(KeyBar).show(scope)
+        self.name_keys()
         self.query_one(TermList).focus()
         self.ask(self.first)
+
+    def redrawn(self) -> None:
+        """All lines are new (another language): fill them."""
+        self.name_keys()
+        self.query_one(TermList).focus()
+        self.draw()
+
+    def name_keys(self) -> None:
+        """The keys that hold here."""
+        scope = [a for a in self.nlptui.actions if a.scope in ("explain", "app") or a.id == "cursor.open"]
+        self.query_one(KeyBar).show(scope)
 
     def ask(self, origin: Origin) -> None:
         """How was this one made?"""

@@ -159,6 +159,11 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             self._late = None
         if answer.error:
             self.problem = answer.error
+            if self.shown is None and self.place.model and self.place.model == self.nlptui.settings.last.get("model"):
+                # The model of the last session is gone: begin with another one.
+                self.go(replace(self.place, model=""))
+                self.say(answer.error)
+                return
             self.draw_title()
             self.draw_notice()
             return
@@ -288,7 +293,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         """The engine loads, is ready, or has failed."""
         if phase.state == "failed":
             self.working = False
-            self.problem = _("the engine failed: {error}").format(error=phase.detail)
+            self.problem = phase.detail
+            words = _("The engine has failed. What needs no model still works.")
+            self.query_one("#waiting", Words).left = (Word(words, "warning"),)
         self.draw_title()
         self.draw_notice()
 
