@@ -46,9 +46,9 @@ class Clerk:
                 return look_at_runs(name, since)
             case StartRun():
                 from nlptui.train import client
-                from nlptui.train.recipe import parse_overrides
 
-                overrides = parse_overrides([f"{key}={value}" for key, value in request.overrides.items()])
+                settings = [f"{key}={value}" for key, value in request.overrides.items()]
+                overrides = client.parse_overrides(settings)
                 return client.start(request.recipe, request.name or None, overrides).name
             case SteerRun(name=name, verb=verb):
                 from nlptui.train import client

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
+from nlptui.lazy import numpy as np
 from nlptui.text import visible
 
-Array: TypeAlias = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = "NDArray[Any]"
 Scale: TypeAlias = Literal["diverging", "probability", "positive"]
 By: TypeAlias = Literal["table", "row"]
 SCALES: tuple[Scale, ...] = ("diverging", "probability", "positive")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Array, Bars, Figure, HeatTable, Part, Source, Token, Tokens
 from nlptui.views.names import clamp, of_kind, prefix

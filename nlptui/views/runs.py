@@ -10,8 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, Lines, Series
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.views.figure import Array, By, Figure, Fixed, HeatTable, Scale, Source
 from nlptui.views.names import TOKEN_AXES, clamp, kind

@@ -6,11 +6,11 @@ at 1, all others on one that ends at the largest; the bar of a negative number h
 
 from __future__ import annotations
 
-import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.reactive import reactive
 
+from nlptui.lazy import numpy as np
 from nlptui.tui.colours import SIDE
 from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
 from nlptui.tui.widgets.line_view import RowsView

@@ -9,10 +9,10 @@ import re
 from functools import cache
 from typing import Literal, NamedTuple
 
-import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
+from nlptui.lazy import numpy as np
 from nlptui.tui.colours import SHADES, SIDE, STEPS, Palette
 from nlptui.views.figure import Array, HeatTable
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from itertools import groupby, repeat
 
-import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.colours import SIDE, STEPS

@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.tui.widgets.cells import fit, number_format
 from nlptui.tui.widgets.keys import CURSOR_KEYS
