@@ -6,7 +6,9 @@ from torch import nn
 
 from nlptui.config import BertConfig, GPTConfig, ModelConfig, RecurrentConfig, TransformerConfig
 from nlptui.errors import UserError
+from nlptui.locale import _
 from nlptui.nn.batch import Batch
+from nlptui.text import visible
 from nlptui.trace import OFF
 
 __all__ = ["OFF", "Batch", "build_model"]
@@ -19,6 +21,7 @@ def build_model(config: ModelConfig) -> nn.Module:
     from nlptui.nn.recurrent_model import RecurrentModel
     from nlptui.nn.transformer import Transformer
 
+    check_settings(config)
     try:
         if isinstance(config, RecurrentConfig):
             return RecurrentModel(config)
@@ -30,4 +33,32 @@ def build_model(config: ModelConfig) -> nn.Module:
             return Transformer(config)
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error)) from None
-    raise UserError(f"no network for arch {config.arch!r}")
+    raise UserError(_("no network for arch {arch!r}").format(arch=visible(config.arch)))
+
+
+def check_settings(config: ModelConfig) -> None:
+    """Raise UserError, in the reader's language, for settings that the networks refuse with a ValueError."""
+    from nlptui.nn.pooling import POOLINGS
+
+    width, heads = getattr(config, "d_model", 0), getattr(config, "n_heads", 1)
+    if width % heads:
+        raise UserError(
+            _("d_model {width} is not a multiple of n_heads {heads}").format(width=width, heads=heads)
+        )
+    kernel = getattr(config, "char_kernel", 1)
+    if getattr(config, "n_chars", 0) and kernel % 2 == 0:
+        raise UserError(_("char_kernel must be odd, not {kernel}").format(kernel=kernel))
+    choices = {
+        "pooling": POOLINGS if config.task in ("classification", "pretraining") else (),
+        "norm_order": ("pre", "post"),
+        "activation": ("gelu", "gelu_tanh"),
+        "positions": ("sinusoidal", "learned"),
+    }
+    for key, known in choices.items():
+        value = getattr(config, key, None)
+        if known and value is not None and value not in known:
+            raise UserError(
+                _("{key} {value!r} is unknown; choose one of {known}").format(
+                    key=key, value=visible(value), known=", ".join(known)
+                )
+            )

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from nlptui.engine import checkpoint
 from nlptui.errors import UserError
+from nlptui.locale import set_language
 from nlptui.paths import runs_dir
 from nlptui.tasks import TASK_CLASSES
 from nlptui.train.loop import Trainer
@@ -397,3 +398,27 @@ def test_a_device_that_is_not_here_is_said_in_one_line() -> None:
     run.write_recipe(recipe)
     with pytest.raises(UserError, match="device 'cuda' is not available here; there is cpu"):
         train(run, recipe)
+
+
+@pytest.mark.parametrize(
+    ("family", "setting"),
+    [
+        ("gpt", {"n_heads": 3}),
+        ("gpt", {"norm_order": "middle"}),
+        ("gpt", {"activation": "relu"}),
+        ("bert", {"pooling": "median"}),
+        ("transformer", {"positions": "rotary"}),
+        ("lstm", {"char_kernel": 2}),
+    ],
+)
+def test_settings_that_fit_no_network_are_said_in_the_language_of_the_reader(
+    family: str, setting: dict[str, Any]
+) -> None:
+    recipe = small(family)
+    recipe = recipe_from_dict(recipe.to_dict() | {"model": dict(recipe.model) | setting}, where="here")
+    run = directory("one")
+    run.write_recipe(recipe)
+    set_language("zh")
+    with pytest.raises(UserError, match="[一-鿿]") as raised:
+        train(run, recipe)
+    assert next(iter(setting)) in str(raised.value)
