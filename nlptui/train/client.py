@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,42 +101,34 @@ def resume(name: str, overrides: Mapping[str, Any] | None = None) -> RunHandle:
     run.pause_path.unlink(missing_ok=True)
     if now.state in ALIVE:
         if overrides:
-            raise UserError(
-                _("{name} is {state}; stop it before changing its settings").format(
-                    name=name, state=now.state
-                )
-            )
+            problem = _("{name} is {state}; stop it before changing its settings")
+            raise UserError(problem.format(name=name, state=_(now.state)))
         return RunHandle(run.name, run.path)
-    for key in overrides or ():
+    if overrides:
+        _change_settings(run, overrides)
+    recipe = run.recipe()
+    if now.state == "done" and not overrides:
+        problem = _("{name} is done; to train on, set more steps, as in --set train.steps={steps}")
+        raise UserError(problem.format(name=name, steps=2 * max(now.step, 1)))
+    run.write_status(
+        replace(
+            now, state="queued", pid=None, born=None, steps=recipe.train.steps or now.steps, error="",
+            phase="", left=None,
+        )
+    )  # fmt: skip
+    _spawn(run)
+    return RunHandle(run.name, run.path)
+
+
+def _change_settings(run: RunDirectory, overrides: Mapping[str, Any]) -> None:
+    """Write the run's recipe with these settings of [train] in it."""
+    for key in overrides:
         if not key.startswith("train."):
             raise UserError(
                 _("{key} cannot change in a run that has begun; only train.… can").format(key=visible(key))
             )
-    if overrides:
-        run.write_recipe(
-            recipe_from_dict(run.recipe().to_dict(), where=str(run.config_path), overrides=overrides)
-        )
-    recipe = run.recipe()
-    if now.state == "done" and not overrides:
-        raise UserError(
-            _("{name} is done; to train on, set more steps, as in --set train.steps={steps}").format(
-                name=name, steps=2 * max(now.step, 1)
-            )
-        )
-    run.write_status(
-        RunStatus(
-            run.name,
-            "queued",
-            step=now.step,
-            steps=recipe.train.steps or now.steps,
-            metrics=now.metrics,
-            latest=now.latest,
-            best=now.best,
-            seconds=now.seconds,
-        )
-    )
-    _spawn(run)
-    return RunHandle(run.name, run.path)
+    where = str(run.config_path)
+    run.write_recipe(recipe_from_dict(run.recipe().to_dict(), where=where, overrides=overrides))
 
 
 @dataclass(frozen=True)
@@ -197,7 +189,8 @@ def remove(name: str) -> None:
     run = find_run(name)
     now = run.status()
     if now.state in ALIVE:
-        raise UserError(_("{name} is {state}; stop it before removing it").format(name=name, state=now.state))
+        problem = _("{name} is {state}; stop it before removing it")
+        raise UserError(problem.format(name=name, state=_(now.state)))
     if run.path.is_symlink():
         run.path.unlink()
     else:
@@ -298,5 +291,5 @@ def _need_alive(run: RunDirectory, otherwise: str) -> None:
     now = run.status()
     if now.state not in ALIVE:
         raise UserError(
-            _("{name} is {state}: {otherwise}").format(name=run.name, state=now.state, otherwise=otherwise)
+            _("{name} is {state}: {otherwise}").format(name=run.name, state=_(now.state), otherwise=otherwise)
         )

@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from nlptui.errors import UserError
-from nlptui.locale import _
+from nlptui.locale import N_, _
 from nlptui.paths import runs_dir
 from nlptui.text import visible
 from nlptui.train.recipe import Recipe, recipe_from_dict
 
-STATES = ("queued", "running", "paused", "stopped", "done", "failed", "lost")
+STATES = (
+    N_("queued"), N_("running"), N_("paused"), N_("stopped"), N_("done"), N_("failed"), N_("lost"),
+)  # fmt: skip
 ALIVE = ("queued", "running", "paused")
 _STEP_FOLDER = re.compile(r"step_(\d{6,12})")
 _RUN_NAME = re.compile(r"\w[\w.\-]{0,99}")

@@ -74,6 +74,12 @@ def test_dict_and_toml_forms_come_back_equal() -> None:
     assert recipe_from_dict(tomllib.loads(recipe.to_toml()), "there") == recipe
 
 
+def test_running_text_may_come_from_either_side_of_pairs() -> None:
+    content = plain()
+    content["data"] |= {"corpus": "en_zh_tatoeba", "side": 1}
+    assert recipe_from_dict(content, "here").data["side"] == 1
+
+
 def test_toml_form_survives_hostile_strings() -> None:
     content = plain()
     content["data"]["train"] = ['a"b\\c', "新\n行", "\x7f\x01", "🙂"]

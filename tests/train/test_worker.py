@@ -110,7 +110,8 @@ def test_killed_at_random_moments_and_resumed_it_ends_in_the_same_weights() -> N
         status = until(lambda: (found := client.status("killed")).state in ("lost", "done") and found)
         if status.state == "done":
             break
-        assert status.error and status.step - _step(status.latest) < 2 * 20
+        # At most the steps since the last checkpoint are lost: 20, where it died while it saved the next one.
+        assert status.error and 0 <= status.step - _step(status.latest) <= recipe.train.save_every
         client.resume("killed")
     assert client.wait("killed", PATIENCE).state == "done", log("killed")
     assert client.wait("whole", PATIENCE).state == "done", log("whole")
