@@ -43,7 +43,8 @@ CLICK_WORDS = (
     N_("Usage:"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"),
     N_("Missing argument"), N_("Missing option"), N_("Invalid value for {param_hint}: {message}"), N_("file"),
     N_("{value!r} is not a valid {number_type}."), N_("{value} is not in the range {range}."),
-    N_("{name} {filename!r} is a directory."), N_("Option {name!r} does not take a value."),
+    N_("{name} {filename!r} is a directory."), N_("{name} {filename!r} is not readable."),
+    N_("Option {name!r} does not take a value."),
 )  # fmt: skip
 
 
@@ -87,6 +88,15 @@ class Command(_Explained, click.Command):
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.params.extend(global_options(hidden=True))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True  # click's own words for them have plurals, which our catalogue has not
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            words = " ".join(map(visible, extra))
+            problem = _("too many words: {words}; quote a text of several")
+            raise click.UsageError(problem.format(words=words), ctx)
+        return extra
 
 
 class Group(_Explained, click.Group):
@@ -161,6 +171,42 @@ class Name(click.ParamType[str]):
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
+class Choice(click.Choice[str]):
+    """One of a few words."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return _("{value} is unknown: choose one of {choices}").format(
+            value=visible(str(value)), choices=", ".join(self.choices)
+        )
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return _("choose one of {choices}").format(choices=", ".join(self.choices))
+
+
+class File(click.Path):
+    """A file to write."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail(_("the file's name is empty"), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class EditText(click.ParamType[str]):
+    """An edit in the form of the command line: a wrong form is said before a model loads."""
+
+    name = "edit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from nlptui.engine.explain import Edit
+
+        try:
+            Edit.parse(str(value))
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 class Device(click.ParamType[str]):
     """Where models run."""
 
@@ -184,7 +230,7 @@ RECIPE = Name("recipe", cli_names.recipe_names)
 RUN = Name("run", cli_names.run_names)
 CORPUS = Name("corpus", cli_names.corpus_names)
 VIEW = Name("view", cli_names.view_names)
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = File(path_type=Path, dir_okay=False)
 COUNT = click.IntRange(min=0)
 
 
@@ -238,7 +284,7 @@ def global_options(hidden: bool = False) -> list[click.Parameter]:
     return [
         Option(["--device"], type=Device(), metavar="DEVICE", callback=_set_device,
                help=N_("Where models run: auto, cpu, cuda or mps."), **common),
-        Option(["--lang"], type=click.Choice(LANGUAGES), callback=_set_language, is_eager=True,
+        Option(["--lang"], type=Choice(LANGUAGES), callback=_set_language, is_eager=True,
                help=N_("The language of the program."), **common),
     ]  # fmt: skip
 
@@ -276,7 +322,7 @@ model_option = option("--model", "-m", type=MODEL, metavar="MODEL", callback=_ne
                       help=N_("Name or folder of a model."))  # fmt: skip
 pair_option = option("--pair", metavar="TEXT", help=N_("The second text, for a model that reads two."))
 edit_option = option(
-    "--edit", "edits", multiple=True, metavar="NAME=OP",
+    "--edit", "edits", multiple=True, metavar="NAME=OP", type=EditText(),
     help=N_("Change a value as it is made: NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz."),
 )  # fmt: skip
 run_options = options(argument("text", required=False), model_option, pair_option, edit_option)
@@ -323,7 +369,7 @@ def load(model: str) -> Engine:
 
 def traced(engine: Engine, text: str, pair: str | None, edits: tuple[str, ...]) -> Trace:
     """The trace of a text; says so where the text was too long."""
-    from nlptui.trace import Edit
+    from nlptui.engine.explain import Edit
 
     made: Trace = engine.trace(text, pair=pair, edits=tuple(map(Edit.parse, edits)))
     if made.truncated:
@@ -432,7 +478,12 @@ def tokenize(text: str | None, tokenizer: str, as_json: bool) -> None:
     from nlptui.engine.tokenizer import find_tokenizer
 
     lines = texts(text)
-    found = find_tokenizer(tokenizer)
+    try:
+        found = find_tokenizer(tokenizer)
+    except UserError as error:
+        if Path(tokenizer).name != tokenizer:
+            raise
+        raise UserError(_("{problem}; or bytes, which needs no model").format(problem=error)) from None
     for line in lines:
         tokens = tokens_of(found.encode(line))
         emit(as_json, {"text": line, "tokenizer": tokenizer, "tokens": tokens}, partial(token_lines, tokens))
@@ -468,7 +519,7 @@ def trace(
 @run_options
 @json_option
 def predict(text: str | None, model: str, pair: str | None, edits: tuple[str, ...], as_json: bool) -> None:
-    from nlptui.cli_output import emit
+    from nlptui.cli_output import emit, message
     from nlptui.cli_show import heading, output_lines
 
     lines = texts(text)
@@ -478,11 +529,22 @@ def predict(text: str | None, model: str, pair: str | None, edits: tuple[str, ..
         if "truncated" in said and not edits:
             say_truncated(len(said["tokens"]))
         emit(as_json, said, partial(output_lines, said["output"]))
+        if not any(said["output"].values()):
+            message(_why_nothing(line, said["output"]))
+
+
+def _why_nothing(text: str, output: dict[str, Any]) -> str:
+    if not text.strip():
+        return _("the text is empty")
+    if "candidates" in output:
+        return _("nothing to say: write [MASK] where a word is missing, or give a second text with --pair")
+    return _("the model has nothing to say about this text")
 
 
 @cli.command(help=N_("Measure a model on its corpus."))
 @argument("model", type=MODEL)
-@option("--split", default="test", show_default=True, help=N_("The part of the corpus: train, dev or test."))
+@option("--split", type=Choice(("train", "dev", "test")), default="test", show_default=True,
+        help=N_("The part of the corpus: train, dev or test."))
 @json_option
 def evaluate(model: str, split: str, as_json: bool) -> None:
     from nlptui.cli_output import emit
@@ -554,7 +616,7 @@ def explain(
 @head_option
 @option("--position", type=COUNT, default=0, help=N_("The token that the view is about."))
 @name_option
-@option("--by", type=click.Choice(("table", "row")), default="table", help=N_("What the colours compare."))
+@option("--by", type=Choice(("table", "row")), default="table", help=N_("What the colours compare."))
 @option("--text", "as_text", is_flag=True, help=N_("Print plain text (the default)."))
 @option("--svg", type=FILE, metavar="FILE", help=N_("Write an SVG file."))
 @option("--html", type=FILE, metavar="FILE", help=N_("Write an HTML file."))
@@ -595,8 +657,8 @@ def _end(good: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _started(run: str, foreground: bool, as_json: bool) -> None:
-    """Follow a run that was just started, or say where it is."""
+def _started(run: str, foreground: bool, as_json: bool, before: str = "") -> None:
+    """Follow a run that was just started, or say where it is; `before` is the state that it was in."""
     from nlptui.cli_output import emit, message
     from nlptui.cli_runs import follow, run_values
     from nlptui.train import client
@@ -606,7 +668,10 @@ def _started(run: str, foreground: bool, as_json: bool) -> None:
         _end(follow(run, as_json, stop=True))
         return
     emit(as_json, run_values(client.status(run)), lambda: [run])
-    message(_("started; nlptui runs follow {name} shows how it goes").format(name=run))
+    said = _("started; nlptui runs follow {name} shows how it goes")
+    if before in ("queued", "running"):
+        said = _("{name} goes on already; nlptui runs follow {name} shows how it goes")
+    message(said.format(name=run))
 
 
 @cli.command(help=N_("Train a model in the background; RECIPE is a TOML file or the name of a model."))
@@ -616,9 +681,8 @@ def _started(run: str, foreground: bool, as_json: bool) -> None:
 @json_option
 def train(recipe: str, name: str | None, changes: tuple[str, ...], foreground: bool, as_json: bool) -> None:
     from nlptui.train import client
-    from nlptui.train.recipe import parse_overrides
 
-    run = client.start(recipe, name=name, overrides=parse_overrides(changes))
+    run = client.start(recipe, name=name, overrides=client.parse_overrides(changes))
     _started(run.name, foreground, as_json)
 
 
@@ -685,10 +749,10 @@ def runs_pause(run: str) -> None:
 @json_option
 def runs_resume(run: str, changes: tuple[str, ...], foreground: bool, as_json: bool) -> None:
     from nlptui.train import client
-    from nlptui.train.recipe import parse_overrides
 
-    client.resume(run, overrides=parse_overrides(changes))
-    _started(run, foreground, as_json)
+    before = client.status(run).state
+    client.resume(run, overrides=client.parse_overrides(changes))
+    _started(run, foreground, as_json, before)
 
 
 @runs.command("keep", help=N_("Make a run's best checkpoint one of your models, measured and with a card."))
@@ -804,11 +868,12 @@ def bench(arguments: tuple[str, ...]) -> None:
     if not (root / "tests" / "benchmarks" / "__main__.py").is_file():
         raise UserError(_("the benchmarks are not part of an installed nlptui; run make bench in a checkout"))
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *arguments], cwd=root, check=False)
-    _end(done.returncode == 0)
+    if done.returncode:
+        raise click.exceptions.Exit(2 if done.returncode == 2 else 1)
 
 
 @cli.command(help=N_("Print what makes bash, zsh or fish complete commands and names."))
-@argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@argument("shell", type=Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None
@@ -822,7 +887,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong use, or a signal's."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    speak(preferred_language())
+    speak(cli_names.language_of(sys.argv[1:] if arguments is None else arguments) or preferred_language())
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -868,4 +933,6 @@ def _wrong_use(error: click.UsageError) -> str:
         known = [name for option in (error.ctx.command.params if error.ctx else ()) for name in option.opts]
         hint = cli_names.hint(error.option_name, [name for name in known if name.startswith("-")])
         return _("no option {name}; {hint}").format(name=visible(error.option_name), hint=hint)
+    if isinstance(error, click.BadOptionUsage) and error.message.endswith("requires an argument."):
+        return _("option {name} needs a value").format(name=visible(error.option_name))
     return " ".join(error.format_message().split()).rstrip(".。")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 
-from nlptui.locale import _
+from nlptui.locale import LANGUAGES, _
 from nlptui.text import visible
 
 
@@ -58,6 +58,17 @@ def hint(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     if close:
         return _("did you mean {names}?").format(names=", ".join(map(visible, close)))
     return _("there are {names}").format(names=", ".join(map(visible, known)) or "–")
+
+
+def language_of(words: Sequence[str]) -> str:
+    """What the last --lang among the words of a command line says, for errors that end before it is read."""
+    found = ""
+    for word, after in zip(words, (*words[1:], ""), strict=False):
+        if word == "--":
+            break
+        value = after if word == "--lang" else word.removeprefix("--lang=") if "=" in word else ""
+        found = value if value in LANGUAGES else found
+    return found
 
 
 def option_length(words: Sequence[str], place: int, valued: Collection[str]) -> int:

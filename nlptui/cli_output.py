@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import numbers
 import os
 import re
 import shutil
@@ -107,11 +106,12 @@ def number(value: Any) -> str:
     """
     if value is None:
         return DASH
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return visible(str(value))
-    if isinstance(value, int):
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return f"{value:,}"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+    if isinstance(value, float | np.floating):
+        size = abs(float(value))
+        return f"{value:.4f}" if 1e-3 <= size < 1e4 else f"{value:.4g}"
+    return visible(str(value))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> list[str]:

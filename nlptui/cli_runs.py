@@ -13,15 +13,13 @@ from typing import Any
 
 from nlptui.cli_output import DASH, dumps, message, number, table, write_line
 from nlptui.cli_show import metric_lines
-from nlptui.locale import N_, _
+from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.train import client
-from nlptui.train.run import RunStatus
+from nlptui.train.client import RunStatus
 
-# The states, so that they are translated where they are shown.
-STATE_WORDS = (
-    N_("queued"), N_("running"), N_("paused"), N_("stopped"), N_("done"), N_("failed"), N_("lost"),
-)  # fmt: skip
+# What can go on with `nlptui runs resume`.
+RESUMABLE = ("stopped", "failed", "lost")
 
 
 def run_values(run: RunStatus) -> dict[str, Any]:
@@ -35,13 +33,23 @@ def run_lines(runs: Sequence[RunStatus]) -> list[str]:
     if not runs:
         return [_("no runs yet; nlptui train starts one")]
     rows = [(run.name, _(run.state), _progress(run), run.metrics.get("loss"), _left(run)) for run in runs]
-    return table((_("run"), _("state"), _("step"), _("loss"), _("time left")), rows, right=(2, 3, 4))
+    lines = table((_("run"), _("state"), _("step"), _("loss"), _("time left")), rows, right=(2, 3, 4))
+    return [*lines, *(f"{visible(run.name)}: {why_ended(run)}" for run in runs if run.state in RESUMABLE)]
+
+
+def why_ended(run: RunStatus) -> str:
+    """Why a run goes on no more, and how it could."""
+    reason = visible(run.error) or _(run.state)
+    return _("{reason}; nlptui runs resume {name} goes on").format(reason=reason, name=visible(run.name))
 
 
 def run_page(run: RunStatus) -> list[str]:
     """One run: its state, and everything measured last."""
-    lines = [f"{visible(run.name)}: {_(run.state)}, {_('step {step}').format(step=_progress(run))}"]
-    if run.error:
+    place = _("step {step}").format(step=_progress(run))
+    lines = [f"{visible(run.name)}: {_(run.state)}, {place}"]
+    if run.state in RESUMABLE:
+        lines.append(why_ended(run))
+    elif run.error:
         lines.append(visible(run.error))
     return [*lines, *metric_lines(run.metrics)] if run.metrics else lines
 

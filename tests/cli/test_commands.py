@@ -241,3 +241,17 @@ def test_locate(nlptui: Nlptui, models: Path, monkeypatch: pytest.MonkeyPatch, t
 def test_bench_says_where_it_can_be_run(nlptui: Nlptui, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptui.cli.__file__", "/elsewhere/nlptui/cli.py")
     assert "checkout" in nlptui("bench", status=1).err
+
+
+def test_predict_says_why_it_says_nothing(nlptui: Nlptui) -> None:
+    for words in (("the cat ran", "-m", "bert"), ("the cat ran", "-m", "bert", "--json")):
+        told = nlptui("predict", *words)
+        assert "[MASK]" in told.err and "--pair" in told.err and told.err.count("\n") == 1
+    for model in ("bert", "tag-lstm", "gpt"):
+        for text in ("", " "):
+            told = nlptui("predict", text, "-m", model)
+            assert told.err == "the text is empty\n" or told.out.strip(), (model, text)
+    assert nlptui("predict", "", "-m", "bert").err == "the text is empty\n"
+    for words in (("the [MASK] ran", "-m", "bert"), ("a", "--pair", "b", "-m", "bert"), ("a", "-m", "gpt")):
+        told = nlptui("predict", *words)
+        assert told.out and not told.err

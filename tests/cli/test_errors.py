@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ WRONG_USE = [
     (["data", "lst"], "did you mean list"),
     (["models", "--jsn"], "did you mean --json"),
     (["predict", "x"], "there are"),
-    (["predict", "x", "-m"], "requires an argument"),
+    (["predict", "x", "-m"], "option -m needs a value"),
     (["view", "attetion", "x", "-m", "gpt"], "did you mean attention"),
     (["view"], "VIEW"),
     (["explain", "x", "-m", "gpt", "--name", "logits", "--index", "0,a"], "--index 0,2,5"),
@@ -28,6 +32,18 @@ WRONG_USE = [
     (["generate", "x", "-m", "gpt", "--max-tokens", "-1"], "--max-tokens"),
     (["generate", "x", "-m", "gpt", "--top-p", "0"], "--top-p"),
     (["completion", "tcsh"], "bash"),
+    (["completion"], "choose one of bash, zsh, fish"),
+    (["evaluate", "gpt", "--split", "foo"], "choose one of train, dev, test"),
+    (["trace", "x", "-m", "no model is loaded", "--edit", "foo"], "NAME[0,2,:,:]=zero"),
+    (["trace", "x", "-m", "gpt", "--edit", "embed=double"], "embed=double"),
+    (["x", "-m", "no model is loaded", "--edit", "embed[a]=zero"], "--edit"),
+    (["predict", "x", "-m", "gpt", "--edit", "embed=from:nowhere.npz"], "nowhere.npz"),
+    (["trace", "x", "-m", "gpt", "--csv", ""], "--csv"),
+    (["trace", "x", "-m", "gpt", "--npz", ""], "--npz"),
+    (["view", "tokens", "x", "-m", "gpt", "--svg", ""], "--svg"),
+    (["view", "tokens", "x", "-m", "gpt", "--html="], "the file's name is empty"),
+    (["predict", "a", "b", "-m", "gpt"], "too many words: b"),
+    (["a", "b"], "too many words: b"),
     (["train"], "RECIPE"),
     (["runs", "rm"], "RUN"),
 ]
@@ -36,11 +52,11 @@ FAILURES = [
     (["predict", "x", "-m", "gtp"], "gpt"),
     (["predict", "x", "-m", "./nowhere"], "nowhere"),
     (["tokenize", "x", "-t", "nothing"], "nothing"),
+    (["tokenize", "x", "-t", "nothing"], "bytes"),
     (["explain", "x", "-m", "gpt", "--name", "logit", "--index", "0,0,0"], "logits"),
     (["explain", "x", "-m", "gpt", "--name", "logits", "--index", "0,0,9999"], "9999"),
     (["explain", "x", "-m", "gpt", "--name", "logits", "--index", "0"], "logits"),
     (["trace", "x", "-m", "gpt", "--only", "blocks.0.attn.wieghts"], "blocks.0.attn.weights"),
-    (["trace", "x", "-m", "gpt", "--edit", "embed=double"], "embed=double"),
     (["trace", "x", "-m", "gpt", "--edit", "embd=zero"], "embed"),
     (["trace", "x", "-m", "gpt", "--edit", "embed[0,99]=zero"], "embed"),
     (["trace", "x", "-m", "gpt", "--npz", "/nowhere/a.npz"], "/nowhere"),
@@ -76,6 +92,42 @@ def test_failure(nlptui: Nlptui, arguments: list[str], hint: str) -> None:
     result = nlptui(*arguments, status=1)
     assert hint in result.err and result.err.startswith("nlptui: ") and result.err.count("\n") == 1
     assert not result.out
+
+
+@pytest.mark.parametrize("arguments", [arguments for arguments, _hint in WRONG_USE + FAILURES], ids=_words)
+def test_errors_are_in_the_language_that_was_asked_for(nlptui: Nlptui, arguments: list[str]) -> None:
+    told = nlptui("--lang", "zh", *arguments, status=None)
+    assert told.status in (1, 2) and re.search("[一-鿿]", told.err)
+    # Commands, axes and what the system says stay as they are.
+    said = re.sub(r"nlptui [a-z ]+|no model is loaded|batch pos vocab|\[Errno[^']*", "", told.err)
+    assert not re.search(r"[A-Za-z][a-z]+(?: [a-z]+){2,}", said), told.err
+
+
+def test_the_language_of_an_error_that_ends_before_options_are_read(nlptui: Nlptui) -> None:
+    for line in ("models --foo --lang zh", "models --foo --lang=zh", "--lang zh models --foo"):
+        assert "没有" in nlptui(*line.split(), status=2).err
+    for line in ("models --foo", "models --foo -- --lang zh", "models --foo --lang fr"):
+        assert "no option" in nlptui(*line.split(), status=2).err
+
+
+def test_a_malformed_edit_is_said_before_torch_loads(models: Path) -> None:
+    code = (
+        "import sys; from nlptui import cli\n"
+        "assert cli.run(['predict', 'x', '-m', 'gpt', '--edit', 'foo']) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    environment = os.environ | {"NLPTUI_MODELS": str(models)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (2, 2), (-9, 1)])
+def test_bench_passes_wrong_use_on(
+    nlptui: Nlptui, monkeypatch: pytest.MonkeyPatch, ended: int, status: int
+) -> None:
+    done = subprocess.CompletedProcess([], ended)
+    monkeypatch.setattr(subprocess, "run", lambda *_words, **_options: done)
+    nlptui("bench", "--foo", status=status)
 
 
 HOSTILE = ["\x1b[31mred", "a\nb", "\u202eright", "[/bold]", "\udcff", "x" * 5000]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,48 @@ def test_resume_reaches_the_client(nlptui: Nlptui, home: Path, monkeypatch: pyte
     monkeypatch.setattr(client, "resume", resume)
     assert nlptui("runs", "resume", "small", "--set", "train.steps=80").out == "small\n"
     assert asked == [("small", {"train.steps": 80})]
+
+
+def test_resume_of_a_run_that_goes_says_so(nlptui: Nlptui, home: Path) -> None:
+    make_run("alive", state="running", pid=os.getpid(), step=1, steps=20)
+    assert "alive goes on already" in nlptui("runs", "resume", "alive").err
+    run = make_run("waits", state="paused", pid=os.getpid(), step=1, steps=20)
+    run.pause_path.touch()
+    assert "already" not in nlptui("runs", "resume", "waits").err and not run.pause_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "reason"),
+    [
+        ("running", "", "the worker ended without a word (killed, or the machine went down)"),
+        ("failed", "the loss is not a number", "the loss is not a number"),
+        ("stopped", "", "stopped"),
+    ],
+)
+def test_a_run_that_ended_early_says_how_it_goes_on(
+    nlptui: Nlptui, home: Path, state: str, error: str, reason: str
+) -> None:
+    make_run("cut", state=state, error=error, pid=2**22 + 1, step=7, steps=20)
+    offer = f"{reason}; nlptui runs resume cut goes on"
+    assert nlptui("runs", "show", "cut").out.splitlines()[1] == offer
+    assert nlptui("runs").out.splitlines()[-1] == f"cut: {offer}"
+
+
+def test_a_run_that_is_done_or_alive_offers_nothing(nlptui: Nlptui, home: Path) -> None:
+    make_run("small", state="done", step=20, steps=20)
+    make_run("alive", state="running", pid=os.getpid(), step=7, steps=20)
+    for words in (("runs",), ("runs", "show", "small"), ("runs", "show", "alive")):
+        assert "resume" not in nlptui(*words).out
+
+
+def test_runs_in_chinese_name_states_and_steps_in_chinese(nlptui: Nlptui, home: Path) -> None:
+    make_run("small", state="done", step=20, steps=20)
+    make_run("alive", state="running", pid=os.getpid(), step=7, steps=20)
+    for words in (("show", "small"), ("stop", "small"), ("pause", "small"), ("rm", "alive"),
+                  ("resume", "small"), ("resume", "alive", "--set", "train.steps=3")):  # fmt: skip
+        told = nlptui("--lang", "zh", "runs", *words, status=None)
+        said = (told.out + told.err).replace("train.steps", "")
+        assert re.search("[一-鿿]", said) and not re.search(r"\b(done|running|step)\b", said), said
 
 
 def test_rm_removes_a_run_that_has_ended(nlptui: Nlptui, home: Path) -> None:
