@@ -107,11 +107,7 @@ def cut(
     `rows` may be "" for an activation with one axis besides those held (one row), and both for one number.
     """
     activation = trace[name]
-    held = {
-        axis: size
-        for axis, size in zip(activation.axes, activation.shape, strict=True)
-        if axis not in (rows, cols)
-    }
+    held = _sizes_besides(activation, rows, cols)
     places = {axis: clamp((at or {}).get(axis, 0), size) for axis, size in held.items()}
     index: tuple[int | str, ...] = tuple(
         {rows: "row", cols: "col"}.get(axis) or places[axis] for axis in activation.axes
@@ -121,11 +117,7 @@ def cut(
     if 0 in held.values():
         row_labels, values = (), np.zeros((0, len(col_labels)))
     else:
-        values = trace.array(name)[tuple(slice(None) if isinstance(part, str) else part for part in index)]
-        if not rows:
-            values = values.reshape(1, -1)
-        elif index.index("row") > index.index("col"):
-            values = values.T
+        values = _slice(trace.array(name), index)
     return HeatTable(
         title=title or name,
         values=values,
@@ -142,6 +134,22 @@ def cut(
             fix(trace, activation, axis, places[axis]) for axis in held if held[axis] and axis != "batch"
         ),
     )
+
+
+def _sizes_besides(activation: Activation, *shown: str) -> dict[str, int]:
+    """The sizes of the axes that are not `shown`."""
+    sizes = zip(activation.axes, activation.shape, strict=True)
+    return {axis: size for axis, size in sizes if axis not in shown}
+
+
+def _slice(array: Array, index: tuple[int | str, ...]) -> Array:
+    """The values at `index`, rows × columns, whichever of them the array has first."""
+    values = array[tuple(slice(None) if isinstance(part, str) else part for part in index)]
+    if "row" not in index:
+        return values.reshape(1, -1)
+    if "col" in index and index.index("row") > index.index("col"):
+        return values.T
+    return values
 
 
 def decimals(values: Array) -> int:
