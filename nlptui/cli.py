@@ -757,7 +757,7 @@ def runs_resume(run: str, changes: tuple[str, ...], foreground: bool, as_json: b
 
 @runs.command("keep", help=N_("Make a run's best checkpoint one of your models, measured and with a card."))
 @argument("run", type=RUN)
-@argument("name", required=False)
+@argument("name", required=False, metavar="[NAME]")
 @option("--force", is_flag=True, help=N_("Replace a model of yours that has this name."))
 @json_option
 def runs_keep(run: str, name: str | None, force: bool, as_json: bool) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import BashComplete
 
+from nlptui.cli import cli
 from nlptui.paths import runs_dir
 from nlptui.train import client
 from nlptui.train.run import RunDirectory, RunStatus
 from tests.cli.conftest import Nlptui
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -241,3 +245,18 @@ def test_keep_says_what_was_measured(
 def test_an_unknown_run(nlptui: Nlptui, home: Path, verb: str) -> None:
     result = nlptui("runs", verb, "nothing", status=1)
     assert "nothing" in result.err and result.err.count("\n") == 1 and not result.out
+
+
+def test_front_ends_may_import_nothing_of_training_but_the_client() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    rule = next(rule for rule in rules["contracts"] if rule["id"] == "front-ends")
+    parts = {path.stem for path in (ROOT / "nlptui" / "train").glob("*.py")} - {"__init__", "client"}
+    assert parts and {f"nlptui.train.{part}" for part in parts} <= set(rule["forbidden_modules"])
+
+
+def test_names_of_runs_complete(nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run("small", state="done")
+    completion = BashComplete(cli, {}, "nlptui", "_NLPTUI_COMPLETE")
+    assert "keep" in [item.value for item in completion.get_completions(["runs"], "k")]
+    for verb in ("show", "resume", "keep", "rm"):
+        assert [item.value for item in completion.get_completions(["runs", verb], "s")] == ["small"]
