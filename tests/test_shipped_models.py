@@ -120,3 +120,29 @@ def test_evaluating_gives_the_number_on_the_card(name: str) -> None:
 def test_a_tagger_tags(name: str) -> None:
     tags = engine(name).predict("The cat sleeps on the mat .")["output"]["tags"]
     assert [tag["tag"] for tag in tags] == ["DET", "NOUN", "VERB", "ADP", "DET", "NOUN", "PUNCT"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_gives_the_models_numbers(name: str) -> None:
+    readme = (MODELS.parent / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+    config = engine(name).config
+    shown = {float(number) for number in re.findall(r"\d+\.\d+", row)}
+    for value in [*config.metrics.values(), *config.baselines.values()]:
+        if value != config.metrics.get("perplexity") and value != config.baselines.get("perplexity"):
+            assert any(abs(number - value) < 6e-4 for number in shown), (value, row)
+
+
+def test_a_probability_is_eight_steps_from_an_embedding_row() -> None:
+    trace = engine("pos-lstm-en").trace(SENTENCES["en"])
+    ways = {"probs": 0}
+    todo = ["probs"]
+    while todo:
+        name = todo.pop(0)
+        activation = trace[name]
+        place = tuple(size // 2 for size in activation.shape)
+        for term in engine("pos-lstm-en").explain(trace, name, place).terms:
+            if term.name not in ways:
+                ways[term.name] = ways[name] + 1
+                todo.append(term.name)
+    assert ways["token_embedding.weight"] == 8
