@@ -97,9 +97,16 @@ client.runs()
     assert not loaded_after(code, tmp_path) & set(HEAVY)
 
 
-def test_the_figure_needs_numpy_only(tmp_path: Path) -> None:
-    loaded = loaded_after("import nlptui.views.figure", tmp_path)
-    assert "numpy" in loaded and not loaded & {*HEAVY, "textual", "click", "tokenizers", "sentencepiece"}
+def test_the_figure_needs_numpy_only_and_not_before_there_is_one(tmp_path: Path) -> None:
+    others = {*HEAVY, "textual", "click", "tokenizers", "sentencepiece"}
+    assert not loaded_after("import nlptui.views.figure", tmp_path) & {"numpy", *others}
+    made = "from nlptui.views.figure import Bars; Bars('b', ('x',), [1.0])"
+    loaded = loaded_after(made, tmp_path)
+    assert "numpy" in loaded and not loaded & others
+
+
+def test_the_screen_needs_no_numpy_before_its_first_picture(tmp_path: Path) -> None:
+    assert not loaded_after("import nlptui.tui.app", tmp_path) & {"numpy", *HEAVY}
 
 
 def test_asking_for_the_engine_loads_torch(tmp_path: Path) -> None:
