@@ -14,17 +14,9 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs
 from nlptui.text import visible
+from nlptui.tui.answers import Recipe, Runs
 from nlptui.tui.exports import write_figure
-from nlptui.tui.requests import (
-    ListModels,
-    ListRecipes,
-    LookAtRuns,
-    Recipe,
-    Runs,
-    StartRun,
-    SteerRun,
-    Write,
-)
+from nlptui.tui.requests import ListModels, ListRecipes, LookAtRuns, StartRun, SteerRun, Write
 
 
 class Clerk:

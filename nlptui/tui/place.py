@@ -8,7 +8,6 @@ written out as the command line that opens the same screen. Knows nothing of wid
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,6 +72,8 @@ class Place:
 
     def command(self) -> str:
         """The command line that opens this place, quoted for a shell."""
+        import shlex
+
         text = self.sentence if self.pair is not None else self.text
         options = ["--pair", self.pair] if self.pair is not None else []
         options += ["--model", self.model] if self.model else []

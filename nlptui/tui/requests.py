@@ -1,24 +1,22 @@
-"""What the screen asks of its backends, and what they answer: plain values, no behaviour.
+"""What the screen asks of its backends: plain values, no behaviour.
 
-Knows neither threads nor widgets. Each request names its lane: in a lane only the newest request counts.
+Knows neither threads nor widgets. Each request names its lane: in a lane only the newest request counts. What
+comes back stands in `answers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nlptui.tui.place import Place
 
 if TYPE_CHECKING:
-    from nlptui.engine.explain import Derivation
-    from nlptui.views.figure import Figure, Origin, Part, Tokens, Tree
+    from nlptui.views.figure import Figure, Origin
 
-
-# -- to the workbench, which owns the engine
-# ---------------------------------------------------------------------
+# To the workbench, which owns the engine.
 
 
 @dataclass(frozen=True)
@@ -38,88 +36,7 @@ class Explain:
     lane: ClassVar[str] = "explain"
 
 
-# -- from the workbench
-# --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ViewName:
-    """One view that fits the model at hand."""
-
-    name: str
-    title: str
-    """In English; `_` translates it."""
-    group: int
-    """The key that opens its group."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the screen says of the model at hand."""
-
-    name: str
-    arch: str
-    task: str
-    language: str
-    parameters: int
-    context: int
-    views: tuple[ViewName, ...]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One token, read as the network reads it: `one-hot × embedding = row`."""
-
-    token: str
-    id: int
-    size: int
-    """How many tokens the vocabulary has."""
-    name: str
-    """The embedding matrix."""
-    row: tuple[float, ...]
-    """The row of that matrix which the one-hot vector picks, as far as the pane has room."""
-    width: int
-    """The length of the whole row."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Everything that the explorer draws of one place."""
-
-    place: Place
-    """The place asked for, with layer, head and view within what the model has."""
-    model: Model
-    figure: Figure
-    layers: int
-    heads: int
-    choices: tuple[str, ...]
-    """What Tab walks inside the view."""
-    tokens: Tokens
-    output: tuple[Part, ...]
-    tree: Tree
-    reading: Reading | None
-    notices: tuple[str, ...]
-    """One sentence each: text cut, tokenizer that does not fit, edits in force."""
-    seconds: float
-    """How long the network ran."""
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A derivation, with what its indices stand for."""
-
-    origin: Origin
-    derivation: Derivation
-    where: str
-    """The tokens and numbers that the index of the whole stands for: `query=cat key=the`."""
-    wheres: tuple[str, ...]
-    """The same for each term."""
-    kind: str
-    """activation, input or parameter."""
-
-
-# -- to the clerk, which handles files
-# -----------------------------------------------------------------------------
+# To the clerk, which handles files.
 
 
 @dataclass(frozen=True)
@@ -173,31 +90,3 @@ class Write:
     path: Path
     overwrite: bool = False
     lane: ClassVar[str] = "write"
-
-
-# -- from the clerk
-# --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe file that the train dialog offers."""
-
-    name: str
-    path: Path
-    arch: str
-    task: str
-    corpus: str
-    steps: int
-    epochs: float
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The training runs and new lines of the chosen one's log."""
-
-    runs: tuple[Any, ...]
-    """RunStatus, the newest first."""
-    name: str = ""
-    since: int = 0
-    lines: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)

@@ -1,8 +1,8 @@
 """Keys one after the other: the next one is looked at when all that the last one set going has happened.
 
-Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece by
-a slow line, the `c` would arrive while the dialog that `/` opens is still on its way, and mean something else.
-The base of the app.
+Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece
+by a slow line, the `c` would arrive while the dialog that `/` opens is still on its way, and mean something
+else. The base of the app.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class TypeAhead(App[Any]):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._held: deque[events.Key | events.Paste] = deque()
+        self._not_yet = True
         self._number = 0
         self._patience: Timer | None = None
 
@@ -52,8 +53,13 @@ class TypeAhead(App[Any]):
             await super().on_event(event)
             return
         self._held.append(event)  # type: ignore[arg-type]
-        if self._patience is None:
+        if self._patience is None and not self._not_yet:
             await self._next()
+
+    async def take_keys(self) -> None:
+        """From now on keys are taken; those that came before are first."""
+        self._not_yet = False
+        await self._next()
 
     async def _next(self) -> None:
         if self._patience is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nlptui.tui.place import READINGS, Place
 
 if TYPE_CHECKING:
-    from nlptui.tui.requests import Shown, ViewName
+    from nlptui.tui.answers import Shown, ViewName
 
 WALKED_CHOICES = 8
 """A view with more choices than this (every activation, say) is not walked choice by choice."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlptui.locale import _, language
 from nlptui.text import visible
+from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName
 from nlptui.tui.place import TEXT_LIMIT, Place
-from nlptui.tui.requests import Explain, Explained, Model, Reading, Show, Shown, ViewName
+from nlptui.tui.requests import Explain, Show
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine

@@ -12,11 +12,11 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from nlptui.tui.app import NlptuiApp
 from nlptui.tui.backend import Worker
 from nlptui.tui.clerk import Clerk
 from nlptui.tui.panes.figure_pane import FigurePane
 from nlptui.tui.place import Place
+from nlptui.tui.program import NlptuiApp
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.settings import Settings
 from nlptui.tui.workbench import Workbench

@@ -20,7 +20,7 @@ from nlptui.tui.actions import (
     label_of,
     rebound,
 )
-from nlptui.tui.app import NlptuiApp
+from nlptui.tui.program import NlptuiApp
 from nlptui.tui.screens.explain import ExplainScreen
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.screens.help import HelpScreen, help_lines

@@ -294,7 +294,7 @@ async def test_two_sentences_for_a_model_that_reads_pairs() -> None:
     async with opened("bert", text="the old can ||| a paint") as session:
         segments = [token.segment for token in session.explorer.shown.tokens.tokens]
         assert set(segments) == {0, 1}
-        assert "NotNext" in session.text()
+        assert "not next" in session.text()
 
 
 async def test_a_text_over_the_context_is_said_and_what_is_used_is_shown() -> None:

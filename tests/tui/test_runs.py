@@ -46,7 +46,9 @@ def no_worker_is_left() -> None:
         if run.state in ("queued", "running", "paused"):
             client.stop(run.name)
     start = time.monotonic()
-    while any(run.state in ("queued", "running") for run in client.runs()) and time.monotonic() - start < LIMIT:
+    while (
+        any(run.state in ("queued", "running") for run in client.runs()) and time.monotonic() - start < LIMIT
+    ):
         time.sleep(0.05)
 
 
@@ -165,7 +167,11 @@ async def test_the_curve_is_that_of_the_chosen_run() -> None:
         for _step in range(2):
             length = {"one": 10, "two": 20}[panel(session).chosen]
             assert len(panel(session).query_one(LineChart).part.series[0].x) == length
-            await session.press("greater_than_sign" if panel(session).chosen != panel(session).runs[-1].name else "less_than_sign")
+            await session.press(
+                "greater_than_sign"
+                if panel(session).chosen != panel(session).runs[-1].name
+                else "less_than_sign"
+            )
 
 
 def test_only_new_lines_of_the_log_are_read() -> None:
@@ -212,7 +218,9 @@ async def test_stopping_what_has_ended_says_so() -> None:
 
 async def test_hostile_run_files_do_no_harm() -> None:
     path = write_run("one", "failed", 3, error="\x1b[31m[/bold]", metrics={"loss": "nan", "\x1b[0m": 1})
-    (path / "metrics.jsonl").write_bytes(b'\xff\n{"step": "x"}\n{"step": 1, "loss": "inf"}\n{"step": 2, "loss": 0.5}\n')
+    (path / "metrics.jsonl").write_bytes(
+        b'\xff\n{"step": "x"}\n{"step": 1, "loss": "inf"}\n{"step": 2, "loss": 0.5}\n'
+    )
     (runs_dir() / "two").mkdir()
     async with opened("tag-lstm") as session:
         await session.press("r", "greater_than_sign", "less_than_sign")

@@ -119,7 +119,7 @@ def test_ctrl_z_restores_the_terminal_and_fg_draws_again(shown: Terminal) -> Non
     shown.settle()
     assert READY in shown.text
     shown.send("]")
-    shown.wait_for("layer 1 of 1")
+    shown.wait_for("layer 1 (0–1)")
     shown.send("q")
     assert shown.end() == 0 and shown.restored
 
@@ -148,9 +148,9 @@ def test_the_last_state_is_restored(nlptui: Open) -> None:
     with nlptui(TEXT, "--model", "gpt") as first:
         first.wait_for(READY)
         first.send("]")
-        first.wait_for("layer 1 of 1")
+        first.wait_for("layer 1 (0–1)")
         first.send(".")
-        first.wait_for("head 1 of 2")
+        first.wait_for("head 1 (0–2)")
         first.send("jjl")
         first.settle()
         first.send("q")
@@ -158,7 +158,7 @@ def test_the_last_state_is_restored(nlptui: Open) -> None:
     with nlptui() as second:
         second.wait_for(READY)
         second.settle()
-        assert "layer 1 of 1" in second.text and "head 1 of 2" in second.text and TEXT in second.text
+        assert "layer 1 (0–1)" in second.text and "head 1 (0–2)" in second.text and TEXT in second.text
         assert "blocks.1.attn.weights[0,1,2,1]" in second.text
 
 
@@ -222,7 +222,7 @@ def test_hostile_paste(shown: Terminal) -> None:
 
 def test_bytes_that_are_no_text_do_not_end_it(shown: Terminal) -> None:
     shown.send(b"\xff\xfe\xc3(]")
-    shown.wait_for("layer 1 of 1")
+    shown.wait_for("layer 1 (0–1)")
     shown.send("q")
     assert shown.end() == 0
 
@@ -244,9 +244,9 @@ def test_a_megabyte_is_pasted_and_said_to_be_too_long(shown: Terminal) -> None:
 
 def test_chinese_keys_and_text(shown: Terminal) -> None:
     shown.send("】")
-    shown.wait_for("layer 1 of 1")
+    shown.wait_for("layer 1 (0–1)")
     shown.send("。")
-    shown.wait_for("head 1 of 2")
+    shown.wait_for("head 1 (0–2)")
     shown.send("i")
     shown.pump(0.3)
     shown.send("\x15我们在海边")
@@ -333,14 +333,15 @@ def test_an_unknown_model_is_said_in_the_app_and_another_can_be_chosen(nlptui: O
 
 FIRST_PAINT = """
 import sys
-from nlptui.tui.app import NlptuiApp, run_app
+from nlptui.tui.app import run_app
+from nlptui.tui.program import NlptuiApp
 seen = []
 display = NlptuiApp._display
 def painted(self, screen, renderable):
     if not seen:
         seen.append('torch' in sys.modules)
     display(self, screen, renderable)
-def started(self):
+async def started(self):
     seen.append('torch' in sys.modules)
     self.exit(0)
 NlptuiApp._display = painted

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nlptui.tui import walk
+from nlptui.tui.answers import ViewName
 from nlptui.tui.place import Place
-from nlptui.tui.requests import ViewName
 
 VIEWS = (
     ViewName("tokens", "Tokens", 1),

@@ -65,6 +65,8 @@ class PartBox(Vertical):
         part = self.part
         if isinstance(part, HeatTable):
             return len(part.rows) + 3
+        if isinstance(part, Bars):
+            return len(part.labels) + 2
         return 1 + SMALLEST[self.kind] if isinstance(part, Tokens) else 200
 
     @property

@@ -6,9 +6,13 @@ Knows nothing of tokenizers: it gets a `Reading`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import Reading
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import Reading
 
 
 class ReadingLine(Words):

@@ -7,7 +7,7 @@ files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,10 +15,12 @@ from textual.containers import Horizontal, Vertical
 from nlptui.locale import N_, _
 from nlptui.text import visible
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import Runs
 from nlptui.tui.widgets.line_chart import LineChart
 from nlptui.views.figure import Lines
 from nlptui.views.runs import loss_curve
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import Runs
 
 LISTED = 7
 """Runs in sight when the panel is open."""
@@ -69,13 +71,10 @@ class RunPanel(Vertical):
         self._rows: list[Mapping[str, Any]] = []
 
     def compose(self) -> ComposeResult:
-        """The line, and the list beside the curve."""
+        """The line; the list and the curve come when the panel is opened first."""
         yield Words(id="run-line")
-        with Horizontal(id="run-body"):
-            with Vertical(id="run-list"):
-                for _number in range(LISTED):
-                    yield Words()
-            yield LineChart(id="run-chart")
+        self.list = [Words() for _number in range(LISTED)]
+        self.chart = LineChart(id="run-chart")
 
     @property
     def lines_seen(self) -> int:
@@ -102,7 +101,7 @@ class RunPanel(Vertical):
         self._rows += news.lines
         self.draw()
         if changed and self.has_class("open"):
-            self.query_one(LineChart).part = self.curve()
+            self.chart.part = self.curve()
 
     def choose(self, step: int) -> str:
         """Another run: the one `step` further down the list. Returns its name."""
@@ -118,7 +117,9 @@ class RunPanel(Vertical):
         """Open or close. Returns whether it is open now."""
         self.toggle_class("open")
         if self.has_class("open"):
-            self.query_one(LineChart).part = self.curve()
+            self.chart.part = self.curve()
+            if not self.chart.is_attached:
+                self.mount(Horizontal(Vertical(*self.list, id="run-list"), self.chart, id="run-body"))
         return self.has_class("open")
 
     def curve(self) -> Lines:
@@ -142,7 +143,7 @@ class RunPanel(Vertical):
         names = [run.name for run in self.runs]
         at = names.index(self.chosen) if self.chosen in names else 0
         first = max(0, min(at - LISTED // 2, len(names) - LISTED))
-        for number, row in enumerate(self.query_one("#run-list").query(Words)):
+        for number, row in enumerate(self.list):
             run = self.runs[first + number] if first + number < len(self.runs) else None
             row.left = () if run is None else _listed(run, run.name == self.chosen)
 

@@ -5,16 +5,18 @@ Knows nothing of where derivations come from. A row that is opened posts `CellOp
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.requests import Explained
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import Explained
 
 NUMBER = 12
 """Width of a number at six digits, sign and exponent included."""

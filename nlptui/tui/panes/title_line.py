@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlptui.locale import N_, _
 from nlptui.text import visible
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import Shown
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import Shown
 
 TASKS = {
     "tagging": N_("tagging"),

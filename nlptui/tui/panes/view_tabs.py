@@ -5,14 +5,18 @@ Knows nothing of what views show.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 from textual import events
 
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import Shown
 from nlptui.tui.walk import WALKED_CHOICES, group_of, in_group
 from nlptui.views import GROUPS
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import Shown
 
 
 class ViewTabs(Words):
@@ -66,18 +70,18 @@ def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
 
 
 def _stands(shown: Shown) -> list[Word]:
-    """`[ layer 1/4 ]  , head 2/4 .`, each only where there are several."""
+    """`[ layer 1 (0–3) ]  , head 2 (0–3) .`, each only where there are several."""
     words: list[Word] = []
     if shown.layers > 1:
         words += [
             Word("[", "accent", "layer_down"),
-            Word(f" {_('layer {n} of {last}').format(n=shown.place.layer, last=shown.layers - 1)} "),
+            Word(f" {_('layer {n} (0–{last})').format(n=shown.place.layer, last=shown.layers - 1)} "),
             Word("]", "accent", "layer_up"),
         ]
     if shown.heads > 1:
         words += [
             Word("  ,", "accent", "head_before"),
-            Word(f" {_('head {n} of {last}').format(n=shown.place.head, last=shown.heads - 1)} "),
+            Word(f" {_('head {n} (0–{last})').format(n=shown.place.head, last=shown.heads - 1)} "),
             Word(".", "accent", "head_after"),
         ]
     return words

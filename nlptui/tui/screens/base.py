@@ -17,12 +17,21 @@ from nlptui.tui.actions import bindings
 from nlptui.tui.widgets.cells import fit
 
 if TYPE_CHECKING:
-    from nlptui.tui.app import NlptuiApp
+    from nlptui.tui.program import NlptuiApp
 
 SMALLEST = (60, 16)
 RICH = (120, 30)
 HORIZONTAL = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (RICH[0], "-wide")]
 VERTICAL = [(0, "-too-low"), (SMALLEST[1], "-low"), (RICH[1], "-high")]
+
+
+def size_classes(width: int, height: int) -> str:
+    """The classes of a screen of that size:
+
+    known from the start, they need not be found out by a second layout.
+    """
+    across = next(name for least, name in reversed(HORIZONTAL) if width >= least)
+    return f"{across} {next(name for least, name in reversed(VERTICAL) if height >= least)}"
 
 
 class TooSmall(Widget):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
@@ -96,8 +97,6 @@ class ItemList(RowsView):
         here = row == self.row
         note = f" {item.note}" if item.note else ""
         room = max(0, width - self.name_width - 3)
-        from rich.cells import cell_len
-
         detail = fit(item.detail, max(0, room - cell_len(note)))
         faint = palette.word("warning" if item.broken else "faint")
         if here:
@@ -158,14 +157,16 @@ class Chooser(Dialog):
         )  # fmt: skip
         listing = self.query_one(ItemList)
         listing.can_focus = False
-        listing.name_width = self.NAME_WIDTH
         self.fill()
         self.query_one(Input).focus()
 
     def fill(self) -> None:
         """Show the items that fit what is typed."""
         query = self.query_one(Input).value
-        found = matching(self.items(), query)
+        items = self.items()
+        found = matching(items, query)
+        longest = max((cell_len(item.name) for item in items), default=0)
+        self.query_one(ItemList).name_width = min(self.NAME_WIDTH, longest + 1)
         self.query_one(ItemList).show(found)
         self.query_one("#chooser-title", Words).right = (Word(str(len(found)), "faint"),)
 

@@ -20,12 +20,13 @@ from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.term_list import TermList, element
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.place import Place
-from nlptui.tui.requests import Explain, Explained
+from nlptui.tui.requests import Explain
 from nlptui.tui.screens.base import AppScreen, TooSmall
 from nlptui.tui.widgets.messages import CellOpened
 from nlptui.views.figure import Origin
 
 if TYPE_CHECKING:
+    from nlptui.tui.answers import Explained
     from nlptui.tui.backend import Answer
 
 TOLERANCE = 1e-5

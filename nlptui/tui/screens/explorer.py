@@ -8,6 +8,7 @@ the backend.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Static
 
 from nlptui.locale import _
-from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.actions import bindings
 from nlptui.tui.backend import Answer, Phase
@@ -28,12 +29,13 @@ from nlptui.tui.panes.figure_pane import FigurePane
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.reading_line import ReadingLine
 from nlptui.tui.panes.run_panel import RunPanel
+from nlptui.tui.panes.term_list import element
 from nlptui.tui.panes.title_line import TitleLine
 from nlptui.tui.panes.view_tabs import ViewTabs
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.place import Place
-from nlptui.tui.requests import Show, Shown
-from nlptui.tui.screens.base import AppScreen, TooSmall
+from nlptui.tui.requests import Show
+from nlptui.tui.screens.base import AppScreen, TooSmall, size_classes
 from nlptui.tui.screens.explorer_edits import EditActions
 from nlptui.tui.screens.explorer_runs import RunActions
 from nlptui.tui.screens.explorer_views import ViewActions
@@ -45,6 +47,7 @@ from nlptui.tui.widgets.trace_tree import TraceTree
 from nlptui.views.figure import Figure, Origin, Tokens
 
 if TYPE_CHECKING:
+    from nlptui.tui.answers import Shown
     from nlptui.views.figure import Part
 
 PAUSE = 0.05
@@ -63,10 +66,12 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     AUTO_FOCUS = ""
 
     def __init__(self, place: Place) -> None:
-        super().__init__()
+        super().__init__(classes=size_classes(*shutil.get_terminal_size()))
         self.place = place
         self.asked = place
         """The place as it was when the workbench was last asked."""
+        self.furnished = False
+        """Whether all panes are there; keys wait for it."""
         self.shown: Shown | None = None
         self.problem = ""
         """Why the place asked for is not the one shown; empty if it is."""
@@ -85,41 +90,56 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         """The place that a cell cursor has still to be put on, at the start and after going back."""
 
     def compose(self) -> ComposeResult:
-        """The panes from top to bottom."""
+        """The panes from top to bottom; before the first paint, only what there is something to say in."""
         yield TooSmall()
         yield TitleLine(id="title")
         pause: dict[str, Any] = {"pause": SLOW_PAUSE} if self.nlptui.low_bandwidth else {}
         yield Prompt(self.place.text, history=self.nlptui.settings.history, id="prompt", **pause)
-        yield TokenRow(id="tokens")
-        yield ReadingLine(id="reading")
-        yield ViewTabs(id="tabs")
+        yield from self.upper_panes() if self.furnished else ()
         yield Words(id="waiting")
-        with Horizontal(id="middle"):
-            yield TraceTree(id="tree")
-            with Vertical(id="view"):
-                yield FigurePane(id="figure")
-                yield Words(id="caption")
-            with Vertical(id="answer"):
-                yield Words(id="answer-title")
-                yield FigurePane(id="output")
-        yield Static(id="notice", markup=False)
-        yield Words(id="exact")
-        yield Readout(id="readout")
-        yield RunPanel(id="runs")
+        yield from self.lower_panes() if self.furnished else ()
         yield KeyBar(id="keys")
+
+    def upper_panes(self) -> list[Widget]:
+        """What stands between the prompt and the view."""
+        return [TokenRow(id="tokens"), ReadingLine(id="reading"), ViewTabs(id="tabs")]
+
+    def lower_panes(self) -> list[Widget]:
+        """The view with all that stands beside and below it."""
+        view = Vertical(FigurePane(id="figure"), Static(id="caption", markup=False), id="view")
+        answer = Vertical(Words(id="answer-title"), FigurePane(id="output"), id="answer")
+        return [
+            Horizontal(TraceTree(id="tree"), view, answer, id="middle"),
+            Static(id="notice", markup=False),
+            Words(id="exact"),
+            Readout(id="readout"),
+            RunPanel(id="runs"),
+        ]
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; the backends start after this is painted."""
         self.query_one(KeyBar).show(self.nlptui.actions)
         self.draw_title()
-        self.draw_notice()
         self.query_one("#waiting", Words).left = (
             Word(_("The engine is loading. You can type already; the numbers follow."), "faint"),
         )
+
+    async def furnish(self) -> None:
+        """Put the other panes in, after the first paint."""
+        with self.app.batch_update():
+            await self.mount(*self.upper_panes(), after="#prompt")
+            await self.mount(*self.lower_panes(), before="#keys")
+            self.furnished = True
+            self.fill_panes()
+
+    def fill_panes(self) -> None:
+        """What the panes say before there is a run."""
+        self.draw_notice()
         self.query_one("#answer-title", Words).left = (Word(_("output"), "bold"),)
         self.query_one(RunPanel).draw()
-        self.query_one("#figure", FigurePane).can_focus = True
-        self.query_one("#figure").focus()
+        pane = self.query_one("#figure", FigurePane)
+        pane.can_focus = True
+        pane.focus()
 
     # asking and showing
 
@@ -159,7 +179,8 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             self._late = None
         if answer.error:
             self.problem = answer.error
-            if self.shown is None and self.place.model and self.place.model == self.nlptui.settings.last.get("model"):
+            last = self.nlptui.settings.last.get("model")
+            if self.shown is None and self.place.model and self.place.model == last:
                 # The model of the last session is gone: begin with another one.
                 self.go(replace(self.place, model=""))
                 self.say(answer.error)
@@ -205,8 +226,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             pane.move_to(opening.row, opening.col)
         elif not same:
             pane.move_to(0, 0)
-        caption = self.query_one("#caption", Words)
-        caption.left = (Word(shown.figure.caption, "faint"),)
+        if before is None or before.figure.caption != shown.figure.caption:
+            self.query_one("#caption", Static).update(Text(shown.figure.caption))
+        self.set_class(shown.place.view == "tree", "-tree")
         if self.focused is None or self.focused is pane:
             pane.take_focus()
 
@@ -268,11 +290,12 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             return
         readout.show(figure, pane.current, *pane.cell)
         origin = self.origin()
-        element = f"{origin.name}[{','.join(map(str, origin.index))}]" if origin else pane.box.part.title
         shape = shape_of(self.shown, origin.name) if origin else ""
+        name = element(origin.name, origin.index) if origin and origin.index else ""
+        name = name or ("" if origin else pane.box.part.title)
         exact.left = (
             Word(f"{self.cell_text()}  ", "bold accent"),
-            Word(f"{visible(element)}   {shape}", "faint"),
+            Word("   ".join(filter(None, (name, shape))), "faint"),
         )
 
     def active_pane(self) -> FigurePane:
@@ -297,7 +320,8 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
             words = _("The engine has failed. What needs no model still works.")
             self.query_one("#waiting", Words).left = (Word(words, "warning"),)
         self.draw_title()
-        self.draw_notice()
+        if self.furnished:
+            self.draw_notice()
 
     def redrawn(self) -> None:
         """All panes are new (another language): fill them."""
@@ -306,6 +330,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self._opening = self.place
         self.remove_class("-shown")
         self.on_mount()
+        self.fill_panes()
         if shown is not None:
             self.ask()
 
@@ -407,5 +432,5 @@ def _pinned(pinned: Place, place: Place) -> str:
     """In what the pinned run differs from this one."""
     differs = [pinned.model] if pinned.model != place.model else []
     differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
-    differs += [_("edited")] if pinned.edits != place.edits and pinned.edits else []
+    differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != place.edits else []
     return " ".join(differs) or _("this run: choose another model, sentence or edit")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.panes.run_panel import RunPanel
-from nlptui.tui.requests import LookAtRuns, Runs, SteerRun
+from nlptui.tui.requests import LookAtRuns, SteerRun
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -37,7 +37,7 @@ class RunActions:
     def runs_seen(self: ExplorerScreen, answer: Answer) -> None:
         """Draw what changed, and look again later."""
         panel = self.query_one(RunPanel)
-        if isinstance(answer.result, Runs):
+        if not answer.error:
             panel.show(answer.result)
         pause = (SLOW if self.nlptui.low_bandwidth else BUSY) if panel.any_alive else IDLE
         if self._look is not None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nlptui.locale import _
 from nlptui.tui.actions import Action, help_of, key_name, label_of
-from nlptui.tui.requests import ViewName
 from nlptui.tui.screens.chooser import Chooser, Item
+
+if TYPE_CHECKING:
+    from nlptui.tui.answers import ViewName
 
 HIDDEN = ("dialog",)
 

@@ -15,11 +15,12 @@ from nlptui.locale import _
 from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.title_line import ARCHS, TASKS
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import ListRecipes, Recipe, StartRun
+from nlptui.tui.requests import ListRecipes, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 
 if TYPE_CHECKING:
+    from nlptui.tui.answers import Recipe
     from nlptui.tui.backend import Answer
 
 
