@@ -36,7 +36,7 @@ def in_the_source() -> dict[str, str]:
     found: dict[str, str] = {}
     keywords = {"_": None, "N_": None}
     for file, line, message, _comments, _context in extract_from_dir(
-        ROOT / "nlptui", method_map=[("**.py", "python")], keywords=keywords
+        ROOT / "nlptui", method_map=[("**.py", "nlptui.locale.extract:messages")], keywords=keywords
     ):
         assert isinstance(message, str)
         found.setdefault(message, f"{file}:{line}")

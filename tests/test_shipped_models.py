@@ -19,7 +19,15 @@ SENTENCES = {
     "zh": "我们在海边看见一只白猫。",
     "en-zh": "I see a cat.",
 }
-EXPECTED = {"pos-rnn-en", "pos-lstm-en", "pos-gru-en", "bert-en", "gpt-shakespeare", "gpt-tang", "pos-lstm-zh"}
+EXPECTED = {
+    "pos-rnn-en",
+    "pos-lstm-en",
+    "pos-gru-en",
+    "bert-en",
+    "gpt-shakespeare",
+    "gpt-tang",
+    "pos-lstm-zh",
+}
 
 
 @cache
