@@ -83,7 +83,9 @@ class TokenRow(Search, LineView):
         tokens = part.tokens if part else ()
         tagged = any(token.tag is not None or token.prob is not None for token in tokens)
         placed = any(token.start is not None for token in tokens)
-        self._kinds = ("text", *(("tag",) if tagged else ()), "id", *(("offsets",) if placed else ()))
+        known = not tokens or any(token.id is not None for token in tokens)
+        below = (("tag", tagged), ("id", known), ("offsets", placed))
+        self._kinds = ("text", *(kind for kind, told in below if told))
         self._starts, self._laid = [], 0
         before = self.row
         self.set_reactive(TokenRow.row, self.validate_row(before))
@@ -321,5 +323,5 @@ def _words(token: Token, kind: str) -> str:
         prob = "" if token.prob is None else f"{token.prob:.2f}"
         return " ".join(part for part in (token.tag or "", prob) if part)
     if kind == "id":
-        return str(token.id)
+        return "–" if token.id is None else str(token.id)
     return "–" if token.start is None else f"{token.start}–{token.end}"

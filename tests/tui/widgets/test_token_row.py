@@ -51,6 +51,16 @@ async def test_tags_and_probabilities_have_their_line() -> None:
         assert app.lines()[1].split() == ["NOUN", "0.50", "NOUN", "0.50"]
 
 
+async def test_words_of_the_output_have_no_id() -> None:
+    words = Tokens("tags", (Token("the", tag="DET"), Token("cat", tag="NOUN")))
+    app = Host(TokenRow(words))
+    async with app.run_test(size=(60, 8)):
+        assert [line.split() for line in app.lines() if line.strip()] == [["the", "cat"], ["DET", "NOUN"]]
+    app = Host(TokenRow(Tokens("tokens", (Token("the", 7), Token("cat")))))
+    async with app.run_test(size=(60, 8)):
+        assert app.lines()[1].split() == ["7", "–"]
+
+
 async def test_with_little_height_offsets_and_ids_go_first() -> None:
     app = Host(TokenRow(tokens(["the", "cat"], tagged=True)))
     async with app.run_test(size=(60, 2)):
