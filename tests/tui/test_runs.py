@@ -174,6 +174,21 @@ async def test_the_curve_is_that_of_the_chosen_run() -> None:
             )
 
 
+async def test_a_run_that_starts_while_another_ones_curve_shows_gets_its_own() -> None:
+    write_run("one", "done", 10, rows=10)
+    async with opened("tag-lstm") as session:
+        await session.press("r")
+        assert panel(session).lines_seen == 10
+        write_run("two", "done", 4, rows=4)
+        panel(session).turn_to("two")
+        assert panel(session).lines_seen == 0
+        session.explorer.look_at_runs()
+        await session.settle()
+        assert len(panel(session).query_one(LineChart).part.series[0].x) == 4
+        await session.press("r", "r", "r")
+        assert len(panel(session).query_one(LineChart).part.series[0].x) == 4
+
+
 def test_only_new_lines_of_the_log_are_read() -> None:
     path = write_run("one", "done", 3, rows=3)
     first = look_at_runs("one", 0)

@@ -108,10 +108,15 @@ class RunPanel(Vertical):
         names = [run.name for run in self.runs]
         if names:
             at = names.index(self.chosen) if self.chosen in names else 0
-            self.chosen = names[max(0, min(at + step, len(names) - 1))]
-            self._rows = []
+            self.turn_to(names[max(0, min(at + step, len(names) - 1))])
             self.draw()
         return self.chosen
+
+    def turn_to(self, name: str) -> None:
+        """Show the run called `name`; what is here of another one's curve goes."""
+        if name != self.chosen:
+            self.chosen = name
+            self._rows = []
 
     def toggle(self) -> bool:
         """Open or close. Returns whether it is open now."""

@@ -51,9 +51,9 @@ class RunActions:
         def started(name: str | None) -> None:
             if name:
                 panel = self.query_one(RunPanel)
-                panel.chosen = name
-                if not panel.has_class("open"):
-                    panel.toggle()
+                panel.turn_to(name)
+                if not self.runs_open:
+                    self.runs_open = panel.toggle()
                 self.say(
                     _("{name} trains in the background, also when this program has ended.").format(
                         name=visible(name)
@@ -65,7 +65,7 @@ class RunActions:
 
     def action_show_runs(self: ExplorerScreen) -> None:
         """Open or close the panel."""
-        self.query_one(RunPanel).toggle()
+        self.runs_open = self.query_one(RunPanel).toggle()
         self.query_one(RunPanel).draw()
         self.look_at_runs()
 

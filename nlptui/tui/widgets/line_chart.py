@@ -140,6 +140,10 @@ class LineChart(LineView):
         return segments
 
     def _plot_line(self, y: int) -> list[Segment]:
+        if len(self._plot) != self._rows:
+            self.measure()  # it had no size, or another one, when its points came
+        if y >= len(self._plot):
+            return []
         at = {0: 0, self._rows // 2: 1, self._rows - 1: 2}
         label = self._labels[at[y]] if y in at else ""
         faint = self.palette.word("faint")

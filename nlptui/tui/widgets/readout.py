@@ -13,7 +13,7 @@ from nlptui.text import visible
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import LineView
 from nlptui.views import describe
-from nlptui.views.figure import Figure
+from nlptui.views.figure import Figure, HeatTable, Lines, Tokens, Tree
 
 
 class Readout(LineView, can_focus=False):
@@ -27,7 +27,7 @@ class Readout(LineView, can_focus=False):
 
     def show(self, figure: Figure, part: int, row: int, col: int = 0) -> None:
         """Describe the cell (row, col) of the figure's part number `part`."""
-        self.text = describe(figure, part, row, col)
+        self.text = describe(figure, part, row, col) if _holds(figure, part, row, col) else ""
 
     def clear(self) -> None:
         """Say nothing."""
@@ -48,3 +48,17 @@ class Readout(LineView, can_focus=False):
     def segments(self, y: int) -> list[Segment]:
         """The sentence, cut where it is too long."""
         return [Segment(fit(self.text, self.size.width))] if y == 0 else []
+
+
+def _holds(figure: Figure, part: int, row: int, col: int) -> bool:
+    """Whether there is such a cell: while one figure replaces another, the cursor may be of the other."""
+    if part >= len(figure.parts):
+        return False
+    shown = figure.parts[part]
+    if isinstance(shown, HeatTable):
+        return row < len(shown.rows) and col < len(shown.cols)
+    if isinstance(shown, Lines):
+        return row < len(shown.series) and col < len(shown.series[row].x)
+    if isinstance(shown, Tokens):
+        return row < len(shown.tokens)
+    return row < len(shown.rows if isinstance(shown, Tree) else shown.labels)

@@ -184,3 +184,20 @@ async def test_hostile_names_stay_text() -> None:
         text = "".join(app.lines())
         assert app.is_running
     assert is_clean(text) and "[/bold]" in text
+
+
+async def test_points_that_come_while_it_is_hidden_are_drawn_when_it_shows() -> None:
+    app = Host(LineChart(lines([1.0, 2.0])))
+    async with app.run_test(size=(40, 8)) as pilot:
+        for _n in range(2):
+            app.widget.display = False
+            await pilot.pause()
+            app.widget.part = lines([3.0, 1.0, 2.0])
+            app.widget.measure()
+            app.widget.display = True
+            await pilot.pause()
+        assert any("⡀" <= mark <= "⣿" for mark in "".join(app.lines()))
+
+
+def test_a_line_without_dots_is_empty() -> None:
+    assert LineChart(lines([1.0, 2.0]))._plot_line(0) == []

@@ -254,3 +254,13 @@ def test_difference_of_lines() -> None:
     assert difference(Strip([a, b, c]), Strip([Segment("cd"), b, c])) == (0, 2)
     assert difference(Strip([a, b]), Strip([a, b, c])) == (0, 7)
     assert difference(Strip([a, a]), Strip([a, Segment("a"), Segment("b")])) == (2, 4)
+
+
+def test_the_readout_says_nothing_of_a_cell_that_is_not_there() -> None:
+    bars = Bars("b", ("one", "two"), np.array([0.25, 0.75]))
+    view = Readout()
+    view.show(Figure("x", "X", (bars,), ""), 0, 1)
+    assert view.text
+    for part, row in ((0, 2), (1, 0)):
+        view.show(Figure("x", "X", (bars,), ""), part, row)
+        assert view.text == ""
