@@ -15,8 +15,13 @@ from nlptui.text import visible
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
-    from nlptui.views.figure import Figure
+    from nlptui.views.figure import Figure, Part
     from nlptui.views.view import State, View
+
+ROWS = 8
+"""Rows and columns of a table, and bars, on the first screen."""
+TOKENS = 32
+"""Tokens of a row on the first screen."""
 
 
 def fitting_views(trace: Trace) -> list[str]:
@@ -100,14 +105,29 @@ def _check_name(choices: tuple[str, ...], view: str, name: str | None) -> None:
 def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) -> str:
     """The tokens, the view and the output, one under the other; `state` is the view's."""
     from nlptui.tui.workbench import EARLIEST
-    from nlptui.views import render
 
     names = fitting_views(trace)
     chosen = view or next(name for name in (*EARLIEST, *names) if name in names)
     wanted = dict.fromkeys(("tokens", chosen, "output"))
     figures = [
-        figure_of(trace, name, state if name == chosen else {})
+        _brief(figure_of(trace, name, state if name == chosen else {}), width, 2 if name == chosen else 1)
         for name in wanted
         if name == chosen or name in names
     ]
-    return "\n\n".join(render.to_text(figure, width).rstrip("\n") for figure in figures)
+    return "\n\n".join(figures)
+
+
+def _brief(figure: Figure, width: int, tables: int) -> str:
+    """The figure in few lines: tokens, the beginning of its first tables, and which command prints more."""
+    from dataclasses import replace
+
+    from nlptui.views import render
+    from nlptui.views.figure import Tokens
+
+    tokens: list[Part] = [part for part in figure.parts if isinstance(part, Tokens)]
+    others = [part for part in figure.parts if not isinstance(part, Tokens)]
+    short = replace(figure, parts=(*tokens, *others[:tables]))
+    text = render.to_text(short, width, limit=ROWS, tokens=TOKENS)
+    if others[tables:] or text != render.to_text(short, width):
+        text += "\n" + _("{command} prints more").format(command=f"nlptui view {figure.view} …")
+    return text.rstrip("\n")

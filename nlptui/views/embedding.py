@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, HeatTable, Source
+from nlptui.views.figure import Figure, HeatTable, Source, told
 from nlptui.views.names import clamp, kind, of_kind, place, prefix
 from nlptui.views.view import State, View, cut, nothing, titled
 
@@ -25,6 +25,7 @@ _STRIPS = {
     "embed_norm": N_("after LayerNorm"),
 }
 _JOINED = N_("both, side by side")
+_ALONE = N_("embedding")
 _NEIGHBOURS = 2
 
 
@@ -56,7 +57,7 @@ def product(trace: Trace, name: str, position: int, state: State) -> HeatTable |
     text = trace.labels(name, "pos")[position]
     return HeatTable(
         title=_("one-hot of '{token}' × embedding matrix: row {id} of {rows}").format(
-            token=text, id=token, rows=len(values)
+            token=told(text), id=token, rows=len(values)
         ),
         values=values[first : rows[-1] + 1],
         rows=tuple(f"{int(row == token)} × {row}" for row in rows),
@@ -67,6 +68,14 @@ def product(trace: Trace, name: str, position: int, state: State) -> HeatTable |
         by=state.by,
         note=trace[name].formula,
     )
+
+
+def whole(names: list[str]) -> str:
+    """What the embedding that the layers read is of those recorded: a sum, a joining, or the only one."""
+    kinds = {kind(name) for name in names}
+    if "char_feature" in kinds:
+        return _JOINED
+    return _STRIPS["embed"] if kinds & {"pos_embed", "segment_embed"} else _ALONE
 
 
 def draw(trace: Trace, state: State) -> Figure:
@@ -80,11 +89,19 @@ def draw(trace: Trace, state: State) -> Figure:
     first = product(trace, group + "token_embed", state.position, state)
     if first is not None:
         parts.append(first)
-    joined = any(kind(n) == "char_feature" for n in names)
+    words_of = {**_STRIPS, "embed": whole(names)}
     for name in names:
-        words = _JOINED if joined and kind(name) == "embed" else _STRIPS[kind(name)]
         axes = trace[name].axes
-        parts.append(cut(trace, name, axes[-2], axes[-1], title=titled(_(words), place(name)), by=state.by))
+        parts.append(
+            cut(
+                trace,
+                name,
+                axes[-2],
+                axes[-1],
+                title=titled(_(words_of[kind(name)]), place(name)),
+                by=state.by,
+            )
+        )
     caption = _(
         "An id picks one row of the embedding matrix, which is what multiplying with its one-hot vector does."
     )

@@ -74,7 +74,7 @@ class Fixed:
     label: str
 
     def __post_init__(self) -> None:
-        _set(self, label=visible(self.label))
+        _set(self, label=told(self.label))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ class Token:
     segment: int = 0
 
     def __post_init__(self) -> None:
-        _set(self, text=visible(self.text), tag=None if self.tag is None else visible(self.tag))
+        _set(self, text=told(self.text), tag=None if self.tag is None else visible(self.tag))
 
 
 @dataclass(frozen=True)
@@ -310,13 +310,18 @@ class Figure:
         _set(self, title=visible(self.title), caption=visible(self.caption), parts=tuple(self.parts))
 
 
+def told(label: str) -> str:
+    """`label` as it can be read: a token of nothing but spaces as one ␣ for each."""
+    return visible(label) if label.strip(" ") else "␣" * len(label)
+
+
 def _set(instance: object, **fields: object) -> None:
     for name, value in fields.items():
         object.__setattr__(instance, name, value)
 
 
 def _labels(labels: Iterable[str]) -> tuple[str, ...]:
-    return tuple(visible(label) for label in labels)
+    return tuple(told(label) for label in labels)
 
 
 def _matrix(title: str, values: ArrayLike, dimensions: int) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Array, Bars, Figure, HeatTable, Part, Source, Token, Tokens
+from nlptui.views.figure import Array, Bars, Figure, HeatTable, Part, Source, Token, Tokens, told
 from nlptui.views.names import clamp, of_kind, prefix
 from nlptui.views.view import State, View, cut, fix, nothing, stack
 
@@ -25,6 +25,11 @@ _HEADS = {
     "start": N_("start of the answer"),
     "end": N_("end of the answer"),
 }
+
+
+def head(name: str) -> str:
+    """Which of a model's heads the probabilities `name` are of: "nsp"; empty where there is only one."""
+    return prefix(name).rstrip(".").rsplit(".", 1)[-1]
 
 
 def best(values: Array, top: int) -> tuple[int, ...]:
@@ -62,8 +67,8 @@ def candidate_title(trace: Trace, name: str, position: int) -> str:
     """What the candidates at `position` are candidates for."""
     token = trace.labels(name, trace[name].axes[1])[position]
     if prefix(name).endswith("mlm."):
-        return _("what could stand at {position} ('{token}')").format(position=position, token=token)
-    return _("next token after '{token}' ({position})").format(position=position, token=token)
+        return _("what could stand at {position} ('{token}')").format(position=position, token=told(token))
+    return _("next token after '{token}' ({position})").format(position=position, token=told(token))
 
 
 def candidates(trace: Trace, name: str, state: State) -> list[Part]:
@@ -84,7 +89,7 @@ def label_parts(trace: Trace, name: str, state: State) -> list[Part]:
         return []
     position = clamp(state.position, length)
     token = trace.labels(name, "pos")[position]
-    bars = probability_bars(trace, name, _("labels of '{token}'").format(token=token), position)
+    bars = probability_bars(trace, name, _("labels of '{token}'").format(token=told(token)), position)
     table = cut(
         trace, name, "pos", trace[name].axes[-1], title=_("probabilities"), scale="probability", by=state.by
     )
@@ -94,24 +99,22 @@ def label_parts(trace: Trace, name: str, state: State) -> list[Part]:
 def span_table(trace: Trace, names: list[str], state: State) -> HeatTable:
     """Where the answer may begin and end: start and end × tokens."""
     tables = [cut(trace, name, "", trace[name].axes[-1], scale="probability") for name in names]
-    labels = [_(_HEADS[prefix(name).rstrip(".").rsplit(".", 1)[-1]]) for name in names]
+    labels = [_(_HEADS[head(name)]) for name in names]
     return stack(_("where the answer begins and ends"), tables, labels, "label", state.by)
 
 
 def recorded(trace: Trace, state: State) -> list[Part]:
-    """The parts that show recorded probabilities."""
+    """The parts that show recorded probabilities; none of a second sentence where there is only one."""
     parts: list[Part] = []
     names = of_kind(trace.activations, "probs")
     spans = [name for name in names if prefix(name).endswith(("start.", "end."))]
     for name in names:
         axes = trace[name].axes
-        if name in spans:
+        if name in spans or (head(name) == "nsp" and trace.pair is None):
             continue
         if len(axes) == 2:
-            head = prefix(name).rstrip(".").rsplit(".", 1)[-1]
-            parts.append(
-                probability_bars(trace, name, _(_HEADS.get(head, N_("classes"))), top=trace[name].shape[1])
-            )
+            title = _(_HEADS.get(head(name), N_("classes")))
+            parts.append(probability_bars(trace, name, title, top=trace[name].shape[1]))
         elif axes[-1] == "vocab":
             parts += candidates(trace, name, state)
         else:

@@ -21,13 +21,17 @@ _COLUMN_WIDTH = 10
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def to_text(figure: Figure, width: int = 80, limit: int | None = LIMIT) -> str:
-    """The figure in lines of at most `width` cells; `limit` None writes every row and column."""
+def to_text(figure: Figure, width: int = 80, limit: int | None = LIMIT, *, tokens: int | None = None) -> str:
+    """The figure in lines of at most `width` cells; `limit` None writes every row and column.
+
+    `tokens` is how many tokens of a row are written, where that is another number than `limit`.
+    """
     width = max(20, width)
     most = limit if limit is not None else 10**9
     lines = [clip(figure.title, width), ""]
     for part in figure.parts:
-        lines += [line.rstrip() for line in part_lines(part, width, most)]
+        room = most if tokens is None or not isinstance(part, Tokens) else tokens
+        lines += [line.rstrip() for line in part_lines(part, width, room)]
         lines.append("")
     lines += _wrapped(figure.caption, width)
     return "\n".join(lines).rstrip() + "\n"

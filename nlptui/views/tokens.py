@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, Source, Token, Tokens
-from nlptui.views.view import State, View
+from nlptui.views.view import State, View, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -52,11 +52,11 @@ def draw(trace: Trace, state: State) -> Figure:
     parts = [token_row(_("tokens"), encoding, ids_source(trace, "ids"))]
     if "target_ids" in trace.inputs:
         parts.append(target_row(trace))
-    caption = _("{tokens} tokens for {characters} characters.").format(
-        tokens=len(encoding.tokens), characters=len(encoding.text) + len(encoding.pair or "")
+    caption = _("{n} tokens, {m} characters").format(
+        n=len(encoding.tokens), m=len(encoding.text) + len(encoding.pair or "")
     )
     if trace.truncated:
-        caption += " " + _("The text is longer than the model reads; only its beginning was used.")
+        caption = titled(caption, _("The text is longer than the model reads; only its beginning was used."))
     return Figure("tokens", _(VIEW.title), tuple(parts), caption)
 
 

@@ -88,6 +88,22 @@ def test_the_first_screen_without_a_terminal(nlptui: Nlptui, model: str) -> None
     assert len(result.out.splitlines()) > 5
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_the_first_screen_is_short_and_says_where_there_is_more(nlptui: Nlptui, model: str) -> None:
+    sentence = "a cat can see " * 40
+    lines = nlptui(sentence, "-m", model, "--view", "hidden").out.splitlines()
+    assert len(lines) < 75
+    assert "nlptui view hidden … prints more" in lines
+    left = [int(line.split()[2]) for line in lines if line.endswith("more rows")]
+    tokens = next(int(line.split()[0]) for line in lines if re.fullmatch(r"\d+ tokens, .*", line))
+    assert tokens > 8 and left[0] == tokens - 8
+
+
+def test_the_first_screen_says_nothing_of_more_where_there_is_none(nlptui: Nlptui) -> None:
+    out = nlptui("a", "-m", "gpt", "--view", "attention").out
+    assert "nlptui view attention" not in out and "nlptui view tokens" not in out
+
+
 def test_the_first_screen_chooses_model_and_text(nlptui: Nlptui) -> None:
     assert "duck" in nlptui().out
 

@@ -130,6 +130,7 @@ def test_tokens_carry_ids_offsets_and_segments():
     ]
     assert part.origin(0) is None
     assert "only its beginning" in draw("tokens", Trace({}, encoding=encoding, truncated=True)).caption
+    assert draw("tokens", Trace({}, encoding=encoding)).caption == "4 tokens, 5 characters"
 
 
 def test_the_decoder_has_its_own_tokens():
@@ -172,6 +173,13 @@ def test_three_embeddings_add_up_in_bert():
     np.testing.assert_allclose(normed.values, expected.detach().numpy(), atol=1e-6)
 
 
+def test_a_sum_is_named_only_where_something_is_added(trace):
+    titles = [part.title.split(" · ")[0] for part in draw("embedding", trace).parts[1:]]
+    added = {"position embedding", "segment embedding"} & set(titles)
+    assert ("their sum" in titles) == bool(added)
+    assert added or titles[-1] in ("embedding", "both, side by side")
+
+
 def test_source_and_target_have_embeddings_of_their_own():
     trace = shared("transformer")
     assert VIEWS["embedding"].layers(trace) == 2
@@ -184,6 +192,19 @@ def test_character_features_stand_beside_the_word():
     joined = parts["both, side by side"].values
     np.testing.assert_array_equal(joined[:, :6], parts["token embedding"].values)
     np.testing.assert_array_equal(joined[:, 6:], parts["character feature"].values)
+
+
+def test_a_token_of_spaces_is_seen_everywhere():
+    trace = run("gpt", ("a", " ", "   ", "b c"))
+    shown = ("a", "␣", "␣␣␣", "b c")
+    assert tuple(token.text for token in draw("tokens", trace).parts[0].tokens) == shown
+    (table,) = draw("attention", trace).parts
+    assert table.rows == table.cols == shown
+    assert "'␣'" in draw("embedding", trace, position=1).parts[0].title
+    assert "'␣'" in draw("hidden", trace, position=1).parts[1].title
+    bars = draw("output", trace, position=1).parts[0]
+    assert "'␣'" in bars.title and bars.fixed[0].label == "␣"
+    assert "'␣'" in describe(draw("output", trace, position=1), 0, 0)
 
 
 # -- hidden
@@ -362,6 +383,12 @@ def test_a_label_a_token(family):
     np.testing.assert_allclose(bars.values, np.sort(table.values[1])[::-1])
 
 
+def test_one_sentence_has_no_next_sentence():
+    alone = draw("output", shared("bert"), position=3)
+    paired = draw("output", dataclasses.replace(shared("bert"), pair="the second"), position=3)
+    assert len(paired.parts) == 2 and [part.title for part in alone.parts] == [paired.parts[0].title]
+
+
 @pytest.mark.parametrize("family", ["bert-class", "gru-class"])
 def test_a_label_a_sequence(family):
     (bars,) = draw("output", shared(family)).parts
@@ -386,7 +413,7 @@ def test_next_token_candidates(family):
 
 
 def test_mask_candidates_and_next_sentence():
-    figure = draw("output", shared("bert"), position=3)
+    figure = draw("output", dataclasses.replace(shared("bert"), pair="the second"), position=3)
     titles = [part.title for part in figure.parts]
     assert titles == ["what could stand at 3 ('中文')", "does the second sentence follow?"]
     expected = softmax(shared("bert").array("mlm.logits")[0, 3])
