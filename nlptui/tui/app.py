@@ -94,6 +94,8 @@ def _program(place: Place, settings: Settings, device: str, low_bandwidth: bool,
     """The program, imported here, and its workers, imported in their threads."""
     # A tenth of the time until the first paint would go to the collector. The program turns it on again.
     gc.disable()
+    # A cursor move is two pictures, the table and the read-out: at Textual's 60 a second that is 33 ms.
+    os.environ.setdefault("TEXTUAL_FPS", "30" if low_bandwidth else "120")
     from nlptui.tui.program import NlptuiApp
 
     def workbench() -> Worker:

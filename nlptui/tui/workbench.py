@@ -106,7 +106,7 @@ class Workbench:
             output=_untagged(_draw(VIEWS["output"], trace, here).parts),
             tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts if isinstance(part, Tree)),
             reading=_reading(trace, position) if here.reading != "ids" else None,
-            notices=tuple(self._notices(trace, place)),
+            notices=tuple(self._notices(trace, place, view.name)),
             seconds=trace.seconds,
         )
 
@@ -137,7 +137,7 @@ class Workbench:
 
         return _kept(self._tokenizers, name, MODELS_KEPT, lambda: find_tokenizer(name))
 
-    def _notices(self, trace: Trace, place: Place) -> list[str]:
+    def _notices(self, trace: Trace, place: Place, view: str) -> list[str]:
         said = []
         if len(place.text) > TEXT_LIMIT:
             said.append(
@@ -152,6 +152,11 @@ class Workbench:
                     context=context, end=visible(_used(trace)[-20:])
                 )
             )
+        if place.view and place.view != view:
+            words = _("{model} has nothing to show in the view {view}; this is another one.")
+            said.append(words.format(model=visible(trace.model), view=visible(place.view)))
+        if place.tokenizer and place.tokenizer != place.model:
+            said.append(_("The tokens on top are those of {name}.").format(name=visible(place.tokenizer)))
         if place.edits:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
         return said

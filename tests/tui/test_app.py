@@ -17,6 +17,7 @@ from nlptui.paths import home_config
 from nlptui.tui.actions import ACTIONS, help_of, key_name, label_of
 from nlptui.tui.app import EXAMPLES, first_place
 from nlptui.tui.driver import log_path
+from nlptui.tui.panes.run_panel import RunPanel
 from nlptui.tui.place import Place
 from nlptui.tui.requests import Explain
 from nlptui.tui.screens.chooser import ItemList
@@ -114,6 +115,15 @@ async def test_the_language_changes_at_run_time() -> None:
         assert help_of(ACTIONS[0]) in session.text() and "Edit the sentence" not in session.text()
         await session.press("escape", "L")
         assert language() == "en" and "attention weights" in session.text()
+
+
+async def test_the_run_panel_stays_open_when_the_language_changes() -> None:
+    async with opened("gpt") as session:
+        await session.press("r", "L")
+        panel = session.explorer.query_one(RunPanel)
+        assert panel.has_class("open") and panel.chart.is_attached
+        await session.press("r")
+        assert not session.explorer.query_one(RunPanel).has_class("open")
 
 
 async def test_the_language_changes_while_a_number_is_open() -> None:
@@ -216,6 +226,27 @@ async def test_an_unknown_model_is_one_line_with_a_hint() -> None:
         assert "no model named 'gpx'" in session.text() and "gpt" in session.text()
         await session.press("m", *"gpt", "enter")
         assert session.explorer.problem == "" and "attention weights" in session.text()
+
+
+async def test_without_any_model_it_says_so_and_training_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLPTUI_MODELS", str(tmp_path))
+    monkeypatch.setenv("NLPTUI_HOME", str(tmp_path / "home"))
+    async with opened("") as session:
+        assert "no models found" in session.explorer.problem
+        await session.press("m")
+        assert "t trains one" in session.text()
+        await session.press("escape", "9", "j", "enter", "x", "y", "c", "w", "]", "e")
+        assert isinstance(session.app.screen, ExplorerScreen)
+
+
+async def test_a_view_that_the_model_lacks_is_said() -> None:
+    async with opened("tag-lstm", view="attention") as session:
+        assert session.explorer.shown.place.view == "gates"
+        assert "nothing to show in the view attention" in session.text()
+        await session.press("3")
+        assert "nothing to show" not in session.text()
 
 
 async def test_a_broken_model_is_listed_with_its_fault_and_cannot_be_taken(

@@ -197,3 +197,18 @@ async def test_export_looks_at_the_path_before_it_writes(tmp_path: Path) -> None
         assert (tmp_path / "there.txt").read_text() == "mine"
         await session.press("tab", "j", "enter")
         assert "attention" in (tmp_path / "there.txt").read_text()
+
+
+async def test_edits_stay_with_their_model() -> None:
+    async with opened("gpt", text="the can") as session:
+        await session.press("x", "enter", "m", *"tag-lstm", "enter")
+        assert session.place.edits == () and session.explorer.problem == ""
+
+
+async def test_an_edit_beyond_a_shorter_sentence_says_how_to_take_it_back() -> None:
+    async with opened("gpt", text="the can") as session:
+        await session.press("G", "x", "enter", "i", "backspace", "backspace", "escape")
+        assert "blocks.0.attn.weights[0,0,6,0]=zero" in session.explorer.problem
+        assert "X takes back all edits." in session.text()
+        await session.press("X")
+        assert session.explorer.problem == ""

@@ -249,8 +249,10 @@ async def test_numbers_or_shades() -> None:
     async with opened("gpt") as session:
         await session.press("z")
         assert {table.show for table in session.explorer.query(HeatTableView)} == {"shades"}
-        await session.press("]")
+        await session.press("2")
         assert {table.show for table in session.explorer.query(HeatTableView)} == {"shades"}
+        await session.press("z")
+        assert {table.show for table in session.explorer.query(HeatTableView)} == {"numbers"}
 
 
 async def test_w_walks_the_tables_of_a_view() -> None:

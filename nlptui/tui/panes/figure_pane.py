@@ -34,14 +34,20 @@ SMALLEST = {HeatTable: 6, Bars: 5, Lines: 8, Tokens: 3, Tree: 5}
 class PartBox(Vertical):
     """One part: its title, and the widget that draws it."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, shades: bool = False) -> None:
         super().__init__()
         self.kind = type(part)
         self.heading = Words()
         self.body = WIDGETS[self.kind]()
         self.most = 0
         """The height that it is kept below."""
+        self.draw_as(shades)
         self.take(part)
+
+    def draw_as(self, shades: bool) -> None:
+        """Tables as shades, or as numbers."""
+        if isinstance(self.body, HeatTableView):
+            self.body.show = "shades" if shades else "numbers"
 
     def compose(self) -> ComposeResult:
         """The title over the widget."""
@@ -89,6 +95,8 @@ class FigurePane(Vertical):
         super().__init__(id=id)
         self.figure: Figure | None = None
         self.current = 0
+        self.shades = False
+        """Whether tables are drawn as shades."""
         self._boxes: list[PartBox] = []
 
     # the figure
@@ -101,7 +109,7 @@ class FigurePane(Vertical):
         had_focus = self.has_focus_within
         if kinds != [box.kind for box in self._boxes]:
             await self.remove_children()
-            self._boxes = [PartBox(part) for part in figure.parts]
+            self._boxes = [PartBox(part, self.shades) for part in figure.parts]
             await self.mount(*self._boxes)
             keep = False
         else:
@@ -131,6 +139,12 @@ class FigurePane(Vertical):
     def part_of(self, widget: Widget | None) -> int | None:
         """Which part `widget` draws."""
         return next((n for n, box in enumerate(self._boxes) if box.body is widget), None)
+
+    def draw_as(self, shades: bool) -> None:
+        """All tables as shades, or as numbers, those of later figures too."""
+        self.shades = shades
+        for box in self._boxes:
+            box.draw_as(shades)
 
     # moving
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
     from nlptui.views.figure import Part
 
-PAUSE = 0.05
+PAUSE = 0.015
 """Seconds that the cursor rests on a token before what depends on the token is drawn again."""
 LATE = 0.2
 """Seconds after which an answer that is not there yet is worth a word in the title."""
@@ -79,6 +79,9 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         """One sentence about the last action."""
         self.back: list[Place] = []
         """Views left by Enter or by a key, for Backspace."""
+        self.shades: bool = False
+        """Whether tables are drawn as shades, not numbers."""
+        self.runs_open: bool = False
         self.working = False
         self.sought = ""
         """What was looked for last."""
@@ -135,8 +138,14 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     def fill_panes(self) -> None:
         """What the panes say before there is a run."""
         self.draw_notice()
+        self.draw_readout()
         self.query_one("#answer-title", Words).left = (Word(_("output"), "bold"),)
-        self.query_one(RunPanel).draw()
+        panel = self.query_one(RunPanel)
+        panel.draw()
+        if self.runs_open:
+            panel.toggle()
+        for pane in self.query(FigurePane):
+            pane.shades = self.shades
         pane = self.query_one("#figure", FigurePane)
         pane.can_focus = True
         pane.focus()
@@ -148,7 +157,6 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         if remember and self.place.view:
             self.back = [*self.back[-20:], self.place]
         self.place = place
-        self.note = ""
         prompt = self.query_one(Prompt)
         if prompt.text != place.text:
             prompt.text = place.text
@@ -253,11 +261,10 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         )
 
     def draw_notice(self) -> None:
-        """What has to be said, the most pressing first: a problem, the last action, what is special about
-        this run.
-        """
+        """What holds until something changes: a problem, or what is special about this run."""
         said = [Word(f"✗ {self.problem}", "warning")] if self.problem else []
-        said += [Word(self.note, "accent")] if self.note and not said else []
+        if self.problem and self.place.edits:
+            said.append(Word(f"  {_('X takes back all edits.')}", "accent"))
         if not said and self.shown is not None:
             said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
             if self.place.pinned is not None:
@@ -273,13 +280,22 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         line.set_class(bool(said), "-said")
 
     def say(self, sentence: str) -> None:
-        """One sentence about the last action, until the next one."""
+        """One sentence about the last action, in place of the read-out until the next key."""
         self.note = sentence
-        self.draw_notice()
+        self.draw_readout()
+
+    def on_key(self) -> None:
+        """The next key: the last sentence has been read."""
+        if self.note:
+            self.say("")
 
     def draw_readout(self) -> None:
-        """The number under the cursor in full, and what it means."""
+        """The number under the cursor in full, and what it means, or a sentence about the last action."""
+        if self.note:
+            self.query_one(Readout).text = f"» {self.note}"
+            return
         if self.shown is None:
+            self.query_one(Readout).clear()
             return
         pane = self.active_pane()
         figure = pane.figure
@@ -333,6 +349,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.fill_panes()
         if shown is not None:
             self.ask()
+        self.look_at_runs()
 
     def open_view(self, name: str) -> None:
         """A view by its name."""

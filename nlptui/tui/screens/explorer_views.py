@@ -34,8 +34,6 @@ class ViewActions:
 
     def action_leave_text(self: ExplorerScreen) -> None:
         """Back to the view, from wherever the keyboard is."""
-        self.note = ""
-        self.draw_notice()
         self.query_one("#figure", FigurePane).take_focus()
         self.draw_readout()
 
@@ -45,7 +43,9 @@ class ViewActions:
 
         def chosen(name: str | None) -> None:
             if name:
-                self.go(replace(self.place, model=name))
+                # Edits name what another model may not have.
+                edits = self.place.edits if name == self.place.model else ()
+                self.go(replace(self.place, model=name, edits=edits))
 
         self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
 
@@ -171,10 +171,9 @@ class ViewActions:
 
     def action_switch_digits(self: ExplorerScreen) -> None:
         """Numbers or shades, in every table on screen."""
-        from nlptui.tui.widgets.heat_table import HeatTableView
-
-        for table in self.query(HeatTableView):
-            table.show = "shades" if table.show == "numbers" else "numbers"
+        self.shades = not self.shades
+        for pane in self.query(FigurePane):
+            pane.draw_as(self.shades)
 
     def action_show_tree(self: ExplorerScreen) -> None:
         """To the tree beside the view; where there is no room for it, to the view that shows it."""
