@@ -135,6 +135,13 @@ _VIEWS = (
         "switch_digits", ("z",), N_("numbers or shades"), N_("Show tables as numbers or as shades."), VIEW
     ),
     Action(
+        "widen",
+        ("f",),
+        N_("whole width"),
+        N_("Give the view the whole width; again: show what stands beside it."),
+        VIEW,
+    ),
+    Action(
         "show_tree", ("a",), N_("trace tree"), N_("Go to the list of everything that was computed."), VIEW
     ),
     Action("view_back", ("backspace",), N_("back"), N_("Go back to the view before this one."), VIEW),

@@ -18,6 +18,7 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import Input
 
 from nlptui.errors import UserError
@@ -88,8 +89,7 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.animation_level = "none"
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.set_reactive(App.theme, THEMES[settings.theme].name)
-        self.set_class(THEMES[settings.theme].dark, "-dark-mode")
+        self._begin_with(THEMES[settings.theme])
         self.actions, self.said = self._rebound(say)
         self.set_keymap({a.id: ",".join(a.keys) for a in self.actions if a.id in settings.keys})
         self.engine = self._desk(make_engine, "nlptui-engine")
@@ -101,6 +101,14 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.crash = ""
         """What an unforeseen error was, in one line."""
         self._watchdog: threading.Timer | None = None
+
+    def _begin_with(self, theme: Theme) -> None:
+        """Set the theme before anything is drawn; `self.theme = …` would style all of it a second time."""
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.update_classes(
+            {f"-theme-{theme.name}": True, "-dark-mode": theme.dark, "-light-mode": not theme.dark}, update=False
+        )
 
     def _rebound(self, say: str) -> tuple[tuple[Any, ...], str]:
         try:

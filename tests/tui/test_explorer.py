@@ -245,6 +245,16 @@ async def test_colours_by_row_or_by_table() -> None:
         assert session.pane.box.part.by == "table"
 
 
+async def test_the_view_can_have_the_whole_width() -> None:
+    async with opened("gpt") as session:
+        narrow = session.pane.size.width
+        await session.press("p", "f")
+        assert session.pane.size.width > narrow + 50 and session.pane.has_focus_within
+        assert "token_embed" not in session.text()
+        await session.press("f")
+        assert session.pane.size.width == narrow
+
+
 async def test_numbers_or_shades() -> None:
     async with opened("gpt") as session:
         await session.press("z")

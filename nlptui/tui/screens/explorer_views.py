@@ -159,6 +159,12 @@ class ViewActions:
             pane.take_focus()
             self.draw_readout()
 
+    def action_widen(self: ExplorerScreen) -> None:
+        """The view alone, or with tree and output beside it."""
+        self.toggle_class("-widened")
+        if self.active_pane().id == "output":
+            self.action_leave_text()
+
     def action_scale_by(self: ExplorerScreen) -> None:
         """Colours by row or by table."""
         by = "table" if self.place.by == "row" else "row"
