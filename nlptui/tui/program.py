@@ -107,7 +107,8 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.set_reactive(App.theme, theme.name)
         self.stylesheet.set_variables(self.get_css_variables())
         self.update_classes(
-            {f"-theme-{theme.name}": True, "-dark-mode": theme.dark, "-light-mode": not theme.dark}, update=False
+            {f"-theme-{theme.name}": True, "-dark-mode": theme.dark, "-light-mode": not theme.dark},
+            update=False,
         )
 
     def _rebound(self, say: str) -> tuple[tuple[Any, ...], str]:
