@@ -22,7 +22,8 @@ from textual.theme import Theme
 from textual.widgets import Input
 
 from nlptui.errors import UserError
-from nlptui.locale import language, set_language
+from nlptui.locale import _, language, set_language
+from nlptui.text import visible
 from nlptui.tui import guards
 from nlptui.tui.actions import ACTIONS, FULL_WIDTH, bindings, rebound
 from nlptui.tui.backend import Answer, Backend, Phase, Request, Worker, one_line
@@ -311,6 +312,20 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         )
 
     # crashes
+
+    async def run_action(self, *args: Any, **options: Any) -> bool:
+        """A fault in what a key does is said and logged; the key does nothing, and the rest goes on."""
+        try:
+            return await super().run_action(*args, **options)
+        except UserError as error:
+            self.explorer.say(visible(str(error)))
+        except Exception as error:
+            if self.is_headless:  # in a test it is to be seen
+                raise
+            log_trouble(traceback.format_exc())
+            words = _("the program failed here ({error}); the rest still works")
+            self.explorer.say(words.format(error=one_line(error)))
+        return True
 
     def _fatal_error(self) -> None:
         """An unforeseen error ends the app with one line and a log, not with a page of locals."""

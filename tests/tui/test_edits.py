@@ -88,6 +88,16 @@ def test_what_can_be_edited_around_a_cell() -> None:
     assert list(recurrent) == ["0,4,1", "0,:,1", "0,4,:", ":,:,:"]
 
 
+async def test_a_whole_activation_is_edited_from_the_tree() -> None:
+    async with opened("gpt", text="the can", view="tree") as session:
+        tree = session.pane.widget
+        tree.move_to(next(n for n, row in enumerate(tree.part.rows) if row.path == "blocks.0.attn.z"))
+        await session.press("x", "enter")
+        assert session.place.edits == ("blocks.0.attn.z[:,:,:,:]=zero",)
+        await session.press("enter")
+        assert not session.pane.box.part.values.any()
+
+
 async def test_an_edit_that_fits_no_longer_is_said_and_can_be_taken_back() -> None:
     async with opened("tag-lstm", edits=("layers.9.hidden[0,0,0]=zero",), settle=True) as session:
         assert "layers.9.hidden" in session.explorer.problem and "\n" not in session.explorer.problem

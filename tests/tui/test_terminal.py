@@ -124,23 +124,40 @@ def test_ctrl_z_restores_the_terminal_and_fg_draws_again(shown: Terminal) -> Non
     assert shown.end() == 0 and shown.restored
 
 
-def test_a_crash_restores_the_terminal_and_says_one_line(model_folder: Path, home: Path) -> None:
-    program = (
+def broken(where: str) -> str:
+    """A program in which one method fails."""
+    return (
         "import sys, nlptui.tui.screens.explorer as e\n"
-        "def broken(self): raise RuntimeError('\\x1b[31mboom')\n"
-        "e.ExplorerScreen.action_choose_model = broken\n"
+        "def broken(self, *args): raise RuntimeError('\\x1b[31mboom')\n"
+        f"e.ExplorerScreen.{where} = broken\n"
         "from nlptui.__main__ import main\n"
         "sys.argv = ['nlptui', 'the can', '--model', 'gpt']\n"
         "main()\n"
     )
+
+
+def test_a_crash_restores_the_terminal_and_says_one_line(model_folder: Path, home: Path) -> None:
     env = environment(home, model_folder)
-    with terminal(env=env, program=(sys.executable, "-c", program)) as opened:
+    with terminal(env=env, program=(sys.executable, "-c", broken("follow_token"))) as opened:
         opened.wait_for(READY)
-        opened.send("m")
+        opened.send("l")
         assert opened.end() == 1
         assert opened.restored
         said = opened.output[opened.output.rfind(b"\x1b[?1049l") :].decode()
         assert "RuntimeError: ␛[31mboom" in said and "screen.log" in said and "Traceback" not in said
+        assert "Traceback" in (home / "data" / "screen.log").read_text()
+
+
+def test_a_fault_in_what_a_key_does_is_said_and_the_rest_goes_on(model_folder: Path, home: Path) -> None:
+    env = environment(home, model_folder)
+    with terminal(env=env, program=(sys.executable, "-c", broken("action_choose_model"))) as opened:
+        opened.wait_for(READY)
+        opened.send("m")
+        opened.wait_for("RuntimeError: ␛[31mboom")
+        opened.send("]")
+        opened.wait_for("layer 1 (0–1)")
+        opened.send("q")
+        assert opened.end() == 0
         assert "Traceback" in (home / "data" / "screen.log").read_text()
 
 

@@ -55,8 +55,13 @@ class PartBox(Vertical):
         yield self.body
 
     def take(self, part: Part) -> None:
-        """Show another part of the same kind."""
-        if getattr(self.body, "part", None) is not part:
+        """Show another part of the same kind; the cursor of a tree stays on its name."""
+        before = getattr(self.body, "part", None)
+        if before is part:
+            return
+        if isinstance(part, Tree) and isinstance(before, Tree) and isinstance(self.body, TraceTree):
+            keep_name(self.body, part)
+        else:
             self.body.part = part  # type: ignore[attr-defined]
 
     @property
@@ -79,6 +84,16 @@ class PartBox(Vertical):
     def needed(self) -> int:
         """Lines that it must have, its title included."""
         return min(self.lines, 1 + SMALLEST[self.kind])
+
+
+def keep_name(tree: TraceTree, part: Tree) -> None:
+    """Show `part` with the cursor on the name that it was on, if that is still there."""
+    before = tree.part
+    name = before.rows[tree.row].path if before is not None and before.rows else ""
+    tree.part = part
+    at = next((n for n, row in enumerate(part.rows) if row.path == name), None)
+    if at is not None and at != tree.row:
+        tree.move_to(at)
 
 
 class FigurePane(Vertical):

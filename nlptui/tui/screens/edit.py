@@ -40,6 +40,8 @@ def scopes(index: Sequence[int], axes: Sequence[str], source: Sequence[int | str
     def region(keep: Sequence[bool]) -> str:
         return ",".join(str(i) if kept else ":" for i, kept in zip(index, keep, strict=True))
 
+    if not index:  # a whole activation was chosen, not an element of it
+        return [(",".join(":" for _axis in axes), _("everything"))]
     found: dict[str, str] = {region([True] * len(index)): _("this cell")}
     if "col" in source:
         found.setdefault(region([part != "col" for part in source]), _("its row in the table"))

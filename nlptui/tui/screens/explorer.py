@@ -25,7 +25,7 @@ from nlptui.tui import walk
 from nlptui.tui.actions import bindings
 from nlptui.tui.backend import Answer, Phase
 from nlptui.tui.colours import palette_of
-from nlptui.tui.panes.figure_pane import FigurePane
+from nlptui.tui.panes.figure_pane import FigurePane, keep_name
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.reading_line import ReadingLine
 from nlptui.tui.panes.run_panel import RunPanel
@@ -214,7 +214,7 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
         self.query_one(ReadingLine).show(shown.reading, shown.place.reading)
         tree = self.query_one(TraceTree)
         if before is None or before.tree is not shown.tree:
-            tree.part = shown.tree
+            keep_name(tree, shown.tree)
         await self.draw_figure(before, shown)
         await self.query_one("#output", FigurePane).show(Figure("output", "", shown.output))
         self.draw_readout()
