@@ -406,7 +406,7 @@ def cli() -> None:
 @option("--layer", type=COUNT, help=N_("The layer, counted from 0."))
 @option("--head", type=COUNT, help=N_("The head or direction, counted from 0."))
 @name_option
-@option("--at", metavar="ROW,COL", help=N_("Where the cell cursor stands."))
+@option("--at", metavar="ROW,COL[,TABLE]", help=N_("Where the cell cursor stands."))
 @edit_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 def explore(
@@ -433,12 +433,13 @@ def explore(
     raise click.exceptions.Exit(status)
 
 
-def _cell(at: str) -> tuple[int, int]:
-    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*(\d{1,9})\s*)?", at)
+def _cell(at: str) -> tuple[int, ...]:
+    """Row, column, and which table of the view, where it is not the first."""
+    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*(\d{1,9})\s*)?(?:,\s*(\d{1,9})\s*)?", at)
     if match is None:
         problem = _("--at {at}: write ROW,COL, as in --at 3,17").format(at=visible(at))
         raise click.UsageError(problem, click.get_current_context())
-    return int(match[1]), int(match[2] or 0)
+    return int(match[1]), int(match[2] or 0), *([int(match[3])] if match[3] else [])
 
 
 def print_screen(

@@ -52,7 +52,7 @@ def run_app(
     view: str | None = None,
     layer: int | None = None,
     head: int | None = None,
-    at: tuple[int, int] | None = None,
+    at: tuple[int, ...] | None = None,
     *,
     pair: str | None = None,
     name: str | None = None,
@@ -63,6 +63,8 @@ def run_app(
 ) -> int:
     """Open the explorer and return the exit status. None means: as the last session left it.
 
+    `at` is the cursor's row, column, and the number of the table, as far as they are given.
+
     Where threads are still at work in the end, the process ends here, by force: waiting for them could take
     minutes.
     """
@@ -70,7 +72,7 @@ def run_app(
     set_language(language or settings.language or preferred_language())
     if pair is not None:
         text = f"{text or ''} {PAIR_MARK} {pair}"
-    cursor = {"row": at[0], "col": at[1]} if at is not None else {}
+    cursor = dict(zip(("row", "col", "part"), at or (), strict=False))
     place = first_place(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, edits=edits or None, **cursor,

@@ -79,7 +79,8 @@ class Place:
         options += ["--model", self.model] if self.model else []
         options += ["--view", self.view] if self.view else []
         options += ["--name", self.name] if self.name else []
-        options += ["--layer", str(self.layer), "--head", str(self.head), "--at", f"{self.row},{self.col}"]
+        at = f"{self.row},{self.col}" + (f",{self.part}" if self.part else "")
+        options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
         for edit in self.edits:
             options += ["--edit", edit]
         words = [*options, "--", text] if text.startswith("-") else [text, *options]
@@ -87,7 +88,7 @@ class Place:
 
     def kept(self) -> dict[str, Any]:
         """What the settings file keeps of it."""
-        fields = ("model", "text", "view", "layer", "head", "name", "row", "col", "by", "reading")
+        fields = ("model", "text", "view", "layer", "head", "name", "row", "col", "part", "by", "reading")
         return {key: getattr(self, key) for key in fields} | {"text": self.text[:KEPT_LIMIT]}
 
     @staticmethod

@@ -23,6 +23,10 @@ def test_the_command_opens_exactly_this_place() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_that_is_not_the_first_has_its_number() -> None:
+    assert words(Place("m", "t", row=3, col=4, part=2))[-2:] == ["--at", "3,4,2"]
+
+
 def test_an_activation_is_named() -> None:
     assert words(Place("m", "t", view="activation", name="blocks.0.attn.q"))[4:8] == [
         "--view", "activation", "--name", "blocks.0.attn.q",

@@ -179,6 +179,12 @@ def test_the_last_state_is_restored(nlptui: Open) -> None:
         assert "blocks.1.attn.weights[0,1,2,1]" in second.text
 
 
+def test_the_cursor_stands_in_the_table_that_was_asked_for(nlptui: Open) -> None:
+    with nlptui(TEXT, "--model", "tag-lstm", "--view", "gates", "--at", "2,1,3") as opened:
+        opened.wait_for("[0,1,2]")
+        assert "layers.0.forward.candidate[0,1,2]" in opened.text
+
+
 def test_the_copied_command_opens_the_same_place(nlptui: Open) -> None:
     with nlptui(
         TEXT, "--model", "gpt", "--view", "attention", "--layer", "1", "--head", "2", "--at", "2,1"
