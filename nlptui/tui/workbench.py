@@ -186,7 +186,9 @@ def first_model() -> str:
     default = default_model()
     if usable[default].language == language():
         return default
-    return next((name for name, entry in usable.items() if entry.language == language()), default)
+    fitting = [entry for entry in usable.values() if entry.language == language()]
+    fitting.sort(key=lambda entry: (entry.task != "tagging", entry.arch != "lstm"))
+    return fitting[0].name if fitting else default
 
 
 def where(trace: Trace, name: str, index: tuple[int, ...]) -> str:

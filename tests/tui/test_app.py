@@ -12,7 +12,7 @@ import pytest
 from textual import events
 
 from nlptui.errors import UserError
-from nlptui.locale import language
+from nlptui.locale import language, set_language
 from nlptui.paths import home_config
 from nlptui.tui.actions import ACTIONS, help_of, key_name, label_of
 from nlptui.tui.app import EXAMPLES, first_place
@@ -412,6 +412,21 @@ def test_the_very_first_start_has_an_example() -> None:
 async def test_without_a_model_a_default_one_opens() -> None:
     async with opened("") as session:
         assert session.place.model and session.explorer.problem == ""
+
+
+async def test_a_reader_of_chinese_begins_with_a_chinese_model(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    for family in ("gpt", "tag-lstm"):
+        shutil.copytree(models / family, folder / f"zh-{family}")
+        path = folder / f"zh-{family}" / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"language": "zh", "name": f"zh-{family}"}))
+    monkeypatch.setenv("NLPTUI_MODELS", str(folder))
+    set_language("zh")
+    async with opened("") as session:
+        assert session.place.model == "zh-tag-lstm"
 
 
 async def test_a_model_that_is_gone_since_the_last_session_is_replaced() -> None:
