@@ -6,13 +6,11 @@ The loss is in nats a token; perplexity is its exponential.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.data import splits
@@ -28,6 +26,7 @@ from nlptui.tasks.base import (
     pad_rows,
     top_tokens,
 )
+from nlptui.tasks.next_token import loss_and_perplexity, mean_loss, summed_loss, unigram
 from nlptui.tokenizers import Encoding, Tokenizer
 
 CHUNK = 50_000
@@ -111,9 +110,7 @@ class LanguageModel(Task[RunningText]):
         return batch.to(device), targets
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return F.cross_entropy(
-            outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
-        ), {}
+        return mean_loss(outputs, targets), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int
@@ -122,12 +119,7 @@ class LanguageModel(Task[RunningText]):
         windows = [window for example in examples for window in self.windows(example, 0)]
         total, tokens = 0.0, 0
         for chosen, outputs, targets in self.outputs(model, windows, device, batch_size):
-            logits = outputs["logits"].float().flatten(0, 1)
-            total += float(
-                F.cross_entropy(
-                    logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum"
-                ).double()
-            )
+            total += summed_loss(outputs, targets)
             tokens += sum(map(self.length, chosen))
         return loss_and_perplexity(total, tokens)
 
@@ -135,12 +127,8 @@ class LanguageModel(Task[RunningText]):
         self, train_examples: Sequence[RunningText], test_examples: Sequence[RunningText]
     ) -> dict[str, float]:
         """How often each token came in training, one added to each count, whatever stands before it."""
-        counts = np.ones(self.tokenizer.vocab_size)
-        for example in train_examples:
-            counts += np.bincount(example.ids, minlength=len(counts))
-        nats = -np.log(counts / counts.sum())
-        predicted = [example.ids[1:] for example in test_examples]
-        return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
+        seen = (example.ids for example in train_examples)
+        return unigram(self.tokenizer.vocab_size, seen, [example.ids[1:] for example in test_examples])
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
         """{"candidates": [{"pos", "tokens"}]}: what may follow the last token, an end mark not counted."""
@@ -151,12 +139,6 @@ class LanguageModel(Task[RunningText]):
             return {"candidates": []}
         tokens = top_tokens(outputs["logits"][0, last], self.tokenizer, top)
         return {"candidates": [{"pos": last, "tokens": tokens}]}
-
-
-def loss_and_perplexity(total: float, tokens: int) -> dict[str, float]:
-    """Nats a token, and its exponential (infinite beyond what a float holds)."""
-    loss = total / max(tokens, 1)
-    return {"loss": loss, "perplexity": math.exp(loss) if loss < 700 else math.inf}
 
 
 def encode_long(tokenizer: Tokenizer, text: str) -> Ids:

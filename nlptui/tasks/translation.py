@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
@@ -30,7 +28,7 @@ from nlptui.tasks.base import (
     padding_mask,
     top_tokens,
 )
-from nlptui.tasks.language_model import loss_and_perplexity
+from nlptui.tasks.next_token import loss_and_perplexity, mean_loss, summed_loss, unigram
 from nlptui.tokenizers import Encoding, Tokenizer
 
 
@@ -86,9 +84,7 @@ class Translation(Task[TranslationExample]):
         }
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return F.cross_entropy(
-            outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED
-        ), {}
+        return mean_loss(outputs, targets), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[TranslationExample], device: str, batch_size: int
@@ -96,12 +92,7 @@ class Translation(Task[TranslationExample]):
         """loss (nats a target token) and perplexity, given the true target so far."""
         total, tokens = 0.0, 0
         for chosen, outputs, targets in self.outputs(model, examples, device, batch_size):
-            logits = outputs["logits"].float().flatten(0, 1)
-            total += float(
-                F.cross_entropy(
-                    logits, targets["next"].flatten(), ignore_index=IGNORED, reduction="sum"
-                ).double()
-            )
+            total += summed_loss(outputs, targets)
             tokens += sum(len(example.target) - 1 for example in chosen)
         return loss_and_perplexity(total, tokens)
 
@@ -109,12 +100,8 @@ class Translation(Task[TranslationExample]):
         self, train_examples: Sequence[TranslationExample], test_examples: Sequence[TranslationExample]
     ) -> dict[str, float]:
         """How often each target token came in training, one added to each count."""
-        counts = np.ones(self.tokenizer.vocab_size)
-        for example in train_examples:
-            counts += np.bincount(example.target[1:], minlength=len(counts))
-        nats = -np.log(counts / counts.sum())
-        predicted = [example.target[1:] for example in test_examples]
-        return loss_and_perplexity(float(sum(nats[ids].sum() for ids in predicted)), sum(map(len, predicted)))
+        seen = (example.target[1:] for example in train_examples)
+        return unigram(self.tokenizer.vocab_size, seen, [example.target[1:] for example in test_examples])
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
         """{"candidates": [{"pos", "tokens"}]}: the target's next token after those that the decoder was

@@ -6,6 +6,7 @@ forgotten, so decoding puts the joiner between words; rare words become the unkn
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,16 @@ from nlptui.tokenizers.splitter import split_words, word_spans
 CHARACTERS_NAME = "characters.txt"
 CHARACTER_SPECIALS = ("[PAD]", "[UNK]", "[START]", "[END]")
 """The first characters of every character vocabulary: padding, unknown, and the two ends of a word."""
+
+
+LONGEST_WORD = 30
+"""Code points of the longest word in a vocabulary."""
+_ADDRESS = re.compile(r"@\w|://|^www\.", re.IGNORECASE)
+
+
+def _left_out(word: str) -> bool:
+    """Whether a vocabulary does without `word`, however often it comes."""
+    return len(word) > LONGEST_WORD or bool(_ADDRESS.search(word))
 
 
 class WordTokenizer(CountedTokenizer):
@@ -129,7 +140,11 @@ class WordTokenizer(CountedTokenizer):
         specials: Sequence[str] | None = None,
         joiner: str = " ",
     ) -> Self:
-        """Count the words of `texts`, and their characters if asked to."""
+        """Count the words of `texts`, and their characters if asked to.
+
+        Addresses of people and pages, and forms of more than LONGEST_WORD characters (rows of signs), stay out
+        of the vocabulary, however often they come: they are read as every unknown word is.
+        """
         names = special_names(template, specials)
         words: Counter[str] = Counter()
         for text in texts:
@@ -142,6 +157,8 @@ class WordTokenizer(CountedTokenizer):
         counts: Counter[str] = Counter()
         for word, count in words.items():
             counts[lowered(word, lowercase)] += count
+        for word in filter(_left_out, list(counts)):
+            del counts[word]
         tokens, numbers = count_vocabulary(counts, names, vocab_size, min_count)
         ranked = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
         known = [letter for letter, count in ranked if count >= char_min_count]

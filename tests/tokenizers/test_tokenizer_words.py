@@ -249,3 +249,13 @@ def test_nothing_to_learn_from() -> None:
     assert build_tokenizer("wordpiece", []).encode("a").tokens == ("[CLS]", "[UNK]", "[SEP]")
     with pytest.raises(UserError, match="could not train"):
         build_tokenizer("sentencepiece", [])
+
+
+def test_addresses_and_rows_of_signs_stay_out_of_a_vocabulary() -> None:
+    out = ["some@example.org", "mailto:a.b@example.org", "http://example.org/a", "www.example.org", "-" * 31]
+    kept = ["at", "@", "-" * 30, "w.w", "://"[:2]]
+    tokenizer = build_tokenizer("words", [[*out, *kept]] * 3, characters=True)
+    assert set(tokenizer.vocabulary()) == {"[PAD]", "[UNK]", *kept}
+    encoding = tokenizer.encode_words(out)
+    assert set(encoding.ids) == {tokenizer.specials["unk"]}
+    assert all(len(characters) > 3 for characters in encoding.char_ids or ())
