@@ -42,6 +42,8 @@ class Task(ABC, Generic[E]):
         self.config = config
         self.tokenizer = tokenizer
         self.pad = tokenizer.specials.get("pad", 0)
+        self.label_smoothing = 0.0
+        """Of the training loss alone (Szegedy et al. 2016); the recipe's, set by the trainer."""
 
     def option(self, name: str, default: Any) -> Any:
         """A value of the recipe's [data] table."""

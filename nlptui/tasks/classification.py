@@ -88,7 +88,8 @@ class Classification(Task[LabelledExample]):
         return batch.to(device), {"label": torch.tensor([example.label for example in examples]).to(device)}
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return F.cross_entropy(outputs["logits"], targets["label"]), {}
+        smoothing = self.label_smoothing
+        return F.cross_entropy(outputs["logits"], targets["label"], label_smoothing=smoothing), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[LabelledExample], device: str, batch_size: int

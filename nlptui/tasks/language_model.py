@@ -110,7 +110,7 @@ class LanguageModel(Task[RunningText]):
         return batch.to(device), targets
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return mean_loss(outputs, targets), {}
+        return mean_loss(outputs, targets, self.label_smoothing), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int

@@ -15,9 +15,14 @@ from torch import Tensor
 from nlptui.tasks.base import IGNORED, Ids, Outputs, Targets
 
 
-def mean_loss(outputs: Outputs, targets: Targets) -> Tensor:
-    """Cross-entropy of `logits` (batch pos vocab) with `next` (batch pos), IGNORED positions left out."""
-    return F.cross_entropy(outputs["logits"].flatten(0, 1), targets["next"].flatten(), ignore_index=IGNORED)
+def mean_loss(outputs: Outputs, targets: Targets, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of `logits` (batch pos vocab) with `next` (batch pos), IGNORED positions left out.
+
+    smoothing ε (Szegedy et al. 2016): of V tokens, the right one is wanted with 1 − ε + ε/V, the others with
+    ε/V.
+    """
+    logits, wanted = outputs["logits"].flatten(0, 1), targets["next"].flatten()
+    return F.cross_entropy(logits, wanted, ignore_index=IGNORED, label_smoothing=smoothing)
 
 
 def summed_loss(outputs: Outputs, targets: Targets) -> float:

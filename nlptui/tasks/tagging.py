@@ -149,7 +149,8 @@ class Tagging(Task[TaggedExample]):
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         logits, labels = outputs["logits"].flatten(0, 1), targets["labels"].flatten()
         if not self.joint or not self.option("words_of", ()):
-            return F.cross_entropy(logits, labels, ignore_index=IGNORED), {}
+            smoothing = self.label_smoothing
+            return F.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=smoothing), {}
         kept = labels != IGNORED
         log_probs, labels = logits[kept].log_softmax(-1), labels[kept]
         known = log_probs.gather(1, labels.clamp(max=len(self.labels) - 1)[:, None])[:, 0]

@@ -84,7 +84,7 @@ class Translation(Task[TranslationExample]):
         }
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return mean_loss(outputs, targets), {}
+        return mean_loss(outputs, targets, self.label_smoothing), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[TranslationExample], device: str, batch_size: int

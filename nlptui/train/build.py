@@ -91,11 +91,13 @@ def start_from(model: nn.Module, name: str) -> None:
 
 def _with_examples(recipe: Recipe, config: ModelConfig, tokenizer: Tokenizer, model: nn.Module) -> Parts:
     data: Mapping[str, Any] = recipe.data
+    task = task_for(config, tokenizer)
+    task.label_smoothing = recipe.train.label_smoothing
     return Parts(
         config=config,
         tokenizer=tokenizer,
         model=model,
-        task=task_for(config, tokenizer),
+        task=task,
         train_examples=load_examples(data, "train", tokenizer, config),
         dev_examples=load_examples(data, "dev", tokenizer, config),
     )

@@ -53,6 +53,10 @@ class TrainConfig:
     """Examples a step, over all parts of an accumulated step."""
     accumulate: int = _bounded(1, 1)
     """Parts that a step's examples are split into, to save memory."""
+    optimizer: str = _one_of("adamw", "adamw", "muon")
+    """adamw; or muon, which moves the matrices inside blocks and recurrent layers by orthogonal steps."""
+    matrix_rate: float = _bounded(0.02, 0)
+    """The highest learning rate of muon's matrices; it follows the schedule of the other."""
     learning_rate: float = _bounded(1e-3, 0)
     """The highest learning rate, reached after the warm-up."""
     schedule: str = _one_of("cosine", "constant", "linear", "cosine")
@@ -69,6 +73,9 @@ class TrainConfig:
     """AdamW's decay, of matrices only: biases and norms are left alone."""
     clip: float = _bounded(1.0, 0)
     """The largest norm of all gradients together; 0: not clipped."""
+    label_smoothing: float = _bounded(0.0, 0, 0.5)
+    """Share of the target's probability that the training loss spreads over all classes; measured losses are
+    without."""
     average: float = _bounded(0.0, 0, 0.999999)
     """Decay of the moving average of the weights, which is then what is measured and kept; 0: off."""
     log_every: int = _bounded(10, 1)
