@@ -11,7 +11,7 @@ from typing import Any
 
 from nlptui.config import ModelConfig
 from nlptui.data import registry
-from nlptui.train.recipe import Recipe
+from nlptui.train.recipe import Recipe, TrainConfig
 
 TRIED = "## What was tried"
 
@@ -130,8 +130,8 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     train = recipe.train
     lines = [
         f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
-        f"{facts.step:,} steps of {train.batch_size} examples, AdamW with a {train.schedule} rate from "
-        f"{train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
+        f"{facts.step:,} steps of {train.batch_size} examples, {_optimizer(train)} with a {train.schedule} rate "
+        f"from {train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
         + (f", clipping at {train.clip:g}" if train.clip else "")
         + (f", weights averaged (decay {train.average:g})" if train.average else "")
         + f", seed {recipe.seed}.",
@@ -140,6 +140,12 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     if recipe.init:
         lines.insert(1, f"Its weights start from `{recipe.init}`.")
     return "\n".join(lines)
+
+
+def _optimizer(train: TrainConfig) -> str:
+    if train.optimizer == "adamw":
+        return "AdamW"
+    return f"Muon for matrices inside (rate {train.matrix_rate:g}) and AdamW"
 
 
 def _results(config: ModelConfig, facts: Facts) -> str:

@@ -23,6 +23,7 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import DataStream
 from nlptui.train.build import Parts, build, rebuild
+from nlptui.train.muon import Muon
 from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
 from nlptui.train.recipe import Recipe, TrainConfig
 from nlptui.train.run import RunDirectory, step_of
@@ -123,7 +124,8 @@ class Trainer:
         self.parts = parts
         self.model: nn.Module = parts.model.train()
         self.parameters = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self.optimizer = AdamW(self.parameters, self.settings)
+        optimizer = Muon if self.settings.optimizer == "muon" else AdamW
+        self.optimizer: AdamW | Muon = optimizer(self.parameters, self.settings)
         self.average = Average(self.parameters, self.settings.average) if self.settings.average else None
         part_size = self.settings.batch_size // self.settings.accumulate
         self.stream = DataStream(parts.task, parts.train_examples, part_size, self.recipe.seed, self.device)
@@ -180,7 +182,7 @@ class Trainer:
     # Phase: update.
 
     def update(self) -> None:
-        """One step: gradients of the mean loss over the batch, clipped, then AdamW."""
+        """One step: gradients of the mean loss over the batch, clipped, then the optimizer's."""
         step = self.progress.step + 1
         self.optimizer.zero_grad()
         for _part in range(self.settings.accumulate):

@@ -17,6 +17,7 @@ from nlptui.locale import set_language
 from nlptui.paths import runs_dir
 from nlptui.tasks import TASK_CLASSES
 from nlptui.train.loop import Trainer
+from nlptui.train.muon import Muon, orthogonal
 from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
 from nlptui.train.recipe import Recipe, TrainConfig, recipe_from_dict
 from nlptui.train.run import RunDirectory
@@ -58,10 +59,10 @@ def curve(run: RunDirectory) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in TIMES} for row in run.metrics()]
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize(("average", "optimizer"), [(0.0, "adamw"), (0.9, "muon")])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_resumed_equals_uninterrupted_bit_for_bit(family: str, average: float) -> None:
-    recipe = small(family, average=average, warmup=3)
+def test_resumed_equals_uninterrupted_bit_for_bit(family: str, average: float, optimizer: str) -> None:
+    recipe = small(family, average=average, optimizer=optimizer, warmup=3)
     whole, parts = directory("whole"), directory("parts")
     assert train(whole, recipe) == "done"
     # Between two log lines, and past an evaluation and an epoch.
@@ -308,6 +309,59 @@ def test_starting_from_another_model(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 # the parts
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 9), (12, 5)])
+def test_orthogonal_steps_point_as_the_gradient_does(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, *shape, dtype=torch.float64)
+    u, _s, v = torch.linalg.svd(x, full_matrices=False)
+    found = orthogonal(x)
+    inner = u.mT @ found @ v.mT  # The same directions, each about as long as the others.
+    lengths = torch.diagonal(inner, dim1=-2, dim2=-1)
+    torch.testing.assert_close(inner, torch.diag_embed(lengths), atol=1e-9, rtol=0)
+    assert float(lengths.min()) > 0.3 and float(lengths.max()) < 1.3
+
+
+def test_muon_equals_torchs() -> None:
+    torch.manual_seed(0)
+    weights = {f"blocks.{i}.w": torch.nn.Parameter(torch.randn(8, 4 + 4 * i)) for i in range(2)}
+    weights["head.weight"] = torch.nn.Parameter(torch.randn(5, 4))
+    weights["blocks.0.bias"] = torch.nn.Parameter(torch.randn(4))
+    theirs = {name: copy.deepcopy(weight) for name, weight in weights.items()}
+    settings = TrainConfig(steps=1, weight_decay=0.3, learning_rate=0.1, matrix_rate=0.5)
+    ours = Muon(weights, settings)
+    matrices = [w for name, w in theirs.items() if name.endswith(".w")]
+    # Torch turns matrices in bfloat16, so to two digits only.
+    plain = torch.optim.Muon(matrices, lr=0.5, weight_decay=0.3, momentum=0.95, nesterov=True)
+    head = {name: w for name, w in theirs.items() if not name.endswith(".w")}
+    adam = AdamW(head, settings)
+    for step in range(3):
+        for name in weights:
+            weights[name].grad = torch.randn(weights[name].shape)
+            theirs[name].grad = weights[name].grad.clone()
+        plain.param_groups[0]["lr"] = 0.5 / (step + 1)
+        ours.step(0.1 / (step + 1))
+        plain.step()
+        adam.step(0.1 / (step + 1))
+    for name, weight in weights.items():
+        exact = name in head
+        torch.testing.assert_close(weight, theirs[name], atol=0 if exact else 0.03, rtol=0)
+    ours.zero_grad()
+    assert all(weight.grad is None for weight in weights.values())
+
+
+def test_muon_turns_each_gate_by_itself() -> None:
+    torch.manual_seed(0)
+    names = ("layers.weight_ih_l0", "layers.weight_hh_l0")
+    weights = {name: torch.nn.Parameter(torch.zeros(12, 3)) for name in names}
+    for weight in weights.values():
+        weight.grad = torch.randn(12, 3)
+        weight.grad[:3] *= 1000  # One loud gate leaves the others as they are.
+    Muon(weights, TrainConfig(steps=1, learning_rate=1.0, matrix_rate=1.0)).step(1.0)
+    for weight in weights.values():
+        for gate in weight.detach().chunk(4):
+            assert 0.9 < float(gate.norm()) < 2.1
 
 
 def test_schedules() -> None:
