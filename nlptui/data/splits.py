@@ -4,16 +4,17 @@
     train, dev, test    file names, in place of those of the registry (books: which ones)
     repeat      { name = n }: how many times the training part of a corpus is read
     side        of sentence pairs, where running text is wanted: 0 the first language (default), 1 the second
+    measure     each: dev and test hold all the corpora, and metrics are told for each (default: the first)
     dev_share   of a corpus that is one text: the share before the test part that is dev (default 0.02)
 
-Where several corpora are named, all of them train; the first alone is dev and test, so that a metric has one
-meaning. Knows nothing of tokens.
+Where several corpora are named, all of them train; the first alone is dev and test unless `measure` says
+otherwise, so that a metric has one meaning. Knows nothing of tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,10 @@ class Document:
     text: str
     whole: bool
     """Whether a model reads it in one piece, with its beginning and end (a poem), or in windows (a book)."""
+    distance: int | None = None
+    """Of a text whose last word is an answer: how many words lie between what was told and the question."""
+    corpus: str = ""
+    """The corpus that it stands in."""
 
 
 def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
@@ -51,7 +56,7 @@ def corpus_names(recipe_data: Mapping[str, Any], split: str) -> list[str]:
     names = [named] if isinstance(named, str) else list(named or ())
     if not names or not all(isinstance(name, str) and name for name in names):
         raise UserError(_("[data] corpus: a name or a list of names is needed; nlptui data list shows them"))
-    return names if split == "train" else names[:1]
+    return names if split == "train" or recipe_data.get("measure") == "each" else names[:1]
 
 
 def split_files(name: str, split: str, recipe_data: Mapping[str, Any]) -> list[Path]:
@@ -113,14 +118,13 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
         )
         if name in recipe_data.get("words_of", ()):
             part = [
-                [readers.TaggedWord(w.form, readers.UNTAGGED, _no_space(name)) for w in words]
-                for words in part
+                [readers.TaggedWord(w.form, readers.UNTAGGED, _spaced(name)) for w in words] for words in part
             ]
         sentences += part
     return sentences
 
 
-def _no_space(name: str) -> bool:
+def _spaced(name: str) -> bool:
     # IOB2 files do not say where spaces were; Chinese has none between words.
     return registry.corpus(name).language != "zh"
 
@@ -137,10 +141,27 @@ def sentence_pairs(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str
 
 def documents(recipe_data: Mapping[str, Any], split: str) -> list[Document]:
     """Texts in their order: books, one long text, one document a line; of other corpora, their sentences."""
+    return [
+        replace(document, corpus=name)
+        for name in corpus_names(recipe_data, split)
+        for document in _documents_of(name, recipe_data, split)
+    ]
+
+
+def _documents_of(name: str, recipe_data: Mapping[str, Any], split: str) -> list[Document]:
+    if name in generators.RECALLED:
+        rows = generators.RECALLED[name](split) * _repeats(recipe_data, name, split)
+        return [Document(name, row.text, whole=True, distance=row.distance) for row in rows]
     share = float(recipe_data.get("dev_share", DEV_SHARE))
     side = int(recipe_data.get("side", 0))
+
+    between = " " if _spaced(name) else ""
+
+    def joined(words: Sentence) -> str:
+        return between.join(word.form for word in words)
+
     return _collect(
-        recipe_data,
+        {**recipe_data, "corpus": name},
         split,
         {
             "books": lambda path: [Document(path.stem, readers.read_text(path), whole=False)],
@@ -149,9 +170,23 @@ def documents(recipe_data: Mapping[str, Any], split: str) -> list[Document]:
             "labelled": lambda path: _whole(path, [row[-1] for row in readers.read_tsv(path)]),
             "pairs": lambda path: _whole(path, [row[side] for row in readers.read_tsv(path)]),
             "conllu": lambda path: _whole(path, map(readers.sentence_text, readers.read_conllu(path))),
+            "iob2": lambda path: _whole(path, [joined(words) for words in readers.read_iob2(path)]),
         },
         _("running text"),
     )
+
+
+def passages(recipe_data: Mapping[str, Any], split: str) -> list[str | list[str]]:
+    """Texts, line by line; where people cut them into words, sentences as words."""
+    found: list[str | list[str]] = []
+    for name in corpus_names(recipe_data, split):
+        one = {**recipe_data, "corpus": name}
+        if name in generators.GENERATED or registry.corpus(name).format in ("conllu", "iob2"):
+            found += [[word.form for word in words] for words in tagged_sentences(one, split)]
+        else:
+            texts = (document.text for document in documents(one, split))
+            found += [line for text in texts for line in text.split("\n") if line.strip()]
+    return found
 
 
 def _whole(path: Path, texts: Iterable[str]) -> list[Document]:
@@ -170,7 +205,14 @@ def _part_of_text(path: Path, split: str, dev_share: float) -> Document:
 
 def questions(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, str, str, int]]:
     """Rows of a question, its passage, the answer, and the code point of the passage where it begins."""
-    return _collect(recipe_data, split, {"questions": _read_questions}, _("questions"))
+    rows: list[tuple[str, str, str, int]] = []
+    for name in corpus_names(recipe_data, split):
+        if name in generators.STORIES:
+            rows += generators.STORIES[name](split) * _repeats(recipe_data, name, split)
+            continue
+        one = {**recipe_data, "corpus": name}
+        rows += _collect(one, split, {"questions": _read_questions}, _("questions"))
+    return rows
 
 
 def _read_questions(path: Path) -> list[tuple[str, str, str, int]]:

@@ -3,7 +3,8 @@
 A stretch of whole sentences that fills the context is cut between two sentences, each cut as likely: A and B
 begin and end at sentence boundaries and have the same distribution of lengths. In half of the pairs B is then
 replaced by the B of another pair that is as long, give or take TOLERANCE tokens, so that length tells
-nothing; half of these come from the same book, so that the subject tells little.
+nothing; half of these come from the same book, so that the subject tells little. A short document that is
+whole (a poem) is cut in its middle.
 
 Knows nothing of masks, batches or networks.
 """
@@ -33,6 +34,10 @@ class Book:
     ids: Ids
     starts: np.ndarray[Any, np.dtype[np.int64]]
     """One more than there are sentences: the last is where the book ends."""
+    corpus: str = ""
+    """The corpus that it stands in."""
+    whole: bool = False
+    """Whether it is read in one piece where it fits, and cut in its middle: the halves of a poem."""
 
     @property
     def sentences(self) -> int:
@@ -99,6 +104,8 @@ def _stretches(
     begins the next stretch, so the sentences at that side are longer, and A and B shall have this alike. A
     sentence that fits with no neighbour is left out.
     """
+    if book.whole and book.sentences > 1 and book.size(0, book.sentences) <= room:
+        return [(0, book.sentences // 2, book.sentences)]
     cuts: list[tuple[int, int, int]] = []
     shortest = min(SHORTEST, room)
     low, high = 0, book.sentences

@@ -8,6 +8,7 @@ metrics all of the chosen ones become [MASK], so that no token that is still to 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,37 @@ class MaskedPair:
     originals: Ids
     """What they were."""
     label: int
+    corpus: str = ""
+
+
+class Tally:
+    """Right answers and questions, of all corpora together and of each."""
+
+    def __init__(self) -> None:
+        self._right: Counter[tuple[str, str]] = Counter()
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._corpora: dict[str, None] = {}
+
+    def add(self, kind: str, corpus: str, right: int, asked: int) -> None:
+        """Count the answers to `asked` questions about a text of `corpus`."""
+        self._corpora[corpus] = None
+        for name in ("", corpus) if corpus else ("",):
+            self._right[kind, name] += right
+            self._asked[kind, name] += asked
+
+    def total(self, kind: str) -> int:
+        """Questions of one kind."""
+        return self._asked[kind, ""]
+
+    def shares(self) -> dict[str, float]:
+        """mlm_accuracy and nsp_accuracy; of several corpora also those of each, by its name."""
+        names = sorted(self._corpora) if len(self._corpora) > 1 else []
+        return {
+            f"{kind}_accuracy" + (f"_{name}" if name else ""): self._right[kind, name] / asked
+            for name in ("", *names)
+            for kind in ("mlm", "nsp")
+            if (asked := self._asked[kind, name])
+        }
 
 
 class Pretraining(Task[Any]):
@@ -79,9 +111,12 @@ class Pretraining(Task[Any]):
     # Examples and batches.
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[Book]:
-        return [self.book(document.text) for document in splits.documents(recipe_data, split)]
+        return [
+            self.book(document.text, document.corpus, document.whole)
+            for document in splits.documents(recipe_data, split)
+        ]
 
-    def book(self, text: str) -> Book:
+    def book(self, text: str, corpus: str = "", whole: bool = False) -> Book:
         """The sentences of a text, paragraph by paragraph."""
         sentences = [
             self.tokenizer.encode_ids(sentence)
@@ -90,7 +125,7 @@ class Pretraining(Task[Any]):
         ]
         kept = [ids for ids in sentences if ids]
         starts = np.cumsum([0, *map(len, kept)], dtype=np.int64)
-        return Book(id_array([i for ids in kept for i in ids]), starts)
+        return Book(id_array([i for ids in kept for i in ids]), starts, corpus, whole)
 
     def length(self, example: MaskedPair) -> int:
         return len(example.ids)
@@ -125,9 +160,11 @@ class Pretraining(Task[Any]):
         maskable = np.ones(len(ids), bool)
         maskable[[0, len(a) + 1]] = False
         maskable[len(ids) - 1] &= pair.b is None
+        # A token that the vocabulary lacks cannot be found.
+        maskable &= ids != self.tokenizer.specials.get("unk", -1)
         share = float(self.option("mask_share", MASK_SHARE))
         positions, originals = self._mask(ids, np.flatnonzero(maskable), share, rng, everywhere)
-        return MaskedPair(ids, segments, positions, originals, pair.label)
+        return MaskedPair(ids, segments, positions, originals, pair.label, books[pair.a.book].corpus)
 
     def _mask(
         self,
@@ -188,37 +225,47 @@ class Pretraining(Task[Any]):
     def metrics(
         self, model: nn.Module, examples: Sequence[Book], device: str, batch_size: int
     ) -> dict[str, float]:
-        """mlm_accuracy (the likeliest token at each [MASK]), nsp_accuracy, loss in nats a masked token."""
-        total = {"mlm": 0.0, "nsp": 0.0, "loss": 0.0}
-        masked = told = 0
-        for _chosen, outputs, targets in self.outputs(model, self.fixed_draws(examples), device, batch_size):
+        """mlm_accuracy (the likeliest token at each [MASK]), nsp_accuracy, loss in nats a masked token.
+
+        Where several corpora are measured, also the accuracies of each, as in mlm_accuracy_zh_tang.
+        """
+        tally = Tally()
+        loss = 0.0
+        for chosen, outputs, targets in self.outputs(model, self.fixed_draws(examples), device, batch_size):
             logits = _chosen_logits(outputs, targets).float()
-            total["mlm"] += int((logits.argmax(-1) == targets["mlm"]).sum())
-            total["loss"] += float(F.cross_entropy(logits, targets["mlm"], reduction="sum").double())
-            total["nsp"] += int((outputs["nsp.logits"].argmax(-1) == targets["nsp"]).sum())
-            masked += len(logits)
-            told += int((targets["nsp"] != IGNORED).sum())
-        scores = {"mlm_accuracy": total["mlm"] / max(masked, 1), "loss": total["loss"] / max(masked, 1)}
-        return {**scores, "nsp_accuracy": total["nsp"] / told} if told else scores
+            loss += float(F.cross_entropy(logits, targets["mlm"], reduction="sum").double())
+            found = iter((logits.argmax(-1) == targets["mlm"]).tolist())
+            follows = (outputs["nsp.logits"].argmax(-1) == targets["nsp"]).tolist()
+            for draw, right in zip(chosen, follows, strict=True):
+                tally.add("mlm", draw.corpus, sum(next(found) for _at in draw.positions), len(draw.positions))
+                tally.add("nsp", draw.corpus, right, draw.label != IGNORED)
+        return {"loss": loss / max(tally.total("mlm"), 1)} | tally.shares()
 
     def baselines(self, train_examples: Sequence[Book], test_examples: Sequence[Book]) -> dict[str, float]:
         """Masked tokens from counts of their neighbours on both sides; pairs by words that A and B share."""
-        counts = cloze.NeighbourCounts([book.ids for book in train_examples], self.tokenizer.vocab_size)
-        draws = self.fixed_draws(test_examples)
-        right = sum(
-            counts.right(draw.ids, draw.positions, draw.originals, {self.cls, self.sep, self.mask})
-            for draw in draws
-        )
-        scores = {"mlm_accuracy": right / max(sum(len(draw.positions) for draw in draws), 1)}
+        known = cloze.NeighbourCounts([book.ids for book in train_examples], self.tokenizer.vocab_size)
+        tally = Tally()
+        for draw in self.fixed_draws(test_examples):
+            found = known.right(draw.ids, draw.positions, draw.originals, {self.cls, self.sep, self.mask})
+            tally.add("mlm", draw.corpus, found, len(draw.positions))
         shared = cloze.SharedWords([book.ids for book in train_examples], self.tokenizer.vocab_size)
         rng = np.random.default_rng(0)
         train, test = self._told(train_examples, rng), self._told(test_examples, rng)
-        return {**scores, "nsp_accuracy": shared.accuracy(train, test)} if train and test else scores
+        if train and test:
+            threshold = shared.threshold([pair for _corpus, pair in train])
+            for corpus, (a, b, follows) in test:
+                tally.add("nsp", corpus, (shared.likeness(a, b) >= threshold) == follows, 1)
+        return tally.shares()
 
-    def _told(self, books: Sequence[Book], rng: np.random.Generator) -> list[tuple[Ids, Ids, bool]]:
-        """(A, B, whether B follows) of every pair, unmasked."""
+    def _told(
+        self, books: Sequence[Book], rng: np.random.Generator
+    ) -> list[tuple[str, tuple[Ids, Ids, bool]]]:
+        """The corpus and (A, B, whether B follows) of every pair, unmasked."""
         return [
-            (books[a.book].stretch(a.first, a.last), books[b.book].stretch(b.first, b.last), label == NEXT)
+            (
+                books[a.book].corpus,
+                (books[a.book].stretch(*a[1:]), books[b.book].stretch(*b[1:]), label == NEXT),
+            )
             for a, b, label in self.pairs(books, rng)
             if b is not None
         ]

@@ -22,6 +22,7 @@ _ARCHITECTURES = {
     "bert": "BERT (Transformer encoder, post-LN)",
     "gpt": "GPT (causal Transformer decoder)",
     "transformer": "Transformer encoder–decoder",
+    "word2vec": "word2vec (two tables of word vectors)",
 }
 _TASKS = {
     "tagging": "gives every word a tag",
@@ -30,6 +31,7 @@ _TASKS = {
     "pretraining": "fills in masked tokens and says whether one text follows another",
     "translation": "translates sentences",
     "question_answering": "finds the answer to a question in a passage",
+    "skip_gram": "tells the words around a word from noise (skip-gram with negative sampling)",
 }
 _BASELINES = {
     "tagging": "the most frequent tag of each word",
@@ -38,6 +40,7 @@ _BASELINES = {
     "pretraining": "masked tokens from counts of both neighbours; pairs by the words they share",
     "translation": "the frequency of each target token in training",
     "question_answering": "a random token of the passage",
+    "skip_gram": "the same pairs judged by the frequency of the candidate word alone",
 }
 _CHARACTERS = (
     "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
@@ -130,8 +133,8 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     train = recipe.train
     lines = [
         f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
-        f"{facts.step:,} steps of {train.batch_size} examples, {_optimizer(train)} with a {train.schedule} rate "
-        f"from {train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
+        f"{facts.step:,} steps of {train.batch_size} examples, {_optimizer(train)} with a {train.schedule} "
+        f"rate from {train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
         + (f", clipping at {train.clip:g}" if train.clip else "")
         + (f", weights averaged (decay {train.average:g})" if train.average else "")
         + f", seed {recipe.seed}.",

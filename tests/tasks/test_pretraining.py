@@ -307,8 +307,62 @@ def test_shared_words_tell_pairs_apart() -> None:
     assert shared.likeness(ids[0], ids[0]) == pytest.approx(1)
     assert shared.likeness(ids[0], ids[1]) == 0
     told = [(part, part, True) for part in ids] + [(a, b, False) for a, b in zip(ids, ids[1:], strict=False)]
-    assert shared.accuracy(told, told) == 1.0
-    assert shared.accuracy(told, [(a, b, not follows) for a, b, follows in told]) == 0.0
+    threshold = shared.threshold(told)
+    assert all((shared.likeness(a, b) >= threshold) == follows for a, b, follows in told)
+    assert shared.threshold([(a, b, not follows) for a, b, follows in told]) == math.inf
+
+
+def test_poems_are_cut_into_halves() -> None:
+    poem = Book(id_array(range(1, 41)), np.array([0, 10, 20, 30, 40]), "verse", whole=True)
+    other = Book(id_array(range(41, 81)), np.array([0, 10, 20, 30, 40]), "verse", whole=True)
+    pairs = sentence_pairs([poem, other] * 10, 60, 0.0, np.random.default_rng(0))
+    assert len(pairs) == 20 and [pair.label for pair in pairs].count(NEXT) == 10
+    assert all((a.first, a.last, b.first, b.last) == (0, 2, 2, 4) for a, b, _label in pairs if b)
+    assert all((a.book == b.book) is (label == NEXT) for a, b, label in pairs if b)
+    # One that does not fit is read as any other text.
+    longer = sentence_pairs([poem], 30, 0.0, np.random.default_rng(0))
+    assert longer and all(b and b.last - a.first < 4 for a, b, _label in longer)
+
+
+CHINESE = {"corpus": ["en_zh_tatoeba", "zh_tang", "zh_gsd_ner"], "side": 1, "measure": "each"}
+
+
+def chinese(**options: object) -> Pretraining:
+    recipe = CHINESE | options
+    texts = texts_for_tokenizer(recipe, "pretraining", "characters")
+    tokenizer = build_tokenizer("characters", texts, template="cls_sep")
+    config = BertConfig(
+        arch="bert", task="pretraining", vocab_size=tokenizer.vocab_size, context=48, data=recipe
+    )
+    return Pretraining(config, tokenizer)
+
+
+def test_each_corpus_is_measured_by_its_name() -> None:
+    task = chinese()
+    train, test = (task.load(task.config.data, split) for split in ("train", "test"))
+    decoded = {book.corpus: task.tokenizer.decode(book.ids.tolist()) for book in test}
+    assert decoded == {"en_zh_tatoeba": "茶。", "zh_tang": "天高。", "zh_gsd_ner": "北京\ufffd"}
+    draws = {draw.corpus: draw for draw in task.fixed_draws(test)}
+    answers = {draw.originals[0].item() for draw in draws.values() if draw.corpus != "zh_tang"}
+
+    def outputs(batch: Batch) -> dict[str, Tensor]:
+        logits = torch.zeros(*batch.ids.shape, task.tokenizer.vocab_size)
+        for row, ids in enumerate(batch.ids.tolist()):
+            of = next(d for d in draws.values() if d.ids.tolist() == ids[: len(d.ids)])
+            right = of.originals[0] if of.corpus != "zh_tang" else next(iter(answers - {of.originals[0]}))
+            logits[row, :, int(right)] = 9
+        return {"mlm.logits": logits, "nsp.logits": torch.zeros(len(batch.ids), 2)}
+
+    scores = task.metrics(Answers(outputs), test, "cpu", 8)
+    assert scores["mlm_accuracy_en_zh_tatoeba"] == scores["mlm_accuracy_zh_gsd_ner"] == 1
+    assert scores["mlm_accuracy_zh_tang"] == 0
+    assert scores["mlm_accuracy"] == pytest.approx(2 / 3)
+    assert scores.keys() >= task.baselines(train, test).keys() >= {"mlm_accuracy_zh_tang"}
+    alone = chinese(measure="first")
+    assert {book.corpus for book in alone.load(alone.config.data, "test")} == {"en_zh_tatoeba"}
+    assert "mlm_accuracy_zh_tang" not in alone.metrics(
+        Answers(outputs), alone.load(alone.config.data, "test"), "cpu", 8
+    )
 
 
 def test_baselines_are_shares() -> None:
