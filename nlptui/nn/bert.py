@@ -6,12 +6,12 @@ Its heads follow the task: MLM and NSP, a label a token, a label a sequence, a s
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import BertConfig
 from nlptui.nn.attention import Attention
 from nlptui.nn.batch import Batch
+from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import LabelHead, MaskedLMHead, SpanHead
 from nlptui.nn.layers import FeedForward, LayerNorm, Rec, initialise
 from nlptui.nn.pooling import Pooler
@@ -40,7 +40,7 @@ class EncoderBlock(nn.Module):
         return self.mlp_norm.norm(total, rec, "mlp_norm", of="mlp_sum")
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, self.training)
 
 
 class Bert(nn.Module):
@@ -75,10 +75,10 @@ class Bert(nn.Module):
         if task == "question_answering":
             return self.span(hidden, rec.bind(x=top, span="span"))  # type: ignore[no-any-return]
         if task == "tagging":
-            hidden = F.dropout(hidden, self.config.dropout, self.training)
+            hidden = dropout(hidden, self.config.dropout, self.training)
             return {"logits": self.head.logits(hidden, rec.bind(x=top))}
         pooled = self.pooler(hidden, batch.mask, rec.at("pooler", x=top, mask="mask"))
-        pooled = F.dropout(pooled, self.config.dropout, self.training)
+        pooled = dropout(pooled, self.config.dropout, self.training)
         if task == "classification":
             return {"logits": self.head.logits(pooled, rec.bind(x="pooler.pooled"))}
         if batch.mlm_positions is not None and not rec.on:
@@ -124,4 +124,4 @@ class Bert(nn.Module):
         segment = rec("segment_embed", self.segment_embedding(segments), axes, by=by)
         embed = rec("embed", token + pos + segment, axes, by="token_embed + pos_embed + segment_embed")
         normed = self.embed_norm.norm(embed, rec, "embed_norm", of="embed")
-        return F.dropout(normed, self.config.dropout, self.training)
+        return dropout(normed, self.config.dropout, self.training)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nlptui.config import GPTConfig
 from nlptui.nn.attention import Attention, KeyValueCache, causal_mask
 from nlptui.nn.batch import Batch
+from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import record_logits
 from nlptui.nn.layers import FeedForward, LayerNorm, Rec, initialise
 from nlptui.trace import OFF
@@ -42,7 +43,7 @@ class PreNormBlock(nn.Module):
         return rec("resid_post", x + self._drop(out), "batch pos d_model", by="resid_mid + mlp.out")
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, self.training)
 
 
 class PostNormBlock(nn.Module):
@@ -70,7 +71,7 @@ class PostNormBlock(nn.Module):
         return self.mlp_norm.norm(total, rec, "mlp_norm", of="mlp_sum")
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, self.training)
 
 
 class GPT(nn.Module):
@@ -143,7 +144,7 @@ class GPT(nn.Module):
         by = "embedding(positions, pos_embedding)"
         pos = rec("pos_embed", self.pos_embedding(positions), axes, by=by)
         embed = rec("embed", token + pos, axes, by="token_embed + pos_embed")
-        return F.dropout(embed, self.config.dropout, self.training)
+        return dropout(embed, self.config.dropout, self.training)
 
     def next_logits(
         self, ids: Tensor, memory: list[KeyValueCache] | None = None

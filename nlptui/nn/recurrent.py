@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from nlptui.nn.dropout import dropout
 from nlptui.nn.layers import Rec
 from nlptui.trace import OFF, Recorder, Steps
 
@@ -229,7 +230,7 @@ def _padded(
     start = (zeros, zeros) if core.mode == "LSTM" else zeros
     for layer in range(core.num_layers):
         if layer:
-            x = F.dropout(x, core.dropout, core.training)
+            x = dropout(x, core.dropout, core.training)
         ways = []
         for suffix in ("", "_reverse") if core.bidirectional else ("",):
             names = (f"{part}_l{layer}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
