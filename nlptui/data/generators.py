@@ -3,6 +3,12 @@
     ambiguous_en    can, will, mark, saw, duck, left, … as auxiliary, verb, noun, name, adjective, adverb
     short_zh        short sentences: who does what to whom
 
+Texts of other modules that recipes may name too:
+
+    recall_en       a fact, words about other things, a question, and a name (`recall`)
+    stories_en, stories_zh      short stories with questions (`stories`)
+    inferences_en   pairs of sentences: entailment, contradiction or neutral (`inferences`)
+
 The sentences that lessons begin with stay out of the training part, in whole and in stretches of four words;
 held-out sentences of the same kind are the dev and test part. Everything is made from a fixed seed.
 """
@@ -14,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from nlptui.data import inferences, recall, stories
 from nlptui.data.readers import Sentence, TaggedWord
 
 LESSON_SENTENCES = (
@@ -141,3 +148,17 @@ def _short_zh(rng: random.Random) -> list[tuple[str, str]]:
 
 GENERATED: dict[str, Callable[[str], list[Sentence]]] = {"ambiguous_en": ambiguous_en, "short_zh": short_zh}
 """Names that a recipe's `corpus` may hold beside those of the registry."""
+
+RECALLED: dict[str, Callable[[str], list[recall.Recall]]] = {"recall_en": recall.recall_en}
+"""The same, of texts whose last word is an answer."""
+
+STORIES: dict[str, Callable[[str], list[stories.Question]]] = {
+    "stories_en": stories.stories_en,
+    "stories_zh": stories.stories_zh,
+}
+"""The same, of passages with questions."""
+
+INFERENCES: dict[str, Callable[[str], list[inferences.Inference]]] = {
+    "inferences_en": inferences.inferences_en,
+}
+"""The same, of pairs of texts with a label."""

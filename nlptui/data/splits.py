@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,7 +114,7 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
         part = _collect(
             {**recipe_data, "corpus": name},
             split,
-            {"conllu": readers.read_conllu, "iob2": readers.read_iob2},
+            {"conllu": readers.read_conllu, "iob2": partial(readers.read_iob2, spaced=_spaced(name))},
             _("tagged sentences"),
         )
         if name in recipe_data.get("words_of", ()):
@@ -125,13 +126,20 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
 
 
 def _spaced(name: str) -> bool:
-    # IOB2 files do not say where spaces were; Chinese has none between words.
+    # Not every IOB2 file says where spaces were; Chinese has none between words.
     return registry.corpus(name).language != "zh"
 
 
 def labelled_texts(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, ...]]:
-    """Rows of a label and a text."""
-    return _collect(recipe_data, split, {"labelled": readers.read_tsv}, _("labelled texts"))
+    """Rows of a label and a text, or of a label and a pair of texts."""
+    rows: list[tuple[str, ...]] = []
+    for name in corpus_names(recipe_data, split):
+        if name in generators.INFERENCES:
+            rows += generators.INFERENCES[name](split) * _repeats(recipe_data, name, split)
+            continue
+        one = {**recipe_data, "corpus": name}
+        rows += _collect(one, split, {"labelled": readers.read_tsv}, _("labelled texts"))
+    return rows
 
 
 def sentence_pairs(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, ...]]:

@@ -20,17 +20,24 @@ JOINT_KINDS = ("characters", "bytes")
 
 def texts_for_tokenizer(
     recipe_data: Mapping[str, Any], task: str, kind: str = ""
-) -> list[str] | list[list[str]]:
-    """The training texts of a recipe; for a tagger whose tokenizer is of `kind` words, sentences as words."""
+) -> list[str] | list[list[str]] | list[str | list[str]]:
+    """The training texts of a recipe; for a tagger whose tokenizer is of `kind` words, sentences as words.
+
+    For skip-gram both: words where people cut them, texts elsewhere.
+    """
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         if kind == "words":
             return [[word.form for word in words] for words in sentences]
         return [sentence_text(words) for words in sentences]
     if task == "classification":
-        return [row[-1] for row in splits.labelled_texts(recipe_data, "train")]
+        return [text for row in splits.labelled_texts(recipe_data, "train") for text in row[1:]]
+    if task == "question_answering":
+        return [text for row in splits.questions(recipe_data, "train") for text in row[:2]]
     if task == "translation":
         return [text for row in splits.sentence_pairs(recipe_data, "train") for text in row]
+    if task == "skip_gram":
+        return splits.passages(recipe_data, "train")
     documents = splits.documents(recipe_data, "train")
     if task == "pretraining":
         return [

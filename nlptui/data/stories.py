@@ -1,0 +1,313 @@
+"""Short stories with questions, to learn from how a passage is asked: who went where, who has what.
+
+    stories_en, stories_zh      (question, passage, answer, code point of the answer in the passage)
+
+A story is a small world: people walk, take, carry, put down and give away objects, and other things happen
+that change nothing. What is told is true, so the state of the world after the last sentence answers each
+question. Where the answer's words stand in the passage more than once, the mention counts that makes it true:
+of a place, the last sentence that says that the person, or the person who holds the object, came there; of a
+holder or an object, the last sentence in which the object was taken, carried or given. Names, places, objects and colours of train, dev
+and test have no word in common, so that nothing but the story tells the answer. Every row is made from a
+fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
+
+Knows nothing of tokens: LONGEST, in code points, is what keeps a story within a small model's context.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+Question = tuple[str, str, str, int]
+"""A question, the passage, the answer, and the code point of the passage where it begins."""
+
+SIZES = {"train": 16_000, "dev": 1_000, "test": 1_000}
+LONGEST = {"en": 218, "zh": 78}
+"""Code points of the longest passage."""
+SEEDS = {"train": 1, "dev": 2, "test": 3}
+PLACE_KINDS = ("be", "walk", "fetch", "carry", "deliver")
+"""What happens at a place that the sentence names."""
+_INVENTED = 0.35
+"""The share of English people whose names are made of syllables, as readers meet names they never saw."""
+_DESCRIBED = 0.25
+"""The share of objects that have an adjective."""
+
+
+class Event(NamedTuple):
+    """What one sentence tells, and who or what plays which part in it."""
+
+    kind: str
+    P: str = ""
+    Q: str = ""
+    O: str = ""  # noqa: E741
+    L: str = ""
+
+
+class Asked(NamedTuple):
+    """A kind of question, what its wording names, and the sentence and the part that answer it."""
+
+    kind: str
+    names: Event
+    sentence: int
+    part: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """What stories of one language are told with."""
+
+    language: str
+    wordings: dict[str, list[str]]
+    """Kind of event (or ?kind of question) → templates."""
+    lists: dict[str, list[str]]
+    """`people train`, `places test`, … → words; a place stands behind its preposition."""
+
+
+@cache
+def words_of(language: str) -> Words:
+    """The file of a language, read."""
+    text = Path(__file__).with_name(f"stories_{language}.txt").read_text(encoding="utf-8")
+    wordings: dict[str, list[str]] = {}
+    lists: dict[str, list[str]] = {}
+    for block in re.split(r"^\[", text, flags=re.M)[1:]:
+        head, _bracket, body = block.partition("]\n")
+        lines = [line for line in body.split("\n") if line and not line.startswith("#")]
+        if any("{" in line for line in lines):
+            wordings[head] = lines
+        elif head.startswith("places"):
+            lists[head] = lines
+        else:
+            lists[head] = list(dict.fromkeys(" ".join(lines).split()))
+    return Words(language, wordings, lists)
+
+
+@dataclass
+class World:
+    """Where everybody is and who has what, after some sentences; each fact with the sentence that says so."""
+
+    place: dict[str, str] = field(default_factory=dict)
+    """Person → place, where it is known."""
+    told: dict[str, int] = field(default_factory=dict)
+    """Person → the sentence that told the place."""
+    visits: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """Person → places in order, each with its sentence."""
+    holder: dict[str, str] = field(default_factory=dict)
+    """Object → who has it."""
+    taken: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Object → the sentence that gave it to its holder, and the holder's part in that."""
+    lies: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Object → the place where it was put down, and the sentence that told that place."""
+    gifts: list[tuple[int, Event]] = field(default_factory=list)
+    """Every giving with its sentence."""
+
+    def allows(self, event: Event) -> bool:
+        """Whether this can happen now."""
+        holder, lies = self.holder.get(event.O), self.lies.get(event.O)
+        here = self.place.get(event.P)
+        if event.kind in ("walk", "be"):
+            return here != event.L and (event.kind == "walk" or event.P not in self.visits)
+        free = holder is None and (lies is None or here == lies[0])
+        if event.kind == "take":
+            return free
+        if event.kind in ("fetch", "carry", "deliver"):
+            near = free or (holder == event.P and event.kind != "fetch")
+            return near and here != event.L
+        if event.kind == "drop":
+            return holder == event.P and here is not None
+        if event.kind == "give":
+            there = self.place.get(event.Q)
+            return holder == event.P and (here is None or there is None or here == there)
+        return True
+
+    def happens(self, event: Event, sentence: int) -> None:
+        """Change what the event changes."""
+        kind, person, thing = event.kind, event.P, event.O
+        if kind in PLACE_KINDS:
+            self.visits.setdefault(person, []).append((event.L, sentence))
+            self.place[person], self.told[person] = event.L, sentence
+        if kind in ("take", "fetch", "carry"):
+            self.lies.pop(thing, None)
+            self.holder[thing], self.taken[thing] = person, (sentence, "P")
+        elif kind == "deliver":
+            self.holder.pop(thing, None)
+            self.lies[thing] = (event.L, sentence)
+            # Whether the person stayed there is not told.
+            del self.place[person], self.told[person]
+        elif kind == "drop":
+            del self.holder[thing]
+            self.lies[thing] = (self.place[person], self.told[person])
+        elif kind == "give":
+            self.holder[thing], self.taken[thing] = event.Q, (sentence, "Q")
+            self.gifts.append((sentence, event))
+
+    def questions(self) -> list[Asked]:
+        """Everything that may be asked now, and has one answer."""
+        return [*self._of_people(), *self._of_objects(), *self._of_gifts()]
+
+    def _of_people(self) -> list[Asked]:
+        found = [Asked("where_person", Event("", P=who), at, "L") for who, at in self.told.items()]
+        ends = Counter(visits[-1][0] for visits in self.visits.values())
+        for who, at in self.told.items():
+            if ends[self.place[who]] == 1:
+                found.append(Asked("who_in", Event("", L=self.place[who]), at, "P"))
+        for who, visits in self.visits.items():
+            places = [place for place, _at in visits]
+            for (_before, at), (after, _later) in zip(visits, visits[1:], strict=False):
+                if places.count(after) == 1:
+                    found.append(Asked("where_before", Event("", P=who, L=after), at, "L"))
+        for who, count in Counter(self.holder.values()).items():
+            if count == 1:
+                thing = next(thing for thing, holder in self.holder.items() if holder == who)
+                found.append(Asked("what_has", Event("", P=who), self.taken[thing][0], "O"))
+        return found
+
+    def _of_objects(self) -> list[Asked]:
+        found = [Asked("who_has", Event("", O=thing), *self.taken[thing]) for thing in self.holder]
+        found += [Asked("where_object", Event("", O=thing), at, "L") for thing, (_, at) in self.lies.items()]
+        for thing, who in self.holder.items():
+            if who in self.told:
+                found.append(Asked("where_object", Event("", O=thing), self.told[who], "L"))
+        return found
+
+    def _of_gifts(self) -> list[Asked]:
+        found = []
+        for kind, part, named in (("giver", "P", "OQ"), ("receiver", "Q", "OP"), ("gift", "O", "PQ")):
+            keys = Counter(tuple(getattr(event, name) for name in named) for _at, event in self.gifts)
+            for at, event in self.gifts:
+                if keys[tuple(getattr(event, name) for name in named)] == 1:
+                    names = Event("", **{name: getattr(event, name) for name in named})
+                    found.append(Asked(kind, names, at, part))
+        return found
+
+
+_CHANCES = {
+    "be": 2, "walk": 6, "take": 3, "fetch": 2, "carry": 3, "deliver": 2, "drop": 1.5, "give": 4, "nothing": 2,
+}  # fmt: skip
+"""How likely each kind of event is tried."""
+
+
+def _story(rng: random.Random, people: list[str], things: list[str], places: list[str]) -> list[Event]:
+    """What happens in one story, in order."""
+    world, events, wanted = World(), [], rng.randint(4, 7)
+    kinds, weights = list(_CHANCES), list(_CHANCES.values())
+    while len(events) < wanted:
+        who, other = rng.sample(people, 2)
+        event = Event(rng.choices(kinds, weights)[0], who, other, rng.choice(things), rng.choice(places))
+        if world.allows(event):
+            world.happens(event, len(events))
+            events.append(event)
+    return events
+
+
+def _filled(template: str, event: Event, prepositions: dict[str, str]) -> tuple[str, dict[str, int]]:
+    """The sentence, and where in it each part begins (its last mention)."""
+    values = event._asdict() | {"prep": prepositions.get(event.L, "")}
+    text, begins = "", {}
+    for piece in re.split(r"(\{\w+\})", template):
+        if piece.startswith("{"):
+            begins[piece[1:-1]] = len(text)
+            piece = values[piece[1:-1]]
+        text += piece
+    return text, begins
+
+
+class _Teller:
+    """Makes the rows of one split."""
+
+    def __init__(self, language: str, split: str) -> None:
+        self.words, self.split = words_of(language), split
+        self.rng = random.Random(SEEDS[split])
+        pairs = [line.split(" ", 1) for line in self.words.lists[f"places {split}"]]
+        self.prepositions = {place: preposition for preposition, place in pairs}
+        self.space = " " if language == "en" else ""
+
+    def rows(self, count: int) -> list[Question]:
+        """Different questions or different stories, every kind of question as often as stories allow."""
+        found: dict[tuple[str, str], Question] = {}
+        asked: Counter[str] = Counter()
+        while len(found) < count:
+            row = self._row(asked)
+            if row is not None:
+                found.setdefault(row[:2], row)
+        return list(found.values())
+
+    def _row(self, asked: Counter[str]) -> Question | None:
+        rng = self.rng
+        people = [self._person() for _n in range(rng.randint(2, 4))]
+        things = [self._object() for _n in range(rng.randint(1, 3))]
+        places = rng.sample(list(self.prepositions), rng.randint(3, 5))
+        if len(set(people)) < len(people) or len(set(things)) < len(things):
+            return None
+        events = _story(rng, people, things, places)
+        world = World()
+        for number, event in enumerate(events):
+            world.happens(event, number)
+        possible = world.questions()
+        passage, begins = self._told(events)
+        if not possible or len(passage) > LONGEST[self.words.language]:
+            return None
+        rarest = min(asked[question.kind] for question in possible)
+        question = rng.choice([one for one in possible if asked[one.kind] <= rarest])
+        asked[question.kind] += 1
+        answer: str = getattr(events[question.sentence], question.part)
+        text, _begins = self._worded("?" + question.kind, question.names)
+        return text, passage, answer, begins[question.sentence][question.part]
+
+    def _told(self, events: list[Event]) -> tuple[str, list[dict[str, int]]]:
+        passage, begins = "", []
+        for event in events:
+            text, places = self._worded(event.kind, event)
+            passage += self.space if passage else ""
+            begins.append({part: len(passage) + at for part, at in places.items()})
+            passage += text
+        return passage, begins
+
+    def _worded(self, kind: str, event: Event) -> tuple[str, dict[str, int]]:
+        return _filled(self.rng.choice(self.words.wordings[kind]), event, self.prepositions)
+
+    def _person(self) -> str:
+        lists, rng = self.words.lists, self.rng
+        if "surnames" in lists:
+            given = lists[f"people {self.split}"]
+            return rng.choice(lists["surnames"]) + "".join(rng.sample(given, rng.randint(1, 2)))
+        if rng.random() >= _INVENTED:
+            return rng.choice(lists[f"people {self.split}"])
+        while True:
+            name = "".join(rng.choice(lists["syllables"]) for _n in range(rng.randint(2, 3)))
+            name += rng.choice(lists["endings"]) if rng.random() < 0.4 else ""
+            if _part_of(name) == self.split:
+                return name.capitalize()
+
+    def _object(self) -> str:
+        lists, rng = self.words.lists, self.rng
+        name = rng.choice(lists[f"objects {self.split}"])
+        return (
+            f"{rng.choice(lists[f'colours {self.split}'])}{self.space}{name}"
+            if (rng.random() < _DESCRIBED)
+            else name
+        )
+
+
+def _part_of(name: str) -> str:
+    """The split that an invented name belongs to: the same on every machine."""
+    return ("dev", "test", "train", "train", "train")[sum(map(ord, name)) % 5]
+
+
+@cache
+def _rows(language: str, split: str) -> tuple[Question, ...]:
+    return tuple(_Teller(language, split).rows(SIZES[split]))
+
+
+def stories_en(split: str) -> list[Question]:
+    """English stories."""
+    return list(_rows("en", split))
+
+
+def stories_zh(split: str) -> list[Question]:
+    """Chinese stories."""
+    return list(_rows("zh", split))
