@@ -200,6 +200,10 @@ class TransformerConfig(ModelConfig):
     """Width of the feed-forward layer's middle."""
     positions: str = "sinusoidal"
     """sinusoidal or learned."""
+    beams: int = 1
+    """Translations that the search keeps at each step; 1: greedy, the likeliest next token."""
+    length_power: float = 1.0
+    """A translation's log-probability is divided by its length to this power before two are compared."""
     norm_eps: float = 1e-5
     """Added to the variance in each LayerNorm."""
 

@@ -17,14 +17,13 @@ from torch import Tensor, nn
 from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.check import differences
-from nlptui.engine.generation import Sampling, Step, generate, steps_of
+from nlptui.engine.generation import Sampling, Step, TextSoFar, generate, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
 from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
 from nlptui.nn import OFF, Batch
-from nlptui.nn.attention import KeyValueCache
 from nlptui.tasks import load_examples, task_for
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
@@ -147,7 +146,9 @@ class Engine:
         if target_ids is None:
             trace.output = self._decoded(outputs, trace.encoding)
         else:
-            forced = None if target is None else list(target_ids[1:])
+            # What a beam chose is not the likeliest token at each position; after an edit only that is known.
+            searched = getattr(self.config, "beams", 1) > 1 and not trace.edits
+            forced = list(target_ids[1:]) if searched or target is not None else None
             end = self.tokenizer.specials["eos"]
             trace.output = _generated(
                 steps_of(
@@ -190,7 +191,7 @@ class Engine:
         if not encoding.ids:
             return dict(EMPTY_OUTPUTS[self.config.task])
         if self.config.task == "translation":
-            return _generated(list(self._decoder_steps(encoding, self.config.context - 1, GREEDY)))
+            return _generated(self._translation(encoding))
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
@@ -330,7 +331,7 @@ class Engine:
         bos, eos = self.tokenizer.specials["bos"], self.tokenizer.specials["eos"]
         with torch.no_grad():
             memory = self.model.encode(torch.tensor([encoding.ids], device=self.device))  # type: ignore[operator]
-        caches = [KeyValueCache() for _n in range(self.config.n_layers)] if cache else []  # type: ignore[attr-defined]
+        caches = self.model.caches()  # type: ignore[operator]
         ids = [bos]
 
         def scores(last: int | None) -> Tensor:
@@ -339,17 +340,23 @@ class Engine:
             new = ids[-1:] if cache and last is not None else ids
             with torch.no_grad():
                 target = torch.tensor([new], device=self.device)
-                held = caches if cache else [KeyValueCache() for _n in range(self.config.n_layers)]  # type: ignore[attr-defined]
+                held = caches if cache else self.model.caches()  # type: ignore[operator]
                 logits: Tensor = self.model.next_logits(target, memory, held)  # type: ignore[operator]
                 return logits[0]
 
         longest = min(max_tokens, self.config.context - 1)
         return generate(scores, self.tokenizer.decode, longest, sampling, eos)
 
+    def _translation(self, encoding: Encoding) -> list[Step]:
+        """What the task's own search finds, which is what `evaluate` measures."""
+        text = TextSoFar(self.tokenizer.decode, [])
+        found = self.task.translate(self.model, [encoding.ids], self.device)[0]  # type: ignore[attr-defined]
+        return [Step(i, text.add(i), logprob) for i, logprob in zip(found.ids, found.logprobs, strict=True)]
+
     def _target_ids(self, encoding: Encoding, target: str | None) -> tuple[int, ...]:
         """What the decoder reads: <s>, then `target` or what it writes by itself."""
         if target is None:
-            ids = tuple(step.id for step in self._decoder_steps(encoding, self.config.context - 1, GREEDY))
+            ids = tuple(step.id for step in self._translation(encoding))
         else:
             ids = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
         return (self.tokenizer.specials["bos"], *ids)

@@ -37,6 +37,11 @@ class KeyValueCache:
         self.keys, self.values = keys, values
         return keys, values
 
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these rows of the batch, in this order; one may come twice."""
+        if self.keys is not None and self.values is not None:
+            self.keys, self.values = self.keys[rows], self.values[rows]
+
 
 class Attention(nn.Module):
     """Multi-head attention.
@@ -71,13 +76,15 @@ class Attention(nn.Module):
         rec: Rec = OFF,
         causal: bool = False,
         cache: KeyValueCache | None = None,
+        kept: KeyValueCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
         """Attend from `x` to `source` (itself if None).
 
         mask: True where a query may look at a key. causal: where there is no mask, each query looks at its
         own key and earlier ones; a recorder needs that mask given, so that it can be opened (ValueError
-        without). cache: keys and values of earlier positions, which the new ones join. The recorder's scope
-        calls the arguments `x`, `source` and `mask`.
+        without). cache: keys and values of earlier positions, which the new ones join. kept: those of a
+        `source` that stays the same from call to call, filled by the first. The recorder's scope calls the
+        arguments `x`, `source` and `mask`.
         """
         if rec.on and causal and mask is None:
             raise ValueError("causal attention on record needs its mask: see causal_mask")
@@ -85,10 +92,13 @@ class Attention(nn.Module):
         d = self.d_head
         key_axes = "batch head key d_head"
         q = rec("q", self.split(self.wq(x)), "batch head query d_head", by=f"heads(linear(x, wq), {d})")
-        k = rec("k", self.split(self.wk(source)), key_axes, by=f"heads(linear(source, wk), {d})")
-        v = rec("v", self.split(self.wv(source)), key_axes, by=f"heads(linear(source, wv), {d})")
-        if cache is not None:
-            k, v = cache.extend(k, v)
+        if kept is not None and kept.keys is not None and kept.values is not None:
+            k, v = kept.keys, kept.values
+        else:
+            k = rec("k", self.split(self.wk(source)), key_axes, by=f"heads(linear(source, wk), {d})")
+            v = rec("v", self.split(self.wv(source)), key_axes, by=f"heads(linear(source, wv), {d})")
+            for memory in (cache, kept):
+                k, v = (k, v) if memory is None else memory.extend(k, v)
         z = self._mix(q, k, v, mask, rec) if rec.on else self._fused(q, k, v, mask, causal)
         joined = z.transpose(1, 2).flatten(2)
         return rec("out", self.wo(joined), "batch pos d_model", by="linear(join(z), wo)")

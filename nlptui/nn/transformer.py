@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from nlptui.config import TransformerConfig
 from nlptui.nn.attention import Attention, KeyValueCache, causal_mask
 from nlptui.nn.batch import Batch
+from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import record_logits
 from nlptui.nn.layers import FeedForward, LayerNorm, Rec, initialise, sinusoids
+from nlptui.nn.search import Found, search
 from nlptui.trace import OFF
 
 
@@ -28,17 +30,28 @@ class EncoderBlock(nn.Module):
         self.attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.mlp = FeedForward(config.d_model, config.d_ff, "relu")
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, self.training)
 
     def forward(self, x: Tensor, mask: Tensor | None, rec: Rec = OFF) -> Tensor:
         """x (batch src d_model) → the same shape."""
         x = rec("resid_pre", x, "batch pos d_model", by="x")
         out = self.attn(x, mask=mask, rec=rec.at("attn", x="resid_pre", source="resid_pre", mask="mask"))
-        total = rec("attn_sum", x + self.dropout(out), "batch pos d_model", by="resid_pre + attn.out")
+        total = rec("attn_sum", x + self._drop(out), "batch pos d_model", by="resid_pre + attn.out")
         x = self.attn_norm.norm(total, rec, "attn_norm", of="attn_sum")
         out = self.mlp(x, rec.at("mlp", x="attn_norm"))
-        total = rec("mlp_sum", x + self.dropout(out), "batch pos d_model", by="attn_norm + mlp.out")
+        total = rec("mlp_sum", x + self._drop(out), "batch pos d_model", by="attn_norm + mlp.out")
         return self.mlp_norm.norm(total, rec, "mlp_norm", of="mlp_sum")
+
+
+class DecoderCache:
+    """What a decoder block keeps between steps: keys and values of the target so far, and of the memory."""
+
+    def __init__(self) -> None:
+        self.target = KeyValueCache()
+        self.memory = KeyValueCache()
 
 
 class DecoderBlock(nn.Module):
@@ -52,7 +65,10 @@ class DecoderBlock(nn.Module):
         self.cross_attn_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.mlp = FeedForward(config.d_model, config.d_ff, "relu")
         self.mlp_norm = LayerNorm(config.d_model, eps=config.norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, self.training)
 
     def forward(
         self,
@@ -61,21 +77,22 @@ class DecoderBlock(nn.Module):
         mask: Tensor | None,
         memory_mask: Tensor | None,
         rec: Rec = OFF,
-        cache: KeyValueCache | None = None,
+        cache: DecoderCache | None = None,
     ) -> Tensor:
         """x (batch tgt d_model), memory (batch src d_model) → (batch tgt d_model)."""
         axes = "batch pos d_model"
         x = rec("resid_pre", x, axes, by="x")
         attend = rec.at("self_attn", x="resid_pre", source="resid_pre", mask="mask")
-        out = self.self_attn(x, mask=mask, rec=attend, causal=True, cache=cache)
-        total = rec("self_attn_sum", x + self.dropout(out), axes, by="resid_pre + self_attn.out")
+        own, kept = (cache.target, cache.memory) if cache else (None, None)
+        out = self.self_attn(x, mask=mask, rec=attend, causal=True, cache=own)
+        total = rec("self_attn_sum", x + self._drop(out), axes, by="resid_pre + self_attn.out")
         x = self.self_attn_norm.norm(total, rec, "self_attn_norm", of="self_attn_sum")
         attend = rec.at("cross_attn", x="self_attn_norm", source="memory", mask="memory_mask", key="src")
-        out = self.cross_attn(x, memory, memory_mask, attend)
-        total = rec("cross_attn_sum", x + self.dropout(out), axes, by="self_attn_norm + cross_attn.out")
+        out = self.cross_attn(x, memory, memory_mask, attend, kept=kept)
+        total = rec("cross_attn_sum", x + self._drop(out), axes, by="self_attn_norm + cross_attn.out")
         x = self.cross_attn_norm.norm(total, rec, "cross_attn_norm", of="cross_attn_sum")
         out = self.mlp(x, rec.at("mlp", x="cross_attn_norm"))
-        total = rec("mlp_sum", x + self.dropout(out), axes, by="cross_attn_norm + mlp.out")
+        total = rec("mlp_sum", x + self._drop(out), axes, by="cross_attn_norm + mlp.out")
         return self.mlp_norm.norm(total, rec, "mlp_norm", of="mlp_sum")
 
 
@@ -154,13 +171,13 @@ class Transformer(nn.Module):
         mask: Tensor | None,
         memory_mask: Tensor | None,
         rec: Rec = OFF,
-        caches: list[KeyValueCache] | None = None,
+        caches: list[DecoderCache] | None = None,
     ) -> Tensor:
         """The decoder's output (batch tgt d_model)."""
         top = f"encoder.{self.config.n_layers - 1}.mlp_norm"
         names = {"ids": "target_ids", "memory": top, "mask": "attention_mask", "memory_mask": "memory_mask"}
         scope = rec.at("decoder", pos="tgt", query="tgt", key="tgt", **names)
-        x = self._embed(ids, self.target, scope, caches[0].length if caches else 0)
+        x = self._embed(ids, self.target, scope, caches[0].target.length if caches else 0)
         below = "embed"
         for i, block in enumerate(self.decoder):
             inner = scope.at(str(i), x=below, memory="memory", mask="mask", memory_mask="memory_mask")
@@ -178,16 +195,43 @@ class Transformer(nn.Module):
         token = rec("token_embed", getattr(self, embedding)(ids) * scale, axes, by=by)
         pos = rec("pos_embed", self.pos_embedding[positions], axes, by="embedding(positions, pos_embedding)")
         embed = rec("embed", token + pos, axes, by="token_embed + pos_embed")
-        return F.dropout(embed, self.config.dropout, self.training)
+        return dropout(embed, self.config.dropout, self.training)
+
+    def caches(self) -> list[DecoderCache]:
+        """Empty caches, one a block, for `next_logits`."""
+        return [DecoderCache() for _block in self.decoder]
 
     def next_logits(
-        self, ids: Tensor, memory: Tensor, caches: list[KeyValueCache], memory_mask: Tensor | None = None
+        self, ids: Tensor, memory: Tensor, caches: list[DecoderCache], memory_mask: Tensor | None = None
     ) -> Tensor:
         """Scores of the token after the target `ids` (batch tgt): (batch vocab).
 
-        memory: what `encode` gave. caches: keys and values of the target tokens before `ids`, extended here.
+        memory: what `encode` gave. caches: of the target tokens before `ids`, extended here.
         """
-        start = caches[0].length
+        start = caches[0].target.length
         mask = causal_mask(ids.shape[1], start + ids.shape[1], ids.device) if start else None
         hidden = self.decode(ids, memory, mask, memory_mask, caches=caches)
         return F.linear(hidden[:, -1], getattr(self, self.target).weight)
+
+    @torch.no_grad()
+    def translate(self, batch: Batch, start: int, end: int, longest: int) -> list[Found]:
+        """The target of each source: after `start`, up to `end` or `longest` tokens; as the config searches.
+
+        The batch's sources alone are read. What is measured and what a user is given both come from here.
+        """
+        beams = self.config.beams
+        memory_mask = None if batch.mask is None else batch.mask[:, None, None, :]
+        memory = self.encode(batch.ids, memory_mask).repeat_interleave(beams, 0)
+        if memory_mask is not None:
+            memory_mask = memory_mask.repeat_interleave(beams, 0)
+        caches = self.caches()
+
+        def step(last: Tensor, rows: Tensor | None) -> Tensor:
+            # The rows that go on from each other share their source: memory and mask stay in place.
+            if rows is not None:
+                for cache in caches:
+                    cache.target.pick(rows)
+            return self.next_logits(last[:, None], memory, caches, memory_mask)
+
+        first = batch.ids.new_full((len(batch.ids) * beams,), start)
+        return search(step, first, end, longest, beams, self.config.length_power)

@@ -35,10 +35,11 @@ _TASKS = {
 }
 _BASELINES = {
     "tagging": "the most frequent tag of each word",
-    "classification": "the most frequent label for every text",
+    "classification": "the most frequent label for every text; naive Bayes on words and pairs of words",
     "language_model": "the frequency of each token in training",
     "pretraining": "masked tokens from counts of both neighbours; pairs by the words they share",
-    "translation": "the frequency of each target token in training",
+    "translation": "the source itself, and each of its tokens as the target token that goes with it most; "
+    "loss: the frequency of each target token in training",
     "question_answering": "a random token of the passage",
     "skip_gram": "the same pairs judged by the frequency of the candidate word alone",
 }
@@ -158,6 +159,9 @@ def _results(config: ModelConfig, facts: Facts) -> str:
         (name, _number(value), _number(config.baselines.get(name)), _number(facts.dev_metrics.get(name)))
         for name, value in config.metrics.items()
     ]
+    # Baselines of another kind have names of their own.
+    more = {name: value for name, value in config.baselines.items() if name not in config.metrics}
+    rows += [(name, "–", _number(value), "–") for name, value in more.items()]
     return "\n\n".join(
         [
             _table(("metric", "test", "baseline, test", "dev"), rows),

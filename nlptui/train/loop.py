@@ -41,7 +41,7 @@ _CHOOSING = {
     "classification": "accuracy",
     "language_model": "loss",
     "pretraining": "mlm_accuracy",
-    "translation": "loss",
+    "translation": "bleu",
     "question_answering": "exact_match",
 }
 _LESS_IS_BETTER = frozenset({"loss", "perplexity"})

@@ -1,14 +1,17 @@
 """Generation: cache against none, the sampling rules against numpy by hand, seeds, ends."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from nlptui.config import TransformerConfig
 from nlptui.engine import Engine
 from nlptui.engine.generation import Sampling, allowed, generate
 from nlptui.errors import UserError
+from nlptui.nn import Batch, build_model
 
 WRITERS = ["gpt", "gpt1", "lm-lstm", "lm-rnn", "lm-gru", "translator"]
 
@@ -88,6 +91,29 @@ def test_a_character_split_over_tokens_comes_whole() -> None:
         generate(lambda _l: next(rows), lambda ids: bytes(ids).decode(errors="replace"), 3, Sampling(), None)
     )
     assert [step.text for step in steps] == ["", "", "猫"]
+
+
+def test_predict_searches_as_evaluate_does_and_generate_greedily(engines: dict[str, Engine]) -> None:
+    """One beam: the same tokens; three: another search, whose answer the trace then shows as it is."""
+    engine = engines["translator"]
+    greedy = list(engine.generate("the old can", max_tokens=engine.config.context - 1, temperature=0))
+    predicted = engine.predict("the old can")["output"]
+    assert [token["id"] for token in predicted["tokens"]] == [step.id for step in greedy]
+    assert predicted["text"] == "".join(step.text for step in greedy)
+    for token, step in zip(predicted["tokens"], greedy, strict=True):
+        assert abs(token["logprob"] - step.logprob) <= 1e-5
+    assert isinstance(engine.config, TransformerConfig)
+    config = replace(engine.config, beams=3)
+    model = build_model(config)
+    model.load_state_dict(engine.model.state_dict())
+    wide = Engine(model, config, engine.tokenizer, engine.path)
+    found = wide.predict("the old can")["output"]
+    traced = wide.trace("the old can").output
+    assert [token["id"] for token in traced["tokens"]] == [token["id"] for token in found["tokens"]]
+    ids = torch.tensor([wide.encode("the old can").ids])
+    searched = model.translate(Batch(ids), 2, 3, config.context - 1)[0]  # type: ignore[operator]
+    assert searched.ids == [token["id"] for token in found["tokens"]]
+    assert wide.task.translate(model, [ids[0].tolist()], "cpu")[0].ids == searched.ids  # type: ignore[attr-defined]
 
 
 def test_an_empty_prompt(engines: dict[str, Engine]) -> None:

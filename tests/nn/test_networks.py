@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from nlptui.config import BertConfig, GPTConfig, ModelConfig, RecurrentConfig, TransformerConfig
 from nlptui.errors import UserError
 from nlptui.nn import OFF, Batch, build_model
-from nlptui.nn.attention import KeyValueCache
 from nlptui.nn.layers import LayerNorm
 from nlptui.nn.pooling import POOLINGS, Pooler
 from nlptui.nn.recurrent_model import CharacterFeatures
@@ -168,11 +167,11 @@ def test_a_decoder_goes_on_from_its_caches(padded: bool) -> None:
     with torch.no_grad():
         whole = model(batch)["logits"]
         memory = model.encode(batch.ids, mask)
-        caches = [KeyValueCache() for _layer in range(2)]
+        caches = model.caches()
         for first, last in pieces(TARGET_LENGTH):
             scores = model.next_logits(batch.target_ids[:, first:last], memory, caches, mask)
             assert_close(scores, whole[:, last - 1])
-    assert [cache.length for cache in caches] == [TARGET_LENGTH] * 2
+    assert [cache.target.length for cache in caches] == [TARGET_LENGTH] * 2
 
 
 # -- the recorder off

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from nlptui.config import TASKS, BertConfig, RecurrentConfig, TransformerConfig
 from nlptui.errors import UserError
+from nlptui.nn import Batch
+from nlptui.nn.search import Found
 from nlptui.tasks import TASK_CLASSES, labels_for, task_for, texts_for_tokenizer
 from nlptui.tasks.base import IGNORED
 from nlptui.tasks.classification import Classification
 from nlptui.tasks.question_answering import QuestionAnswering, best_spans, passage_span
-from nlptui.tasks.translation import Translation
+from nlptui.tasks.translation import Translation, best_partners
 from nlptui.tokenizers import build_tokenizer
 
 from .conftest import Answers, one_hot
+
+
+class Writes(Answers):
+    """A translator that writes what it is told, source after source, by length."""
+
+    def __init__(self, task: Translation, written: list[str], answer: Any) -> None:
+        super().__init__(answer)
+        self.found = [task.tokenizer.encode(text, special=False).ids for text in written]
+        self.sources = 0
+
+    def translate(self, batch: Batch, start: int, end: int, longest: int) -> list[Found]:
+        self.sources += len(batch.ids)
+        lengths = batch.ids.ne(0).sum(1).tolist()
+        chosen = [0 if len(self.found) == 1 or length > 8 else 1 for length in lengths]
+        return [Found(list(self.found[i]), [0.0] * len(self.found[i])) for i in chosen]
 
 
 def test_every_task_of_the_config_has_a_class() -> None:
@@ -102,14 +120,60 @@ def test_translation_loss_metrics_and_candidates() -> None:
     def answer(batch: object) -> dict[str, torch.Tensor]:
         return {"logits": torch.zeros(*batch.target_ids.shape, size)}  # type: ignore[attr-defined]
 
-    assert task.metrics(Answers(answer), test, "cpu", 2)["loss"] == pytest.approx(math.log(size))
-    assert task.baselines(task.load(task.config.data, "train"), test)["perplexity"] < size
+    measured = task.metrics(Writes(task, ["茶。"], answer), test, "cpu", 2)
+    # Two characters hold no four in a row, so that BLEU is 0 whatever they are.
+    assert (measured["bleu"], measured["chrf"]) == (0, pytest.approx(100))
+    assert measured["loss"] == pytest.approx(math.log(size))
+    assert measured["perplexity"] == pytest.approx(size)
+    baselines = task.baselines(task.load(task.config.data, "train"), test)
+    assert baselines["perplexity"] < size and baselines["bleu"] < 5
     _batch, targets = task.collate(test, "cpu")
     loss, _numbers = task.loss({"logits": one_hot(targets["next"], size)}, targets)
     assert float(loss) == pytest.approx(0, abs=1e-6)
     logits = one_hot(torch.tensor([[task.tokenizer.id("你"), task.tokenizer.id("好")]]), size)
     answer_ = task.decode({"logits": logits}, task.tokenizer.encode("Hello."), top=1)
     assert answer_["candidates"][0]["pos"] == 1 and answer_["candidates"][0]["tokens"][0]["text"] == "好"
+
+
+def long_translation(language: str) -> Translation:
+    """A task whose tokenizer knows every character of our sentences."""
+    texts = ["The ship sails at noon . 船中午开走了。", "We drink tea . 我们现在喝茶吧", "他的小船很旧 old"]
+    tokenizer = build_tokenizer("characters", texts, template="none", specials=["pad", "unk", "bos", "eos"])
+    config = TransformerConfig(
+        arch="transformer", task="translation", language=language, vocab_size=tokenizer.vocab_size
+    )
+    return Translation(config, tokenizer)
+
+
+def test_bleu_takes_all_references_of_a_source() -> None:
+    """By hand: sacrebleu's definition with n-grams of characters, the closest reference's length."""
+    task = long_translation("en-zh")
+    pairs = [("We drink tea", "我们喝茶吧"), ("We drink tea", "我们现在喝茶"), ("old ship", "他的船很旧")]
+    examples = [task.example(*pair) for pair in pairs]
+    written = ["我们现在喝茶", "他的小船很旧"]
+    model = Writes(task, written, lambda batch: {"logits": torch.zeros(*batch.target_ids.shape, 50)})
+    measured = task.metrics(model, examples, "cpu", 8)
+    assert model.sources == 2, "each source is translated once"
+    # The first is right; the second has 5 of 6 characters, 3 of 5 pairs, 1 of 4 triples, no four.
+    shares = [(6 + 5) / 12, (5 + 3) / 10, (4 + 1) / 8, (3 + 0) / 6]
+    assert measured["bleu"] == pytest.approx(100 * math.prod(shares) ** 0.25, abs=1e-9)
+    one_each = task.metrics(model, [examples[0], examples[2]], "cpu", 8)
+    assert one_each["bleu"] < measured["bleu"] and one_each["chrf"] < measured["chrf"]
+
+
+def test_bleu_of_other_languages_counts_words() -> None:
+    task = long_translation("zh-en")
+    score = task.quality({"a": "the old ship sails at noon"}, {"a": ["the old ship sails at noon ."]})["bleu"]
+    # Six of six words in order, one short of seven: the brevity penalty alone.
+    assert score == pytest.approx(100 * math.exp(1 - 7 / 6), abs=1e-9)
+
+
+def test_word_by_word_takes_the_partner_that_is_always_there() -> None:
+    task = long_translation("en-zh")
+    examples = [task.example("d d t", "茶"), task.example("d o", "船"), task.example("t", "茶 了")]
+    partner = best_partners(examples)
+    names = {task.tokenizer.token(s): task.tokenizer.token(t) for s, t in partner.items()}
+    assert names["t"] == "茶" and names["o"] == "船"
 
 
 # Questions.

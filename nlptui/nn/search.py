@@ -1,0 +1,97 @@
+"""From scores of the next token to whole sequences: greedy and beam search over a batch, with a length norm.
+
+Knows nothing of networks or of text: `step` hides which network scores, and its caches.
+Sources: Graves 2012 (beam search); Wu et al. 2016, section 7 (the power of the length).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Step = Callable[[Tensor, Tensor | None], Tensor]
+"""Of the tokens chosen last (row) and the row that each goes on from (None: its own): scores (row vocab)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The sequence that a search found for one row, its end mark left out."""
+
+    ids: list[int]
+    logprobs: list[float]
+    """Natural logarithm of the probability that the network gave each token."""
+
+
+def search(step: Step, first: Tensor, end: int, longest: int, beams: int, power: float) -> list[Found]:
+    """The best sequence y of each row: up to `end`, or of `longest` tokens.
+
+        score(y) = Σ_t log P(y_t | y_<t) / |y|^power        |y| counts the end mark
+
+    Each step keeps, of all continuations of a row's `beams` sequences, the `beams` of highest score; one that
+    has ended stands in the comparison as it is. The search of a row ends when all that it keeps have ended.
+    With one beam that is greedy search: the likeliest token, until it is the end mark.
+
+    first: the start mark of each row, `beams` rows of `step` for each sequence wanted (row·beam).
+    """
+    count = len(first) // beams
+    beam = _Beam(count, beams, first.device)
+    last, rows = first, None
+    for _n in range(longest):
+        logprobs = step(last, rows).double().log_softmax(-1).view(count, beams, -1)
+        last, rows = beam.extend(logprobs, end, power)
+        if beam.ended.all():
+            break
+    return beam.best(end, power)
+
+
+class _Beam:
+    """The sequences kept so far: `beams` for each of `count` rows, the best first."""
+
+    def __init__(self, count: int, beams: int, device: torch.device) -> None:
+        self.ids = torch.zeros(count, beams, 0, dtype=torch.int64, device=device)
+        self.logprobs = torch.zeros(count, beams, 0, dtype=torch.float64, device=device)
+        self.total = torch.full((count, beams), -torch.inf, dtype=torch.float64, device=device)
+        # All begin alike: only the first may go on, or every beam would hold the same.
+        self.total[:, 0] = 0.0
+        self.length = torch.zeros(count, beams, dtype=torch.int64, device=device)
+        self.ended = torch.zeros(count, beams, dtype=torch.bool, device=device)
+
+    def extend(self, logprobs: Tensor, end: int, power: float) -> tuple[Tensor, Tensor]:
+        """Keep the best continuations by `logprobs` (row beam vocab).
+
+        Returns their last tokens (row·beam) and the rows that they go on from.
+        """
+        count, beams, vocab = logprobs.shape
+        # What has ended has one continuation, itself, written as one more end mark that costs nothing.
+        logprobs = logprobs.masked_fill(self.ended[..., None], -torch.inf)
+        logprobs[..., end] = logprobs[..., end].masked_fill(self.ended, 0.0)
+        length = self.length + ~self.ended
+        total = self.total[..., None] + logprobs
+        kept = (total / length[..., None] ** power).flatten(1).topk(beams).indices
+        parent, token = kept // vocab, kept % vocab
+        self.total = total.flatten(1).gather(1, kept)
+        self.length = length.gather(1, parent)
+        self.ids = torch.cat([_of(self.ids, parent), token[..., None]], 2)
+        new = logprobs.flatten(1).gather(1, kept)[..., None]
+        self.logprobs = torch.cat([_of(self.logprobs, parent), new], 2)
+        self.ended = self.ended.gather(1, parent) | (token == end)
+        rows = torch.arange(count, device=parent.device)[:, None] * beams + parent
+        return token.flatten(), rows.flatten()
+
+    def best(self, end: int, power: float) -> list[Found]:
+        """The sequence of highest score of each row."""
+        chosen = (self.total / self.length.clamp(min=1) ** power).argmax(1)
+        found = []
+        for row, number in enumerate(chosen.tolist()):
+            ids = self.ids[row, number].tolist()
+            size = ids.index(end) if end in ids else len(ids)
+            found.append(Found(ids[:size], self.logprobs[row, number, :size].tolist()))
+        return found
+
+
+def _of(sequences: Tensor, parent: Tensor) -> Tensor:
+    """The sequences (row beam pos) of the beams `parent` (row beam)."""
+    return sequences.gather(1, parent[..., None].expand(-1, -1, sequences.shape[2]))
