@@ -163,6 +163,7 @@ class PlainTagger(nn.Module):
             config.d_embed + config.d_char_feature, config.d_hidden, batch_first=True, bidirectional=True
         )
         self.head = nn.Linear(2 * config.d_hidden, len(config.labels))
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         assert batch.chars is not None
@@ -170,20 +171,21 @@ class PlainTagger(nn.Module):
         blank = (batch.chars.flatten(0, 1) == 0)[:, None]
         feature = self.conv(embedded).masked_fill(blank, -math.inf).amax(2)
         feature = feature.masked_fill(blank.all(2), 0.0).unflatten(0, batch.ids.shape)
-        x = torch.cat([self.words(batch.ids), feature], -1)
+        x = self.dropout(torch.cat([self.words(batch.ids), feature], -1))
         if batch.mask is None:
-            return self.head(self.core(x)[0])  # type: ignore[no-any-return]
+            return self.head(self.dropout(self.core(x)[0]))  # type: ignore[no-any-return]
         packed = pack_padded_sequence(x, batch.mask.sum(1), batch_first=True, enforce_sorted=False)
         hidden, _lengths = pad_packed_sequence(self.core(packed)[0], batch_first=True)
-        return self.head(hidden)  # type: ignore[no-any-return]
+        return self.head(self.dropout(hidden))  # type: ignore[no-any-return]
 
 
 class PlainBlock(nn.Module):
     """nanoGPT's block: one matrix for queries, keys and values; fused attention."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = nn.Dropout(dropout)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
@@ -195,26 +197,27 @@ class PlainBlock(nn.Module):
             for part in self.qkv(self.norm1(x)).split(x.shape[2], 2)
         )
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.join(mixed.transpose(1, 2).contiguous().view_as(x))
-        return x + self.down(self.gelu(self.up(self.norm2(x))))  # type: ignore[no-any-return]
+        x = x + self.dropout(self.join(mixed.transpose(1, 2).contiguous().view_as(x)))
+        return x + self.dropout(self.down(self.gelu(self.up(self.norm2(x)))))  # type: ignore[no-any-return]
 
 
 class PlainGPT(nn.Module):
-    """nanoGPT's model, without dropout, its head tied to the embedding."""
+    """nanoGPT's model, without dropout on attention weights, its head tied to the embedding."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.tokens = nn.Embedding(config.vocab_size, config.d_model)
         self.places = nn.Embedding(config.context, config.d_model)
         self.blocks = nn.Sequential(
-            *(PlainBlock(config.d_model, config.n_heads) for _ in range(config.n_layers))
+            *(PlainBlock(config.d_model, config.n_heads, config.dropout) for _ in range(config.n_layers))
         )
+        self.dropout = nn.Dropout(config.dropout)
         self.norm = nn.LayerNorm(config.d_model)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.head.weight = self.tokens.weight
 
     def forward(self, batch: Batch) -> Tensor:
-        x = self.tokens(batch.ids) + self.places(torch.arange(batch.ids.shape[1]))
+        x = self.dropout(self.tokens(batch.ids) + self.places(torch.arange(batch.ids.shape[1])))
         return self.head(self.norm(self.blocks(x)))  # type: ignore[no-any-return]
 
 
@@ -223,7 +226,7 @@ class PlainTransformer(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        sizes = (config.d_model, config.n_heads, config.d_ff, 0.0)
+        sizes = (config.d_model, config.n_heads, config.d_ff, config.dropout)
         self.encoder = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(*sizes, batch_first=True), config.n_layers, enable_nested_tensor=False
         )
