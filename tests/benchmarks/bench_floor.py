@@ -2,8 +2,8 @@
 
 The plain loop is what one would write: torch.nn's modules or nanoGPT's blocks, batches in random order,
 AdamW with nanoGPT's settings, clipping, warm-up and cosine; the same sizes, batch and number of steps. The
-loops take turns, a slice of steps each; dev is measured after each slice, outside the clock. Time is processor
-time, which for one thread is the time on the clock of an idle machine.
+loops take turns, a slice of steps each; dev is measured after each slice, outside the clock. Time is
+processor time, which for one thread is the time on the clock of an idle machine.
 
 Without more, a fifth of the recipe's steps and a floor that is near; NLPTUI_BENCH_FULL=1 takes all of them,
 and the floor that the model has to reach (an hour or more). Needs the corpora.
@@ -94,7 +94,7 @@ def plain_steps(parts: Parts, network: nn.Module, floor: Floor, recipe: Recipe) 
             group["lr"] = floor.rate * share
         optimizer.zero_grad(set_to_none=True)
         logits = network(batch).flatten(0, 1)
-        F.cross_entropy(logits, targets[floor.target].flatten(), ignore_index=IGNORED).backward()
+        F.cross_entropy(logits, targets[floor.target].flatten(), ignore_index=IGNORED).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         yield
