@@ -23,6 +23,7 @@ TASKS = (
     "pretraining",
     "translation",
     "question_answering",
+    "skip_gram",
 )
 
 
@@ -37,7 +38,7 @@ class ModelConfig:
     name: str = ""
     """The model's name in the list, equal to its folder's name."""
     arch: str = ""
-    """One of rnn lstm gru transformer bert gpt."""
+    """One of rnn lstm gru transformer bert gpt word2vec."""
     task: str = "language_model"
     """What the model is for, one of TASKS; it decides which heads the network has."""
     language: str = "en"
@@ -134,6 +135,10 @@ class RecurrentConfig(ModelConfig):
     """Characters that one filter sees."""
     pooling: str = "max"
     """How a sequence becomes one vector, for a sequence label: cls, mean, max or attention."""
+    crf: bool = False
+    """Whether a tagger chooses the tags of a sentence together, by a CRF over the scores of its head."""
+    segmenter: str = ""
+    """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +213,29 @@ class TransformerConfig(ModelConfig):
     """Added to the variance in each LayerNorm."""
 
 
-CONFIG_CLASSES: tuple[type[ModelConfig], ...] = (RecurrentConfig, BertConfig, GPTConfig, TransformerConfig)
+@dataclass(frozen=True, kw_only=True)
+class Word2VecConfig(ModelConfig):
+    """Two vectors a word, as a centre and as a context: skip-gram with negative sampling."""
+
+    ARCHS: ClassVar[tuple[str, ...]] = ("word2vec",)
+
+    d_embed: int = 100
+    """Width of a word's vector."""
+    window: int = 5
+    """Words on each side that count as company; each centre draws its own reach from 1 to this."""
+    negatives: int = 5
+    """Noise words that are drawn for each pair of centre and context."""
+    subsample: float = 1e-3
+    """Words whose share of the text is above it are skipped at random, the frequent ones most; 0: none."""
+
+
+CONFIG_CLASSES: tuple[type[ModelConfig], ...] = (
+    RecurrentConfig,
+    BertConfig,
+    GPTConfig,
+    TransformerConfig,
+    Word2VecConfig,
+)
 ARCHS = tuple(arch for cls in CONFIG_CLASSES for arch in cls.ARCHS)
 
 

@@ -25,6 +25,17 @@ What the functions compute, with B batch, P positions, H heads, D width:
     concat(x, …)  swap(x)               along the last axis; the last two axes
     first(x)  column(x, n)  prev(x)     position 0; column n of the last axis; the step before, 0 at the start
     tanh sigmoid relu gelu gelu_tanh square sqrt exp        element by element
+
+Along a lattice (B P tag), with a the scores of going from tag i to tag j:
+
+    best_in(x, a, s)                    max_i x[t−1, i] + a[i, j]; at the first position s[j]
+    best_tag(x, a)                      the i that gives it, the first of equals; −1 at the first position
+    sum_in(x, a, s)                     log Σ_i exp(x[t−1, i] + a[i, j]); at the first position s[j]
+    sum_out(x, a, e[, m])               log Σ_j exp(a[i, j] + x[t+1, j]); e[i] at the last position
+    follow(p, b, f[, m])                b[t+1, p[t+1]], where p is rounded to a tag's number; at the last
+                                        position the tag j of the greatest f[t, j]; −1 where m is false
+
+The last position is the last where m is true.
 """
 
 from __future__ import annotations
@@ -528,6 +539,59 @@ class Evaluator:
             return _Made(x.value + constant.value, x.leaves + factor.leaves + constant.leaves, None)
         return _added([_multiplied(x, factor, args[0], args[1]), constant]) if factor.value else constant
 
+    # -- along a lattice
+
+    def _incoming(self, args: tuple[Node, ...], index: Position) -> list[_Made]:
+        """x[t−1, i] + a[i, j] for every tag i."""
+        *lead, t, j = index
+        tags = range(self.shape(args[0])[-1])
+        return [
+            _added([self.made(args[0], (*lead, t - 1, i)), self.made(args[1], (*lead, i, j))]) for i in tags
+        ]
+
+    def _fn_best_in(self, args: tuple[Node, ...], index: Position) -> _Made:
+        if index[-2] == 0:
+            return self.made(args[2], (*index[:-2], index[-1]))
+        return _greatest(self._incoming(args, index))
+
+    def _fn_best_tag(self, args: tuple[Node, ...], index: Position) -> _Made:
+        if index[-2] == 0:
+            return _Made(-1.0, (), None)
+        return _place_of_greatest(self._incoming(args, index))
+
+    def _fn_sum_in(self, args: tuple[Node, ...], index: Position) -> _Made:
+        if index[-2] == 0:
+            return self.made(args[2], (*index[:-2], index[-1]))
+        return _log_sum(self._incoming(args, index))
+
+    def _fn_sum_out(self, args: tuple[Node, ...], index: Position) -> _Made:
+        *lead, t, i = index
+        if not self._inside(args[0], args[3:], (*lead, t + 1)):
+            return self.made(args[2], (*lead, i))
+        tags = range(self.shape(args[0])[-1])
+        return _log_sum(
+            [_added([self.made(args[1], (*lead, i, j)), self.made(args[0], (*lead, t + 1, j))]) for j in tags]
+        )
+
+    def _fn_follow(self, args: tuple[Node, ...], index: Position) -> _Made:
+        path, pointers, final, *mask = args
+        *lead, t = index
+        if not self._inside(pointers, mask, index):
+            return _Made(-1.0, (), None)
+        tags = self.shape(pointers)[-1]
+        if not self._inside(pointers, mask, (*lead, t + 1)):
+            return _place_of_greatest([self.made(final, (*index, j)) for j in range(tags)])
+        after = self.made(path, (*lead, t + 1))
+        number = 0.0 if math.isnan(after.value) else min(max(after.value, 0.0), tags - 1.0)
+        pointed = self.made(pointers, (*lead, t + 1, round(number)))
+        return _Made(pointed.value, after.leaves + pointed.leaves, None)
+
+    def _inside(self, node: Node, mask: Sequence[Node], place: Position) -> bool:
+        """Whether `place` is a position of `node`, and one where the mask, if there is one, is true."""
+        if place[-1] >= self.shape(node)[len(place) - 1]:
+            return False
+        return not mask or bool(self.made(mask[0], place).value)
+
     # -- functions that only move elements
 
     def _fn_embedding(self, args: tuple[Node, ...], index: Position) -> _Made:
@@ -660,6 +724,21 @@ def _greatest(values: Sequence[_Made]) -> _Made:
     return replace(_added(chosen), value=values[best].value)
 
 
+def _place_of_greatest(values: Sequence[_Made]) -> _Made:
+    """The number of the greatest of `values`, the first of equals."""
+    best = max(range(len(values)), key=lambda i: values[i].value)
+    return _Made(float(best), tuple(leaf for x in values for leaf in x.leaves), None)
+
+
+def _log_sum(values: Sequence[_Made]) -> _Made:
+    """log Σ exp of `values`, −∞ where all are."""
+    leaves = tuple(leaf for x in values for leaf in x.leaves)
+    top = max(x.value for x in values)
+    if math.isinf(top):
+        return _Made(top, leaves, None)
+    return _Made(top + math.log(total(_exp(x.value - top) for x in values)), leaves, None)
+
+
 # ------------------------------------------------------------------------------------------------ explaining
 
 
@@ -743,6 +822,11 @@ _NOTATION = {
     "gelu": "{0} · Φ({0})",
     "gelu_tanh": "{0} · ½(1 + tanh(√(2/π)({0} + 0.044715 {0}³)))",
     "relu": "max(0, {0})",
+    "best_in": "maxᵢ({0}ₜ₋₁ᵢ + {1}ᵢⱼ)",
+    "best_tag": "argmaxᵢ({0}ₜ₋₁ᵢ + {1}ᵢⱼ)",
+    "sum_in": "log Σᵢ exp({0}ₜ₋₁ᵢ + {1}ᵢⱼ)",
+    "sum_out": "log Σⱼ exp({1}ᵢⱼ + {0}ₜ₊₁ⱼ)",
+    "follow": "{1}ₜ₊₁[{0}ₜ₊₁], at the end argmaxⱼ {2}ⱼ",
 }
 # Functions whose first argument stands between brackets or commas already, where the pattern puts it.
 _ENCLOSED: tuple[str, ...] = ("sigmoid", "square", "sqrt", "heads", "relu", "join", "column")

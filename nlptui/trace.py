@@ -362,7 +362,7 @@ class Changes:
         return _changed(value, self.factor, self.constant)
 
     def apply_step(self, value: Tensor, t: int) -> Tensor:
-        """The same for position `t` of an activation (batch pos unit)."""
+        """The same for position `t` of an activation (batch pos …)."""
         return _changed(value, self.factor[:, t], self.constant[:, t])
 
 
@@ -424,13 +424,13 @@ class Steps:
         self._edited: dict[str, list[Tensor]] = {}
 
     def __call__(self, t: int, name: str, value: Tensor, by: str) -> Tensor:
-        """Note `value` (batch unit) as position `t` of `name`, and return it, edited if asked."""
+        """Note `value` (batch …) as position `t` of `name`, and return it, edited if asked."""
         full = self.recorder.prefix + name
         if name not in self._values:
             self._values[name] = []
             self._formulas[name] = by
             if full in self.recorder.root.edits:
-                shape = (value.shape[0], self.length, value.shape[1])
+                shape = (value.shape[0], self.length, *value.shape[1:])
                 self._changes[name] = Changes(self.recorder.root, full, shape, value)
         self._values[name].append(value)
         changes = self._changes.get(name)
@@ -440,13 +440,14 @@ class Steps:
         self._edited.setdefault(name, []).append(edited)
         return edited
 
-    def close(self, stack: Callable[[list[Tensor]], Tensor]) -> dict[str, Tensor]:
+    def close(
+        self, stack: Callable[[list[Tensor]], Tensor], axes: str = "batch pos d_hidden"
+    ) -> dict[str, Tensor]:
         """Record everything collected, in text order, and return it by name.
 
-        stack: joins the values of the positions, (batch unit) each, along a new dimension 1.
+        stack: joins the values of the positions, (batch …) each, along a new dimension 1; axes: their names.
         """
         whole: dict[str, Tensor] = {}
-        axes = "batch pos d_hidden"
         for name, values in self._values.items():
             full, by = self.recorder.prefix + name, self._formulas[name]
             whole[name] = stack(values[:: self.step])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlptui.errors import UserError
@@ -72,15 +72,15 @@ def read_lines(path: Path) -> list[str]:
     return [line for line in read_text(path).split("\n") if line.strip()]
 
 
-def _blocks(path: Path, comment: str) -> Iterator[list[tuple[int, str]]]:
-    """Runs of lines between blank ones, each with its number; `comment` begins the lines left out."""
+def _blocks(path: Path, comment: str | None) -> Iterator[list[tuple[int, str]]]:
+    """Runs of lines between blank ones, each with its number; `comment` begins the lines left out, if any."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             if block:
                 yield block
             block = []
-        elif not line.startswith(comment):
+        elif comment is None or not line.startswith(comment):
             block.append((number, line))
     if block:
         yield block
@@ -140,17 +140,23 @@ def _word_number(path: Path, line: int, text: str) -> int:
     return int(text)
 
 
-def read_iob2(path: Path) -> list[Sentence]:
+def read_iob2(path: Path, spaced: bool = True) -> list[Sentence]:
     """Sentences of words with entity tags: `word TAB tag`, or `number TAB word TAB tag …`.
 
-    Of a word with several tags (`B-person,B-group`) the first is read.
+    Of a word with several tags (`B-person,B-group`) the first is read. Where spaces were, a comment
+    `# text = …` says; without one, `spaced` says whether there is one after every word.
     """
-    return [_iob2_sentence(path, block) for block in _blocks(path, "# ")]
+    found = (_iob2_sentence(path, block, spaced) for block in _blocks(path, comment=None))
+    return [sentence for sentence in found if sentence]
 
 
-def _iob2_sentence(path: Path, block: list[tuple[int, str]]) -> Sentence:
+def _iob2_sentence(path: Path, block: list[tuple[int, str]], spaced: bool) -> Sentence:
     words: Sentence = []
+    text = ""
     for number, line in block:
+        if line.startswith("# "):
+            text = line.removeprefix(_TEXT) if line.startswith(_TEXT) else text
+            continue
         columns = line.split("\t")
         if len(columns) < 2:
             raise _wrong_columns(path, number, _("a word and a tag"), len(columns))
@@ -162,8 +168,22 @@ def _iob2_sentence(path: Path, block: list[tuple[int, str]]) -> Sentence:
                     path=path, line=number, tag=visible(tag)
                 )
             )
-        words.append(TaggedWord(sys.intern(form), sys.intern(tag)))
-    return words
+        words.append(TaggedWord(sys.intern(form), sys.intern(tag), spaced))
+    return _spaced_as_in(text, words)
+
+
+_TEXT = "# text = "
+
+
+def _spaced_as_in(text: str, words: Sentence) -> Sentence:
+    """The words with a space after each that has one in `text`; as they are if they do not make it up."""
+    found, at = [], 0
+    for word in words:
+        at += len(word.form)
+        space = text[at : at + 1].isspace()
+        found.append(replace(word, space_after=space))
+        at += space
+    return found if found and sentence_text(found) == text.rstrip() else words
 
 
 def read_tsv(path: Path, columns: int = 2) -> list[tuple[str, ...]]:

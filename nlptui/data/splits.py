@@ -111,12 +111,11 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
         if name in generators.GENERATED:
             sentences += generators.GENERATED[name](split) * _repeats(recipe_data, name, split)
             continue
-        part = _collect(
-            {**recipe_data, "corpus": name},
-            split,
-            {"conllu": readers.read_conllu, "iob2": partial(readers.read_iob2, spaced=_spaced(name))},
-            _("tagged sentences"),
-        )
+        formats: dict[str, Callable[[Path], list[Sentence]]] = {
+            "conllu": readers.read_conllu,
+            "iob2": partial(readers.read_iob2, spaced=_spaced(name)),
+        }
+        part = _collect({**recipe_data, "corpus": name}, split, formats, _("tagged sentences"))
         if name in recipe_data.get("words_of", ()):
             part = [
                 [readers.TaggedWord(w.form, readers.UNTAGGED, _spaced(name)) for w in words] for words in part

@@ -77,6 +77,8 @@ def _recorded(part: str, value: Tensor, ours: dict[str, Tensor]) -> Tensor | Non
     names = [part, *(f"{part}.{end}" for end in ("out", "resid_post", "mlp_norm", "pooled", "logits"))]
     if last in RENAMED:
         names += [f"{parent}.{RENAMED[last]}", RENAMED[last]]
+    if last == "head":
+        names.append("emission")  # under a CRF
     return next((ours[name] for name in names if name in ours and ours[name].shape == value.shape), None)
 
 

@@ -20,6 +20,7 @@ from nlptui.engine.check import differences
 from nlptui.engine.generation import Sampling, Step, TextSoFar, generate, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
+from nlptui.engine.segmenter import segmenter_for
 from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
@@ -36,6 +37,7 @@ EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
     "pretraining": {"candidates": []},
     "question_answering": {"spans": []},
     "translation": {"text": "", "tokens": []},
+    "skip_gram": {"candidates": []},
 }
 GREEDY = Sampling(temperature=0.0)
 NSP_LABELS = ("next", "not next")
@@ -71,6 +73,7 @@ class Engine:
         self.path = path
         self.device = device
         self.task = task_for(config, tokenizer)
+        self.task.segment = segmenter_for(config)
         self.name = config.name or path.name
 
     @classmethod
@@ -92,6 +95,9 @@ class Engine:
         if pair is not None and not (self.config.arch == "bert" and self.config.task in PAIR_TASKS):
             message = _("{name} reads one text, not a pair; leave the second text out")
             raise UserError(message.format(name=visible(self.name)))
+        if self.task.segment is not None:
+            (words,) = self.task.segment([text])
+            return self.tokenizer.encode_words(words, text=text, max_length=self.config.context)
         return self.tokenizer.encode(text, pair, max_length=self.config.context)
 
     # -- tracing
@@ -169,6 +175,8 @@ class Engine:
             "src": tokens,
             "vocab": vocabulary,
             "label": self.config.labels,
+            "tag": self.config.labels,
+            "tag_next": self.config.labels,
             "nsp_label": NSP_LABELS,
         }
         if target_ids is not None:

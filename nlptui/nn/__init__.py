@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from nlptui.config import BertConfig, GPTConfig, ModelConfig, RecurrentConfig, TransformerConfig
+from nlptui.config import (
+    BertConfig,
+    GPTConfig,
+    ModelConfig,
+    RecurrentConfig,
+    TransformerConfig,
+    Word2VecConfig,
+)
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
@@ -20,6 +27,7 @@ def build_model(config: ModelConfig) -> nn.Module:
     from nlptui.nn.gpt import GPT
     from nlptui.nn.recurrent_model import RecurrentModel
     from nlptui.nn.transformer import Transformer
+    from nlptui.nn.word2vec import SkipGram
 
     check_settings(config)
     try:
@@ -31,6 +39,8 @@ def build_model(config: ModelConfig) -> nn.Module:
             return GPT(config)
         if isinstance(config, TransformerConfig):
             return Transformer(config)
+        if isinstance(config, Word2VecConfig):
+            return SkipGram(config)
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error)) from None
     raise UserError(_("no network for arch {arch!r}").format(arch=visible(config.arch)))
@@ -48,6 +58,10 @@ def check_settings(config: ModelConfig) -> None:
     kernel = getattr(config, "char_kernel", 1)
     if getattr(config, "n_chars", 0) and kernel % 2 == 0:
         raise UserError(_("char_kernel must be odd, not {kernel}").format(kernel=kernel))
+    if getattr(config, "crf", False) and (config.task != "tagging" or not config.labels):
+        raise UserError(
+            _("crf = true is for a tagger: {task} has no tags to choose").format(task=config.task)
+        )
     choices = {
         "pooling": POOLINGS if config.task in ("classification", "pretraining") else (),
         "norm_order": ("pre", "post"),

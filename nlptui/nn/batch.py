@@ -17,6 +17,8 @@ class Batch:
     """True at real tokens, bool (batch pos); None: no padding."""
     segments: Tensor | None = None
     """Segment ids, int64 (batch pos); None: all zero."""
+    labels: Tensor | None = None
+    """Labels that a CRF learns from, int64 (batch pos), negative where there is none."""
     chars: Tensor | None = None
     """Character ids of each token, int64 (batch pos char); 0 pads."""
     target_ids: Tensor | None = None
@@ -25,6 +27,8 @@ class Batch:
     """True at real target tokens, bool (batch tgt); None: no padding."""
     mlm_positions: Tensor | None = None
     """Flat indices into batch × pos where the MLM head is wanted, int64; None: everywhere."""
+    candidates: Tensor | None = None
+    """Words whose scores alone are wanted, int64 (batch pos candidate); None: the whole vocabulary."""
 
     def to(self, device: str) -> Batch:
         """The same batch on `device`."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import RecurrentConfig
 from nlptui.nn.batch import Batch
+from nlptui.nn.crf import CRF
+from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import LabelHead, record_logits
 from nlptui.nn.layers import Rec
 from nlptui.nn.pooling import Pooler
@@ -67,10 +68,15 @@ class RecurrentModel(nn.Module):
         if config.task == "classification":
             self.pooler = Pooler(config.pooling, width)
         self.head = LabelHead(width, len(config.labels) or config.vocab_size)
+        if config.crf:
+            self.crf = CRF(config.labels)
         nn.init.normal_(self.token_embedding.weight, std=0.1)
 
     def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
-        """`logits`: (batch pos label), (batch label) or (batch pos vocab), by the task."""
+        """`logits`: (batch pos label), (batch label) or (batch pos vocab), by the task.
+
+        With a CRF: `emission`, its `path` and `probs`; in training its `loss` in place of both (batch).
+        """
         if rec.on:
             rec.input("ids", batch.ids, "batch pos")
             if batch.chars is not None:
@@ -81,13 +87,22 @@ class RecurrentModel(nn.Module):
                     "keep", batch.mask[..., None].to(self.token_embedding.weight.dtype), "batch pos stat"
                 )
         hidden, _state = self.encode(batch, rec)
+        if self.config.crf:
+            return self._tagged_together(hidden, batch, rec)
         return {"logits": self._output(hidden, batch.mask, rec)}
+
+    def _tagged_together(self, hidden: Tensor, batch: Batch, rec: Rec) -> dict[str, Tensor]:
+        by = f"linear(layers.{self.config.n_layers - 1}.hidden, head)"
+        emission = rec("emission", self.head(hidden), "batch pos tag", by=by)
+        if self.training and batch.labels is not None:
+            return {"emission": emission, "loss": self.crf.loss(emission, batch.labels, batch.mask)}
+        return {"emission": emission, **self.crf.decode(emission, batch.mask, rec)}
 
     def encode(self, batch: Batch, rec: Rec = OFF, state: Any = None) -> tuple[Tensor, Any]:
         """The top layer's hidden states, and the state to go on from."""
         embed = self._embed(batch, rec)
         hidden, state = self.layers.run(embed, rec.at("layers", x="embed", keep="keep"), batch.mask, state)
-        return F.dropout(hidden, self.config.dropout, self.training), state
+        return dropout(hidden, self.config.dropout, self.training), state
 
     def _embed(self, batch: Batch, rec: Rec) -> Tensor:
         by = "embedding(ids, token_embedding)"
@@ -99,7 +114,7 @@ class RecurrentModel(nn.Module):
             embed = torch.cat([embed, self.char(batch.chars, rec)], -1)
             by = "concat(token_embed, char_feature)"
         embed = rec("embed", embed, "batch pos d_model", by=by)
-        return F.dropout(embed, self.config.dropout, self.training)
+        return dropout(embed, self.config.dropout, self.training)
 
     def _output(self, hidden: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         top = f"layers.{self.config.n_layers - 1}.hidden"

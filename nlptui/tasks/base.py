@@ -7,7 +7,7 @@ from its caller, so that every run can be repeated.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,6 +22,8 @@ from nlptui.tokenizers import Encoding, Tokenizer
 Targets = dict[str, Tensor]
 Outputs = dict[str, Tensor]
 Ids = np.ndarray[Any, np.dtype[np.int32]]
+Segment = Callable[[Sequence[str]], list[list[str]]]
+"""Cuts raw texts into words, each of which stands in its text as it is."""
 E = TypeVar("E")
 
 IGNORED = -100
@@ -37,6 +39,8 @@ class Task(ABC, Generic[E]):
     name: ClassVar[str]
     OPTIONS: ClassVar[tuple[str, ...]] = ()
     """Keys of the recipe's [data] table that this task reads, beside those of `nlptui.data.splits`."""
+    segment: Segment | None = None
+    """Set by whoever runs a model that needs another one to find the words of raw text."""
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
         self.config = config

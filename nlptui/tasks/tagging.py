@@ -7,6 +7,7 @@ Two schemes, told apart by the labels:
                  into words and tagging them are one
 In the second, a word of tokens s…e has the tag t that maximises
     log P(B-t at s) + Σ log P(I-t at s+1…e)
+Of a network with a CRF the best path is read instead, and a tag's probability is its posterior.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from nlptui.tasks.base import (
     IGNORED,
     Ids,
     Outputs,
+    Segment,
     Targets,
     Task,
     char_grid,
@@ -39,6 +41,7 @@ from nlptui.tasks.base import (
     pad_rows,
     padding_mask,
 )
+from nlptui.tasks.entities import entity_spans, f1, in_text, repaired
 from nlptui.tokenizers import Encoding, Tokenizer
 
 Span = tuple[int, int]
@@ -55,6 +58,7 @@ class TaggedExample:
     """One a token; IGNORED where a token has none."""
     spans: tuple[Span, ...]
     """First token of each word and the one after its last; NOWHERE twice for words beyond the context."""
+    text: str
     forms: tuple[str, ...]
     gold: Ids
     """The tag's number for each word; NOWHERE for a tag that the model does not know."""
@@ -74,6 +78,7 @@ class Tagging(Task[TaggedExample]):
         self.label_ids = {label: i for i, label in enumerate(self.labels)}
         self.joint = is_joint(self.labels)
         self.entities = "O" in self.label_ids
+        self.crf = bool(getattr(config, "crf", False))
         self.tags = tuple(dict.fromkeys(label[2:] for label in self.labels)) if self.joint else self.labels
         self.tag_ids = {tag: i for i, tag in enumerate(self.tags)}
         # Rows of the head for B-TAG and I-TAG, in the order of `tags`.
@@ -87,26 +92,30 @@ class Tagging(Task[TaggedExample]):
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[TaggedExample]:
         return [self.example(words) for words in splits.tagged_sentences(recipe_data, split)]
 
-    def example(self, words: Sequence[TaggedWord]) -> TaggedExample:
-        """The tokens of a sentence, with the labels that its tags mean."""
-        text = sentence_text(words)
+    def example(self, words: Sequence[TaggedWord], text: str | None = None) -> TaggedExample:
+        """The tokens of a sentence, with the labels that its tags mean; `text` is what it was cut from."""
+        text = sentence_text(words) if text is None else text
         forms = [word.form for word in words]
+        tags = [word.tag for word in words]
+        # A CRF that forbids an I- after anything but its kind would find such a sentence impossible.
+        tags = repaired(tags) if self.crf and self.entities else tags
         if self.joint:
             encoding = self.tokenizer.encode(text, max_length=self.config.context)
         else:
             encoding = self.tokenizer.encode_words(forms, text=text, max_length=self.config.context)
         spans = _word_spans(encoding, words) if self.joint else _token_spans(encoding, len(words))
         labels = np.full(len(encoding), IGNORED, np.int32)
-        for word, (start, end) in zip(words, spans, strict=True):
+        for tag, (start, end) in zip(tags, spans, strict=True):
             if start != NOWHERE:
-                labels[start:end] = self._labels_of(word.tag, end - start)
+                labels[start:end] = self._labels_of(tag, end - start)
         return TaggedExample(
             ids=id_array(encoding.ids),
             chars=char_grid(encoding.char_ids),
             labels=labels,
             spans=spans,
+            text=text,
             forms=tuple(forms),
-            gold=id_array([self.tag_ids.get(word.tag, NOWHERE) for word in words]),
+            gold=id_array([self.tag_ids.get(tag, NOWHERE) for tag in tags]),
         )
 
     def _labels_of(self, tag: str, tokens: int) -> list[int]:
@@ -141,13 +150,18 @@ class Tagging(Task[TaggedExample]):
             mask=padding_mask([len(example.ids) for example in examples]),
             chars=pad_grids(chars) if chars else None,
         )
-        targets = {"labels": pad_rows([example.labels for example in examples], IGNORED).to(device)}
-        return batch.to(device), targets
+        labels = pad_rows([example.labels for example in examples], IGNORED)
+        if self.crf:
+            batch.labels = labels.where(labels < len(self.labels), IGNORED)
+        return batch.to(device), {"labels": labels.to(device)}
 
     # What the network makes of them.
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        logits, labels = outputs["logits"].flatten(0, 1), targets["labels"].flatten()
+        labels = targets["labels"].flatten()
+        if "loss" in outputs:
+            return outputs["loss"].sum() / (labels != IGNORED).sum().clamp(min=1), {}
+        logits = outputs["logits"].flatten(0, 1)
         if not self.joint or not self.option("words_of", ()):
             smoothing = self.label_smoothing
             return F.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=smoothing), {}
@@ -162,24 +176,57 @@ class Tagging(Task[TaggedExample]):
     def metrics(
         self, model: nn.Module, examples: Sequence[TaggedExample], device: str, batch_size: int
     ) -> dict[str, float]:
-        """accuracy over gold words; f1 of entities; segmentation_f1 of the words found among characters."""
+        """accuracy over gold words; segmentation_f1 of the words found among characters; f1 of entities,
+        and raw_f1 of those found in raw text, whose words another model has found.
+        """
+        order: list[TaggedExample] = []
         predicted: list[list[int]] = []
         cut: list[Sequence[Span]] = []
-        order: list[TaggedExample] = []
         for chosen, outputs, _targets in self.outputs(model, examples, device, batch_size):
-            log_probs = outputs["logits"].float().log_softmax(-1).cpu()
-            for row, example in zip(log_probs, chosen, strict=True):
+            for example, log_probs, best in zip(chosen, *_answers(outputs), strict=True):
                 order.append(example)
-                predicted.append(self._tags_of(row, example.spans))
+                predicted.append(self._tags_of(log_probs, best, example.spans))
                 if self.joint:
-                    cut.append(self._cut(row, _inked(example)))
-        return self._scores(order, predicted, cut)
+                    cut.append(self._cut(log_probs, _inked(example)))
+        scores = self._scores(order, predicted, cut)
+        if self.entities and self.segment is not None:
+            scores["raw_f1"] = self._raw_f1(model, examples, self.segment, device, batch_size)
+        return scores
 
-    def _tags_of(self, log_probs: Tensor, spans: Sequence[Span]) -> list[int]:
+    def _raw_f1(
+        self,
+        model: nn.Module,
+        examples: Sequence[TaggedExample],
+        segment: Segment,
+        device: str,
+        batch_size: int,
+    ) -> float:
+        """As f1, of words as `segment` finds them; an entity is right where its characters and kind are."""
+        texts = [example.text for example in examples]
+        raw = [
+            self.example([TaggedWord(form, "O") for form in forms], text)
+            for forms, text in zip(segment(texts), texts, strict=True)
+        ]
+        gold = {
+            id(cut): self._entities(example, example.gold.tolist())
+            for cut, example in zip(raw, examples, strict=True)
+        }
+        expected, found = [], []
+        for chosen, outputs, _targets in self.outputs(model, raw, device, batch_size):
+            for example, log_probs, best in zip(chosen, *_answers(outputs), strict=True):
+                expected.append(gold[id(example)])
+                found.append(self._entities(example, self._tags_of(log_probs, best, example.spans)))
+        return f1(expected, found)
+
+    def _entities(self, example: TaggedExample, tags: Sequence[int]) -> set[Any]:
+        """The entities that `tags` mean, by the characters that they stand on."""
+        return in_text(entity_spans(self._names(tags)), example.forms, example.text)
+
+    def _tags_of(self, log_probs: Tensor, best: Tensor, spans: Sequence[Span]) -> list[int]:
         if self.joint:
             return [self._tag(log_probs, span)[0] if span[0] != NOWHERE else NOWHERE for span in spans]
-        best = log_probs.argmax(-1).tolist()
-        return [best[start] if start != NOWHERE else NOWHERE for start, _end in spans]
+        chosen = best.tolist()
+        return [chosen[start] if start != NOWHERE else NOWHERE for start, _end in spans]
 
     def _scores(
         self,
@@ -207,11 +254,9 @@ class Tagging(Task[TaggedExample]):
         return [self.tags[tag] if tag != NOWHERE else "O" for tag in tags]
 
     def _tag(self, log_probs: Tensor, span: Span) -> tuple[int, float]:
-        """The best tag of the word at `span`, and its probability among all tags for this word."""
+        """The best tag of the word of characters at `span`, and its probability among all tags for it."""
         start, end = span
-        scores = log_probs[start]
-        if self.joint:
-            scores = log_probs[start, self.begin] + log_probs[start + 1 : end, self.inside].sum(0)
+        scores = log_probs[start, self.begin] + log_probs[start + 1 : end, self.inside].sum(0)
         prob, tag = scores.softmax(-1).max(-1)
         return int(tag), float(prob)
 
@@ -258,14 +303,25 @@ class Tagging(Task[TaggedExample]):
 
     def decode(self, outputs: Outputs, encoding: Encoding, top: int = 10) -> dict[str, Any]:
         """{"tags": [{"token", "tag", "prob"}]}, one entry a word."""
-        log_probs = outputs["logits"][0].detach().float().log_softmax(-1).cpu()
+        (log_probs,), (best,) = _answers(outputs)
         inked = [not encoding.special[i] and not encoding.surface(i).isspace() for i in range(len(encoding))]
         spans = self._cut(log_probs, inked) if self.joint else _read_spans(encoding, inked)
         tags = []
         for start, end in spans:
-            tag, prob = self._tag(log_probs, (start, end))
+            tag = int(best[start])
+            prob = float(log_probs[start, tag].exp())
+            if self.joint:
+                tag, prob = self._tag(log_probs, (start, end))
             tags.append({"token": _stretch(encoding, start, end), "tag": self.tags[tag], "prob": prob})
         return {"tags": tags}
+
+
+def _answers(outputs: Outputs) -> tuple[Tensor, Tensor]:
+    """Of every token the log-probability of each label, and the label chosen: by itself, or by a CRF."""
+    if "path" in outputs:
+        return outputs["probs"].detach().float().log().cpu(), outputs["path"].detach().long().cpu()
+    log_probs = outputs["logits"].detach().float().log_softmax(-1).cpu()
+    return log_probs, log_probs.argmax(-1)
 
 
 def is_joint(labels: Sequence[str]) -> bool:
@@ -345,24 +401,3 @@ def _longest_match(example: TaggedExample, forms: set[str]) -> list[Span]:
         spans.append((placed[at], placed[at + size - 1] + 1))
         at += size
     return spans
-
-
-def entity_spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
-    """(start, end, kind) of each entity in IOB2 tags; an I- that follows no entity of its kind begins one."""
-    spans: set[tuple[int, int, str]] = set()
-    start, kind = 0, ""
-    for position, tag in enumerate([*tags, "O"]):
-        goes_on = tag.startswith("I-") and tag[2:] == kind
-        if kind and not goes_on:
-            spans.add((start, position, kind))
-            kind = ""
-        if tag != "O" and not goes_on:
-            start, kind = position, tag[2:]
-    return spans
-
-
-def f1(gold: Sequence[set[Any]], predicted: Sequence[set[Any]]) -> float:
-    """Harmonic mean of precision and recall over all sets; 0 where nothing is right."""
-    right = sum(len(g & p) for g, p in zip(gold, predicted, strict=True))
-    total = sum(map(len, gold)) + sum(map(len, predicted))
-    return 2 * right / total if total else 0.0

@@ -16,6 +16,7 @@ from torch import nn
 from nlptui.config import ModelConfig, config_from_dict
 from nlptui.engine import checkpoint
 from nlptui.engine.library import find_model
+from nlptui.engine.segmenter import segmenter_for
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn import build_model
@@ -93,6 +94,9 @@ def _with_examples(recipe: Recipe, config: ModelConfig, tokenizer: Tokenizer, mo
     data: Mapping[str, Any] = recipe.data
     task = task_for(config, tokenizer)
     task.label_smoothing = recipe.train.label_smoothing
+    if (segmenter := segmenter_for(config)) is not None:
+        segmenter.load()  # a model that is missing is told now, not at the first measurement
+        task.segment = segmenter
     return Parts(
         config=config,
         tokenizer=tokenizer,

@@ -20,6 +20,7 @@ from torch import nn
 from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.engine import pick_device
+from nlptui.engine.segmenter import segmenter_for
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import load_examples, task_for
@@ -123,6 +124,7 @@ def _measure(
 ) -> Measured:
     """Metrics in float32, and in float16 if wanted; `model` keeps the weights that will be stored."""
     task = task_for(config, tokenizer)
+    task.segment = segmenter_for(config)
     # A run may have been trained on a device that this machine lacks; measuring needs none in particular.
     device = "cpu" if recipe.train.device == "cpu" else pick_device("auto")
     splits, missing = _splits(recipe, config, tokenizer, need_test)

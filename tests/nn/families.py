@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlptui.config import BertConfig, GPTConfig, ModelConfig, RecurrentConfig, TransformerConfig
+from nlptui.config import (
+    BertConfig,
+    GPTConfig,
+    ModelConfig,
+    RecurrentConfig,
+    TransformerConfig,
+    Word2VecConfig,
+)
 from nlptui.nn import Batch, build_model
 from nlptui.nn.pooling import POOLINGS
 from nlptui.trace import Edit, Recorder, Trace
@@ -18,6 +25,7 @@ from nlptui.trace import Edit, Recorder, Trace
 VOCAB, TARGET_VOCAB, CHARS = 19, 17, 9
 LENGTH, TARGET_LENGTH = 7, 5
 LABELS = ("noun", "verb", "other")
+ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 ATTENTION: dict[str, Any] = {"d_model": 15, "n_heads": 3, "d_ff": 7, "n_layers": 2, "context": 9}
 RECURRENT: dict[str, Any] = {"d_embed": 5, "d_hidden": 4, "n_layers": 2}
 CHARACTERS: dict[str, Any] = {"n_chars": CHARS, "d_char": 3, "d_char_feature": 2}
@@ -66,21 +74,37 @@ def _transformer() -> dict[str, ModelConfig]:
     }
 
 
+def _crf() -> dict[str, ModelConfig]:
+    common: dict[str, Any] = {"task": "tagging", "vocab_size": VOCAB, "crf": True, **RECURRENT}
+    return {
+        "lstm-crf": RecurrentConfig(arch="lstm", labels=ENTITIES, bidirectional=True, **CHARACTERS, **common),
+        "rnn-crf-any": RecurrentConfig(arch="rnn", labels=LABELS, **common),
+    }
+
+
+def _word2vec() -> dict[str, ModelConfig]:
+    return {"word2vec": Word2VecConfig(arch="word2vec", task="skip_gram", vocab_size=VOCAB, d_embed=5)}
+
+
 CONFIGS: dict[str, ModelConfig] = {
     **_recurrent("rnn"),
     **_recurrent("lstm"),
     **_recurrent("gru"),
+    **_crf(),
     **_bert(),
     **_gpt(),
     **_transformer(),
+    **_word2vec(),
 }
 EACH_FAMILY = (
     "rnn-tagging",
     "lstm-tagging",
     "gru-tagging",
+    "lstm-crf",
     "bert-pretraining",
     "gpt-pre",
     "transformer-learned",
+    "word2vec",
 )
 """One name for every architecture, where all of them would be too many."""
 
