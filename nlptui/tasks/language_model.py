@@ -2,6 +2,9 @@
 
 An epoch reads each long text once, in windows of the model's context that lie end to end from a random start.
 The loss is in nats a token; perplexity is its exponential.
+
+With `answer_only` in the recipe's [data] table, the last token of each text is an answer, and the only one
+asked for: the loss is that of the answer, and accuracy is how often it is the likeliest token.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from nlptui.data import splits
+from nlptui.errors import UserError
+from nlptui.locale import _
 from nlptui.nn.batch import Batch
+from nlptui.tasks import answers
 from nlptui.tasks.base import (
     IGNORED,
     Ids,
@@ -38,14 +44,24 @@ class RunningText:
     """Token ids that follow each other: a whole document, or a window of one."""
 
     ids: Ids
+    distance: int | None = None
+    """Where the last token is an answer: how far back in the text it was told, as its corpus counts."""
 
 
 class LanguageModel(Task[RunningText]):
     """Predict each token from those before it."""
 
     name = "language_model"
+    OPTIONS = ("answer_only",)
+
+    @property
+    def answer_only(self) -> bool:
+        """Whether only the last token of each text is predicted."""
+        return bool(self.option("answer_only", False))
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[RunningText]:
+        if self.answer_only:
+            return [self._answered(document) for document in splits.documents(recipe_data, split)]
         return [
             RunningText(
                 self._ids_of_whole(document.text)
@@ -54,6 +70,16 @@ class LanguageModel(Task[RunningText]):
             )
             for document in splits.documents(recipe_data, split)
         ]
+
+    def _answered(self, document: splits.Document) -> RunningText:
+        """A text that ends in its answer; of one longer than the context, the end."""
+        if not document.whole:
+            message = _("[data] answer_only: {name} is no text with an answer at its end, but a long one")
+            raise UserError(message.format(name=document.name))
+        ids = self._ids_of_whole(document.text)
+        if len(ids) and ids[-1] == self.tokenizer.specials.get("eos"):
+            ids = ids[:-1]
+        return RunningText(ids[-self.config.context - 1 :], document.distance)
 
     def _ids_of_whole(self, text: str) -> Ids:
         """A text with its beginning and its end, so that a model learns to stop."""
@@ -106,8 +132,16 @@ class LanguageModel(Task[RunningText]):
         inputs = [example.ids[:-1] for example in examples]
         # No mask: padding comes last, a causal network never looks at it, and its targets are left out.
         batch = Batch(ids=pad_rows(inputs, self.pad))
-        targets = {"next": pad_rows([example.ids[1:] for example in examples], IGNORED).to(device)}
+        targets = {"next": pad_rows([self._wanted(example) for example in examples], IGNORED).to(device)}
         return batch.to(device), targets
+
+    def _wanted(self, example: RunningText) -> Ids:
+        """What should follow each token but the last, IGNORED where nothing is asked for."""
+        wanted = example.ids[1:]
+        if self.answer_only and len(wanted):
+            wanted = np.full_like(wanted, IGNORED)
+            wanted[-1] = example.ids[-1]
+        return wanted
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         return mean_loss(outputs, targets, self.label_smoothing), {}
@@ -115,7 +149,13 @@ class LanguageModel(Task[RunningText]):
     def metrics(
         self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int
     ) -> dict[str, float]:
-        """loss (nats a token) and perplexity, over windows of the context's length that lie end to end."""
+        """loss (nats a token) and perplexity, over windows of the context's length that lie end to end.
+
+        Of answers: accuracy, the same at each distance, and loss.
+        """
+        if self.answer_only:
+            batches = self.outputs(model, examples, device, batch_size)
+            return answers.scores(row for batch in batches for row in answers.judged(*batch))
         windows = [window for example in examples for window in self.windows(example, 0)]
         total, tokens = 0.0, 0
         for chosen, outputs, targets in self.outputs(model, windows, device, batch_size):
@@ -126,7 +166,12 @@ class LanguageModel(Task[RunningText]):
     def baselines(
         self, train_examples: Sequence[RunningText], test_examples: Sequence[RunningText]
     ) -> dict[str, float]:
-        """How often each token came in training, one added to each count, whatever stands before it."""
+        """How often each token came in training, one added to each count, whatever stands before it.
+
+        Of answers: the most frequent one, and how often each came.
+        """
+        if self.answer_only:
+            return answers.most_frequent(self.tokenizer.vocab_size, train_examples, test_examples)
         seen = (example.ids for example in train_examples)
         return unigram(self.tokenizer.vocab_size, seen, [example.ids[1:] for example in test_examples])
 
