@@ -139,6 +139,9 @@ class RecurrentConfig(ModelConfig):
     """Whether a tagger chooses the tags of a sentence together, by a CRF over the scores of its head."""
     segmenter: str = ""
     """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
+    forget_bias: float = 0.0
+    """Where an LSTM's forget gate begins, so that it keeps what it was told: its bias (Gers et al. 2000,
+    Jozefowicz et al. 2015); 0: small random numbers, as torch does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,9 @@ class BertConfig(ModelConfig):
     """Added to the variance in each LayerNorm."""
     pooling: str = "cls"
     """How a sequence becomes one vector: cls (first token, dense, tanh), mean, max or attention."""
+    poolings: tuple[str, ...] = ()
+    """Of a classifier: poolers that stand on one encoder, each with a head of its own; `pooling` is the one
+    in use. Empty: that one alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,14 @@ class LSTM(nn.LSTM):
         """Hidden states of `x`, and the last state: see the function `run`."""
         return run(self, x, rec, mask, state)
 
+    @torch.no_grad()
+    def start_forget_gate(self, bias: float) -> None:
+        """Let b_f be `bias` in every layer and direction: σ(b_f) is kept at first (Gers et al. 2000)."""
+        forget = slice(self.hidden_size, 2 * self.hidden_size)
+        for name, parameter in self.named_parameters():
+            if name.startswith("bias_"):  # torch adds two biases
+                parameter[forget] = bias if name.startswith("bias_ih") else 0.0
+
     @staticmethod
     def start(h: Tensor) -> tuple[Tensor, ...]:
         """The state before the first step: hidden and cell."""

@@ -17,7 +17,7 @@ from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import LabelHead, record_logits
 from nlptui.nn.layers import Rec
 from nlptui.nn.pooling import Pooler
-from nlptui.nn.recurrent import CELLS
+from nlptui.nn.recurrent import CELLS, LSTM
 from nlptui.trace import OFF
 
 
@@ -64,6 +64,10 @@ class RecurrentModel(nn.Module):
             bidirectional=config.bidirectional,
             dropout=between,
         )
+        if config.forget_bias:
+            if not isinstance(self.layers, LSTM):
+                raise ValueError(f"forget_bias is for an lstm; a {config.arch} has no forget gate")
+            self.layers.start_forget_gate(config.forget_bias)
         width = config.d_hidden * (2 if config.bidirectional else 1)
         if config.task == "classification":
             self.pooler = Pooler(config.pooling, width)
