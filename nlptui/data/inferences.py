@@ -2,16 +2,17 @@
 
     inferences_en       (label, premise, hypothesis)
 
-Made from templates about quantifiers, negation, antonyms, colours, numbers, the passive, places, conjunctions,
-kinds, comparisons and order. Each hypothesis stands three times in a row, with a premise that entails it, one
-that contradicts it and one that does neither: the labels are balanced, and the hypothesis alone tells
-nothing. Nouns, names and places of train, dev and test have no word in common (only the names of kinds, such
-as *animal*, are shared). Every row is made from a fixed seed; the templates stand in `inferences_en.txt`.
+Made from templates about quantifiers, negation, antonyms, colours, numbers, the passive, places,
+conjunctions, kinds, comparisons and order. Each hypothesis stands three times in a row, with a premise that
+entails it, one that contradicts it and one that does neither: the labels are balanced, and the hypothesis
+alone tells nothing. Nouns, names and places of train, dev and test have no word in common (only the names of
+kinds, such as *animal*, are shared). Every row is made from a fixed seed; the templates stand in
+`inferences_en.txt`.
 
 Slots, each with one value for all sentences of a hypothesis:
 
-    N M K       different things (under a name with *, animals or people too); Ns Ms Ks their plurals; aN aM aK
-                with an article
+    N M K       different things (under a name with *, animals or people too); Ns Ms Ks their plurals;
+                aN aM aK with an article
     X Y Z       animals or people, I J H what people are by trade, with the same
     S T U       a noun, its kind, a noun of another kind; aS aT aU
     A -A B      an adjective, its opposite, one of another scale; aA with an article
@@ -40,7 +41,7 @@ SEEDS = {"train": 11, "dev": 12, "test": 13}
 
 @cache
 def _file() -> tuple[list[dict[str, list[str]]], dict[str, list[str]]]:
-    """The groups of templates (h, e, c, n → sentences; living: whether beings fit), and the lists of words."""
+    """The groups of templates (h, e, c, n → sentences; living: do beings fit), and the lists of words."""
     text = Path(__file__).with_name("inferences_en.txt").read_text(encoding="utf-8")
     groups: list[dict[str, list[str]]] = []
     lists: dict[str, list[str]] = {}

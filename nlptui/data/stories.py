@@ -6,9 +6,9 @@ A story is a small world: people walk, take, carry, put down and give away objec
 that change nothing. What is told is true, so the state of the world after the last sentence answers each
 question. Where the answer's words stand in the passage more than once, the mention counts that makes it true:
 of a place, the last sentence that says that the person, or the person who holds the object, came there; of a
-holder or an object, the last sentence in which the object was taken, carried or given. Names, places, objects and colours of train, dev
-and test have no word in common, so that nothing but the story tells the answer. Every row is made from a
-fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
+holder or an object, the last sentence in which the object was taken, carried or given. Names, places, objects
+and colours of train, dev and test have none in common, so that nothing but the story tells the answer. Every
+row is made from a fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
 
 Knows nothing of tokens: LONGEST, in code points, is what keeps a story within a small model's context.
 """
@@ -193,7 +193,8 @@ _CHANCES = {
 
 def _story(rng: random.Random, people: list[str], things: list[str], places: list[str]) -> list[Event]:
     """What happens in one story, in order."""
-    world, events, wanted = World(), [], rng.randint(3, 6)
+    world, wanted = World(), rng.randint(3, 6)
+    events: list[Event] = []
     kinds, weights = list(_CHANCES), list(_CHANCES.values())
     while len(events) < wanted:
         who, other = rng.sample(people, 2)
@@ -222,8 +223,10 @@ class _Teller:
     def __init__(self, language: str, split: str) -> None:
         self.words, self.split = words_of(language), split
         self.rng = random.Random(SEEDS[split])
-        parts = [line.rpartition(" ") if language == "zh" else line.partition(" ")
-                 for line in self.words.lists[f"places {split}"]]
+        parts = [
+            line.rpartition(" ") if language == "zh" else line.partition(" ")
+            for line in self.words.lists[f"places {split}"]
+        ]
         self.prepositions = {place: preposition for preposition, _space, place in parts}
         self.space = " " if language == "en" else ""
 
