@@ -31,6 +31,7 @@ TARGETS = {
         "layers.1.forward.candidate.recurrent",
         "layers.0.forward.hidden",
     ],
+    "lstm-crf": ["char_feature", "emission", "backward_score"],
     "bert-pretraining": ["segment_embed", "blocks.0.attn_norm", *(f"blocks.1.{p}" for p in ATTENTION_PARTS)],
     "gpt-pre": ["embed", "blocks.0.norm1.scale", *(f"blocks.0.{part}" for part in ATTENTION_PARTS)],
     "transformer-learned": [

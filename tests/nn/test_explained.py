@@ -106,7 +106,15 @@ def edits_of(name: str) -> list[Edit]:
         return [Edit("token_embed", (0, 2), "zero"), Edit("logits", (0, slice(1, 3)), "scale", -2.0)]
     if name.startswith(("rnn", "lstm", "gru")):
         state = "cell" if name.startswith("lstm") else "hidden"
-        return [
+        tags = [
+            Edit("emission", (0, 2), "scale", -1.0),
+            Edit("transition", (0, 1, 0), "force", 2.0),
+            Edit("score", (0, 3, 1), "force", 5.0),
+            Edit("backpointer", (0, 5), "force", 3.4),
+            Edit("path", (0, 2), "force", 7.0),
+            Edit("backward_score", (0, 1), "scale", 2.0),
+        ]
+        return (tags if name == "lstm-crf" else []) + [
             Edit("embed", (0, 2), "zero"),
             Edit(f"layers.0.forward.{state}", (0, slice(1, 3)), "scale", -2.0),
             Edit(f"layers.0.backward.{state}", (0, 4, 1), "force", 0.5),
