@@ -68,7 +68,7 @@ class Tagging(Task[TaggedExample]):
     """Word tagging, in one of the two schemes."""
 
     name = "tagging"
-    OPTIONS = ("word_dropout", "words_of")
+    OPTIONS = ("word_dropout", "words_of", "swap_entities")
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -79,6 +79,7 @@ class Tagging(Task[TaggedExample]):
         self.joint = is_joint(self.labels)
         self.entities = "O" in self.label_ids
         self.crf = bool(getattr(config, "crf", False))
+        self._mentions: dict[str, list[tuple[str, ...]]] | None = None
         self.tags = tuple(dict.fromkeys(label[2:] for label in self.labels)) if self.joint else self.labels
         self.tag_ids = {tag: i for i, tag in enumerate(self.tags)}
         # Rows of the head for B-TAG and I-TAG, in the order of `tags`.
@@ -132,9 +133,15 @@ class Tagging(Task[TaggedExample]):
     def draw(
         self, examples: Sequence[TaggedExample], keys: Sequence[int], rng: np.random.Generator
     ) -> list[TaggedExample]:
-        """The examples, with a share `word_dropout` of their tokens made unknown: practice for new words."""
+        """The examples, with a share `word_dropout` of their tokens made unknown: practice for new words.
+
+        Before that a share `swap_entities` of their entities gives way to another of the same kind.
+        """
         share, unknown = float(self.option("word_dropout", 0.0)), self.tokenizer.specials.get("unk")
         chosen = [examples[key] for key in keys]
+        if (swaps := float(self.option("swap_entities", 0.0))) and self.entities and not self.joint:
+            mentions = self._mentions_in(examples)
+            chosen = [self._swapped(example, mentions, swaps, rng) for example in chosen]
         if not share or unknown is None:
             return chosen
         dropped = []
@@ -142,6 +149,35 @@ class Tagging(Task[TaggedExample]):
             gone = (rng.random(len(example.ids)) < share) & (example.labels != IGNORED)
             dropped.append(replace(example, ids=np.where(gone, unknown, example.ids).astype(np.int32)))
         return dropped
+
+    def _mentions_in(self, examples: Sequence[TaggedExample]) -> dict[str, list[tuple[str, ...]]]:
+        """The entities of the training examples, by kind, each as often as it comes."""
+        if self._mentions is None:
+            self._mentions = {}
+            for example in examples:
+                for start, end, kind in sorted(entity_spans(self._names(example.gold.tolist()))):
+                    self._mentions.setdefault(kind, []).append(example.forms[start:end])
+        return self._mentions
+
+    def _swapped(
+        self,
+        example: TaggedExample,
+        mentions: Mapping[str, Sequence[tuple[str, ...]]],
+        share: float,
+        rng: np.random.Generator,
+    ) -> TaggedExample:
+        """`example` with a share of its entities replaced (Dai & Adel 2020, "mention replacement")."""
+        tags = self._names(example.gold.tolist())
+        words = [TaggedWord(form, tag, False) for form, tag in zip(example.forms, tags, strict=True)]
+        found = sorted(entity_spans(tags), reverse=True)
+        gone = [span for span in found if rng.random() < share]
+        for start, end, kind in gone:
+            forms = mentions[kind][rng.integers(len(mentions[kind]))]
+            places = ("B", *"I" * (len(forms) - 1))
+            words[start:end] = [
+                TaggedWord(form, f"{place}-{kind}", False) for form, place in zip(forms, places, strict=True)
+            ]
+        return self.example(words) if gone else example
 
     def collate(self, examples: Sequence[TaggedExample], device: str) -> tuple[Batch, Targets]:
         chars = [example.chars for example in examples if example.chars is not None]

@@ -1,4 +1,4 @@
-"""The lattice against a sum and a maximum over every path, written out, and against a CRF trained elsewhere."""
+"""The lattice against all of its paths written out, and against a CRF that another program trained."""
 
 from __future__ import annotations
 

@@ -118,3 +118,22 @@ def test_sentences_end_where_they_should(paragraph: str, sentences: list[str]) -
 def test_splitting_loses_nothing_but_space() -> None:
     text = 'He left at 5 p.m. on Monday. "Really?" A. B. Cole asked (twice). Then... Well!  好的。走吧。'
     assert "".join("".join(split_sentences(text)).split()) == "".join(text.split())
+
+
+def test_spaces_of_entity_files_are_those_of_the_text(tmp_path: Path) -> None:
+    """Where a comment holds the text it says where spaces are; where it does not fit, it says nothing."""
+    path = tmp_path / "a.iob2"
+    blocks = [
+        "# newdoc id = 1\n# text = 老周在 Blue Harbour 等\n1\t老周\tB-PER\n2\t在\tO\n3\tBlue\tB-LOC\n"
+        "4\tHarbour\tI-LOC\n5\t等\tO",
+        "# text = 别的话\n1\t海\tO\n2\t鸥\tO",
+        "# only a comment",
+        "#\tO\n山\tB-LOC",
+    ]
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    known, other, bare = read_iob2(path)
+    assert [word.space_after for word in known] == [False, True, True, True, False]
+    assert sentence_text(known) == "老周在 Blue Harbour 等"
+    assert sentence_text(other) == "海 鸥" and [word.form for word in bare] == ["#", "山"]
+    known, other, bare = read_iob2(path, spaced=False)
+    assert sentence_text(known) == "老周在 Blue Harbour 等" and sentence_text(other) == "海鸥"

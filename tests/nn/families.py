@@ -51,6 +51,8 @@ def _bert() -> dict[str, ModelConfig]:
         f"bert-{task}": BertConfig(task=task, **common)
         for task in ("pretraining", "tagging", "question_answering")
     }
+    several: dict[str, Any] = {"task": "classification", "poolings": POOLINGS}
+    found["bert-poolings"] = BertConfig(pooling="attention", **several, **common)
     for pooling in POOLINGS:
         found[f"bert-{pooling}"] = BertConfig(task="classification", pooling=pooling, **common)
     return found

@@ -196,7 +196,8 @@ def test_off_takes_the_fused_kernels_and_records_nothing(name: str, monkeypatch:
     monkeypatch.setattr("nlptui.nn.recurrent._stepwise", lambda *args: made.append("steps"))
     with torch.no_grad():
         assert set(model(batch, OFF))
-    assert fused and not made
+    # word2vec is two lookups and a product: nothing in it to fuse.
+    assert (fused or name == "word2vec") and not made
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from nlptui.errors import UserError
 from nlptui.nn.batch import Batch
 from nlptui.tasks import labels_for, load_examples, texts_for_tokenizer
 from nlptui.tasks.base import IGNORED
-from nlptui.tasks.tagging import NOWHERE, Tagging, entity_spans, f1
+from nlptui.tasks.entities import entity_spans, f1, in_text, repaired
+from nlptui.tasks.tagging import NOWHERE, Tagging
 from nlptui.tokenizers import Tokenizer, build_tokenizer
 
 from .conftest import Answers, one_hot
@@ -28,6 +31,22 @@ def words_task(corpus: str = "en_ewt", **options: object) -> Tagging:
     tokenizer = build_tokenizer("words", texts_for_tokenizer(recipe, "tagging", "words"), characters=True)
     labels = labels_for(recipe, "tagging", "words")
     return Tagging(RecurrentConfig(arch="lstm", task="tagging", labels=labels, data=recipe), tokenizer)
+
+
+def entities_task(crf: bool = True, **options: object) -> Tagging:
+    recipe = {"corpus": "zh_gsd_ner", **options}
+    tokenizer = build_tokenizer("words", texts_for_tokenizer(recipe, "tagging", "words"))
+    labels = ("O", "B-LOC", "B-PER", "I-LOC", "I-PER")
+    config = RecurrentConfig(arch="lstm", task="tagging", labels=labels, data=recipe, crf=crf)
+    return Tagging(config, tokenizer)
+
+
+def path_of(task: Tagging, names: str, prob: float = 0.75) -> dict[str, Tensor]:
+    """What a network with a CRF gives whose best path is `names`, each tag with this posterior."""
+    path = torch.tensor([[task.label_ids[name] for name in names.split()]])
+    rest = (1 - prob) / (len(task.labels) - 1)
+    probs = torch.full((*path.shape, len(task.labels)), rest).scatter(2, path[..., None], prob)
+    return {"emission": torch.zeros_like(probs), "probs": probs, "path": path.double()}
 
 
 def characters_task(**options: object) -> Tagging:
@@ -195,6 +214,108 @@ def test_entity_spans(tags: str, spans: set[tuple[int, int, str]]) -> None:
 def test_f1_counts_over_all_sentences() -> None:
     assert f1([{1, 2}, {3}], [{1}, {3, 4}]) == pytest.approx(2 * 2 / (3 + 3))
     assert f1([set()], [set()]) == 0.0
+
+
+def test_improper_tags_are_read_as_the_same_entities() -> None:
+    tags = "I-LOC I-LOC O I-PER B-PER I-LOC".split()
+    fixed = repaired(tags)
+    assert fixed == "B-LOC I-LOC O B-PER B-PER B-LOC".split()
+    assert entity_spans(fixed) == entity_spans(tags)
+    assert repaired(fixed) == fixed
+
+
+def test_entities_by_their_characters() -> None:
+    words, text = ["老", "周", "去", "山城"], "老周 去山城"
+    assert in_text({(0, 2, "PER"), (3, 4, "LOC")}, words, text) == {(0, 2, "PER"), (4, 6, "LOC")}
+
+
+# With a CRF.
+
+
+def test_the_best_path_is_read_and_not_the_best_of_each() -> None:
+    task = entities_task()
+    outputs = path_of(task, "B-PER O", prob=0.1)
+    encoding = task.tokenizer.encode_words(["老王", "下雨"], text="老王下雨")
+    tags = task.decode(outputs, encoding)["tags"]
+    assert [(tag["token"], tag["tag"]) for tag in tags] == [("老王", "B-PER"), ("下雨", "O")]
+    assert [tag["prob"] for tag in tags] == pytest.approx([0.1, 0.1])
+    test = task.load(task.config.data, "test")
+    right = Answers(lambda batch: path_of(task, "B-LOC O", prob=0.1))
+    assert task.metrics(right, test, "cpu", 1) == {"accuracy": 1.0, "f1": 1.0}
+
+
+def test_the_loss_of_a_crf_is_the_mean_over_words() -> None:
+    task = entities_task()
+    batch, targets = task.collate(task.load(task.config.data, "train"), "cpu")
+    assert batch.labels is not None and torch.equal(batch.labels, targets["labels"])
+    loss, _numbers = task.loss({"loss": torch.tensor([1.5, 3.0])}, targets)
+    assert float(loss) == pytest.approx(4.5 / 3)
+    batch, _targets = entities_task(crf=False).collate(task.load(task.config.data, "train"), "cpu")
+    assert batch.labels is None
+
+
+def test_a_crf_gets_proper_labels() -> None:
+    words = tagged("京/I-LOC 老/I-PER 周/I-PER")
+    proper = entities_task().example(words)
+    assert [entities_task().labels[i] for i in proper.labels] == ["B-LOC", "B-PER", "I-PER"]
+    as_given = entities_task(crf=False).example(words)
+    assert [entities_task().labels[i] for i in as_given.labels] == ["I-LOC", "I-PER", "I-PER"]
+
+
+def test_labels_of_words_without_tags_are_unknown_to_a_crf() -> None:
+    config = characters_task(words_of=["zh_gsd_ner"], corpus=["zh_ud", "zh_gsd_ner"]).config
+    task = Tagging(replace(config, crf=True), characters_task().tokenizer)  # type: ignore[type-var]
+    batch, _targets = task.collate([task.example([TaggedWord("茶电", UNTAGGED, False)])], "cpu")
+    assert batch.labels is not None and batch.labels.tolist() == [[IGNORED, IGNORED]]
+
+
+def test_entities_in_raw_text_are_compared_by_their_characters() -> None:
+    task = entities_task()
+    test = task.load(task.config.data, "test")
+    assert test[0].text == "北京来", "no spaces between Chinese words"
+    gold_words = Answers(lambda batch: path_of(task, "B-LOC O"))
+    assert "raw_f1" not in task.metrics(gold_words, test, "cpu", 4)
+    asked: list[str] = []
+
+    def characters(texts: Sequence[str]) -> list[list[str]]:
+        asked.extend(texts)
+        return [list(text) for text in texts]
+
+    task.segment = characters
+    answers = {2: "B-LOC O", 3: "B-LOC I-LOC O"}
+    whole = Answers(lambda batch: path_of(task, answers[batch.ids.shape[1]]))
+    assert task.metrics(whole, test, "cpu", 4) == {"accuracy": 1.0, "f1": 1.0, "raw_f1": 1.0}
+    assert asked == ["北京来"]
+    answers[3] = "B-LOC O O"
+    half = task.metrics(whole, test, "cpu", 4)
+    assert (half["f1"], half["raw_f1"]) == (1.0, 0.0), "half of the name is not the name"
+
+
+def test_swapped_entities_are_of_their_kind_and_nothing_else_moves() -> None:
+    task = entities_task(swap_entities=1.0)
+    words = ("码头/O 周/B-PER 小林/I-PER 在/O 灯塔/B-LOC", "陈/B-PER 去/O 山/B-LOC 城/I-LOC 了/O", "海鸥/O")
+    examples = [task.example(tagged(sentence, space=False)) for sentence in words]
+    kinds = {"PER": {("周", "小林"), ("陈",)}, "LOC": {("灯塔",), ("山", "城")}}
+    seen = set()
+    for seed in range(20):
+        drawn = task.draw(examples, [0, 1, 2], np.random.default_rng(seed))
+        assert drawn[2] is examples[2]
+        for before, after in zip(examples[:2], drawn[:2], strict=True):
+            tags = [task.labels[i] for i in after.gold]
+            for start, end, kind in entity_spans(tags):
+                assert after.forms[start:end] in kinds[kind]
+                seen.add(after.forms[start:end])
+            others = [form for form, tag in zip(after.forms, tags, strict=True) if tag == "O"]
+            assert others == [
+                f for f, i in zip(before.forms, before.gold, strict=True) if task.labels[i] == "O"
+            ]
+            assert after.labels.tolist() == after.gold.tolist() and len(after.ids) == len(after.forms)
+            assert after.text == "".join(after.forms)
+    assert seen == kinds["PER"] | kinds["LOC"]
+    again = task.draw(examples, [0], np.random.default_rng(3))
+    assert again[0].forms == task.draw(examples, [0], np.random.default_rng(3))[0].forms
+    kept = entities_task(swap_entities=0.0).draw(examples, [0], np.random.default_rng(0))
+    assert kept[0] is examples[0]
 
 
 # Characters.
