@@ -531,12 +531,14 @@ def predict(text: str | None, model: str, pair: str | None, edits: tuple[str, ..
             say_truncated(len(said["tokens"]))
         emit(as_json, said, partial(output_lines, said["output"]))
         if not any(said["output"].values()):
-            message(_why_nothing(line, said["output"]))
+            message(_why_nothing(line, said["output"], engine.config.task))
 
 
-def _why_nothing(text: str, output: dict[str, Any]) -> str:
+def _why_nothing(text: str, output: dict[str, Any], task: str) -> str:
     if not text.strip():
         return _("the text is empty")
+    if task == "skip_gram":
+        return _("nothing to say: none of these words is in the model's vocabulary")
     if "candidates" in output:
         return _("nothing to say: write [MASK] where a word is missing, or give a second text with --pair")
     return _("the model has nothing to say about this text")

@@ -207,6 +207,42 @@ class Engine:
         """How the element of `name` at `index` (batch included) was made. Raises UserError if unknown."""
         return explain(trace, name, tuple(index))
 
+    def neighbours(self, word: str, top: int = 10) -> list[dict[str, Any]]:
+        """[{"id", "text", "similarity"}]: the `top` tokens whose embeddings point most nearly as `word`'s.
+
+            similarity = e_w · e_x / (|e_w| |e_x|)        the cosine of the angle between two rows
+
+        word: a token of the vocabulary, which is left out, as special tokens are; of a translator, of the
+        source. Raises UserError for one that is not there.
+        """
+        own = self._token_of(word)
+        if own is None:
+            raise UserError(
+                _("{name} has no vector for {word!r}: it is not a token of its vocabulary").format(
+                    name=visible(self.name), word=visible(word)
+                )
+            )
+        rows = torch.nn.functional.normalize(self._embedding_rows().float(), dim=-1)
+        similarity = rows @ rows[own]
+        similarity[[own, *self.tokenizer.specials.values()]] = -torch.inf
+        best = similarity.topk(min(max(top, 0), int(similarity.isfinite().sum())))
+        return [
+            {"id": int(i), "text": self.tokenizer.token(int(i)), "similarity": float(value)}
+            for value, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+
+    def _embedding_rows(self) -> Tensor:
+        """The table of token embeddings, on the CPU; of a translator, the source's."""
+        names = ("token_embedding.weight", "source_embedding.weight")
+        return next(self.parameters[name] for name in names if name in self.parameters).detach().cpu()
+
+    def _token_of(self, word: str) -> int | None:
+        """The id of `word`: as the vocabulary has it, or the one token that the tokenizer makes of it."""
+        ids = self.tokenizer.encode(word, special=False).ids
+        read = ids[0] if len(ids) == 1 and ids[0] != self.tokenizer.specials.get("unk") else None
+        found = self.tokenizer.find(word)
+        return read if found is None else found
+
     def check(self, reference: nn.Module | None = None) -> dict[str, float]:
         """Part → max |Δ| of our step-by-step numbers from torch's fused ones, over max(1, max |value|).
 

@@ -27,8 +27,10 @@ class Batch:
     """True at real target tokens, bool (batch tgt); None: no padding."""
     mlm_positions: Tensor | None = None
     """Flat indices into batch × pos where the MLM head is wanted, int64; None: everywhere."""
-    candidates: Tensor | None = None
-    """Words whose scores alone are wanted, int64 (batch pos candidate); None: the whole vocabulary."""
+    contexts: Tensor | None = None
+    """The word met beside each token, int64 (batch pos); only its score and those of `noise` are wanted."""
+    noise: Tensor | None = None
+    """Words drawn at random that the tokens of a row are compared with, int64 (batch noise)."""
 
     def to(self, device: str) -> Batch:
         """The same batch on `device`."""

@@ -11,6 +11,7 @@ from nlptui.tasks.classification import Classification
 from nlptui.tasks.language_model import LanguageModel
 from nlptui.tasks.pretraining import Pretraining
 from nlptui.tasks.question_answering import QuestionAnswering
+from nlptui.tasks.skip_gram import SkipGram
 from nlptui.tasks.stream import DataStream
 from nlptui.tasks.tagging import Tagging
 from nlptui.tasks.texts import labels_for, texts_for_tokenizer
@@ -19,7 +20,7 @@ from nlptui.tokenizers import Tokenizer
 
 TASK_CLASSES: dict[str, type[Task[Any]]] = {
     cls.name: cls
-    for cls in (Tagging, Classification, LanguageModel, Pretraining, Translation, QuestionAnswering)
+    for cls in (Tagging, Classification, LanguageModel, Pretraining, Translation, QuestionAnswering, SkipGram)
 }
 
 __all__ = [

@@ -140,6 +140,10 @@ class Settings:
             raise UserError(message.format(path=shown(self.path), key=key, value=text, type=kind.__name__))
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether `key` is there still: some settings are written only where they are used."""
+        return key in self._left
+
     def finish(self) -> None:
         """Refuse what nobody took."""
         for key in self._left:

@@ -9,6 +9,7 @@ only meaning could tell ("its" for "it's", the full stop of an abbreviation from
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 # A word character is what no other class claims, so that vowel signs and combining marks stay with theirs.
@@ -88,6 +89,28 @@ WORD = re.compile(
 def word_spans(text: str, limit: int | None = None) -> list[tuple[int, int]]:
     """Where each word of `text` starts and ends, in code points; of the first `limit` words, if given."""
     return [match.span() for match in islice(WORD.finditer(text), limit)]
+
+
+HAN = re.compile(f"[{_HAN}]+")
+"""A run of Chinese characters."""
+
+
+def longest_matches(text: str, known: Collection[str], longest: int) -> Iterator[tuple[int, int]]:
+    """Where each word starts and ends, Chinese ones as the longest of `known` that begins there.
+
+    known: words of two or more Chinese characters, none of more than `longest`. What is in none of them
+    stays a character. From left to right, never back: "forward maximum matching".
+    """
+    done = 0
+    for match in WORD.finditer(text):
+        start, end = match.span()
+        if start < done:
+            continue
+        if end - start == 1 and HAN.match(text, start):
+            sizes = range(longest, 1, -1)
+            end = next((start + n for n in sizes if text[start : start + n] in known), end)
+        done = end
+        yield start, end
 
 
 def split_words(text: str) -> list[str]:

@@ -43,6 +43,7 @@ _CHOOSING = {
     "pretraining": "mlm_accuracy",
     "translation": "bleu",
     "question_answering": "exact_match",
+    "skip_gram": "loss",
 }
 _LESS_IS_BETTER = frozenset({"loss", "perplexity"})
 _PAUSE_SECONDS = 0.2

@@ -129,11 +129,13 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "end.logits": (N_("the score of '{token}' as the end of the answer before softmax: {value}"),),
     "end.probs": (N_("the probability that the answer ends at '{token}': {value}"),),
     "logits": (
+        N_("'{centre}' as a centre · '{word}' as a context, the product of the two vectors: {value}"),
         N_("the score of '{word}' as the next token after '{token}' before softmax: {value}"),
         N_("the score of the label {label} for '{token}' before softmax: {value}"),
         N_("the score of the class {label} for the text before softmax: {value}"),
     ),
     "probs": (
+        N_("the share of '{word}' among the words that '{centre}' draws to itself: {value}"),
         N_("the probability of '{word}' as the next token after '{token}': {value}"),
         N_("the probability of the label {label} for '{token}': {value}"),
         N_("the probability of the class {label} for the text: {value}"),
@@ -196,6 +198,7 @@ def _cell(table: HeatTable, row: int, col: int) -> str:
         _fill(fields, fixed.axis, fixed.index, fixed.label)
     _fill(fields, table.row_axis, row, table.rows[row])
     _fill(fields, table.col_axis, col, table.cols[col])
+    _fill_centre(fields, table.task)
     return sentence(origin, value, fields, table.rows[row], table.cols[col])
 
 
@@ -208,6 +211,7 @@ def _bar(bars: Bars, row: int) -> str:
     for fixed in bars.fixed:
         _fill(fields, fixed.axis, fixed.index, fixed.label)
     _fill(fields, bars.axis, row, bars.labels[row])
+    _fill_centre(fields, bars.task)
     return sentence(origin, value, fields, bars.labels[row], "")
 
 
@@ -243,6 +247,12 @@ def _point(lines: Lines, row: int, col: int) -> str:
     return _("{series} at {x_label} {x}: {y}").format(
         series=series.name, x_label=lines.x_label, x=number(series.x[col]), y=number(series.y[col])
     )
+
+
+def _fill_centre(fields: Fields, task: str) -> None:
+    """In skip-gram a token is the centre of its company, and no word comes next."""
+    if task == "skip_gram" and "token" in fields:
+        fields["centre"] = fields["token"]
 
 
 def _fill(fields: Fields, axis: str, index: int, label: str) -> None:

@@ -100,6 +100,8 @@ class HeatTable:
     """How the table was made, as one formula."""
     fixed: tuple[Fixed, ...] = ()
     """Where the table stands on the axes that it does not show."""
+    task: str = ""
+    """What the model is for, where the meaning of a cell depends on it."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), note=visible(self.note))
@@ -167,6 +169,8 @@ class Bars:
     """The axis that the bars stand on."""
     fixed: tuple[Fixed, ...] = ()
     """Where the bars stand on the axes that they do not show."""
+    task: str = ""
+    """What the model is for, where the meaning of a bar depends on it."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), unit=visible(self.unit), labels=_labels(self.labels))

@@ -11,7 +11,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Array, Bars, Figure, HeatTable, Part, Source, Token, Tokens, told
 from nlptui.views.names import clamp, of_kind, prefix
-from nlptui.views.view import State, View, cut, fix, nothing, stack
+from nlptui.views.view import State, View, cut, fix, nothing, stack, task_of
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -60,6 +60,7 @@ def probability_bars(
         scale="probability",
         axis=axis,
         fixed=() if position is None else (fix(trace, activation, activation.axes[1], position),),
+        task=task_of(trace),
     )
 
 
@@ -68,6 +69,10 @@ def candidate_title(trace: Trace, name: str, position: int) -> str:
     token = trace.labels(name, trace[name].axes[1])[position]
     if prefix(name).endswith("mlm."):
         return _("what could stand at {position} ('{token}')").format(position=position, token=told(token))
+    if task_of(trace) == "skip_gram":
+        return _("words that '{token}' ({position}) draws to itself").format(
+            position=position, token=told(token)
+        )
     return _("next token after '{token}' ({position})").format(position=position, token=told(token))
 
 

@@ -71,6 +71,11 @@ def config_of(thing: Any) -> Any:
     return getattr(thing, "config", thing)
 
 
+def task_of(thing: Any) -> str:
+    """What a model is for; empty where its config is not known."""
+    return str(getattr(config_of(thing), "task", ""))
+
+
 def nothing(trace: Trace, view: str, title: str) -> Figure:
     """The figure of a trace that lacks what the view shows: an empty text, or a run of only some names."""
     if trace.encoding is not None and not trace.encoding.tokens:
@@ -133,6 +138,7 @@ def cut(
         fixed=tuple(
             fix(trace, activation, axis, places[axis]) for axis in held if held[axis] and axis != "batch"
         ),
+        task=task_of(trace),
     )
 
 

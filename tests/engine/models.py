@@ -45,18 +45,20 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt": {"arch": "gpt", "task": "language_model"},
     "gpt1": {"arch": "gpt", "task": "language_model", "norm_order": "post"},
     "translator": {"arch": "transformer", "task": "translation", "language": "en-zh"},
+    "word2vec": {"arch": "word2vec", "task": "skip_gram"},
 }
 WIDTHS: dict[str, dict[str, int]] = {
     "recurrent": {"d_embed": 7, "d_hidden": 6},
     "bert": {"d_model": 12, "n_heads": 3, "d_ff": 9, "n_layers": 2, "context": 24},
     "gpt": {"d_model": 12, "n_heads": 3, "d_ff": 9, "n_layers": 2, "context": 12},
     "transformer": {"d_model": 12, "n_heads": 3, "d_ff": 9, "n_layers": 2, "context": 24},
+    "word2vec": {"d_embed": 7},
 }
 
 
 def tokenizer_for(family: str) -> Tokenizer:
     settings = FAMILIES[family]
-    if settings["task"] == "tagging":
+    if settings["task"] in ("tagging", "skip_gram"):
         return build_tokenizer("words", TEXTS, characters=bool(settings.get("characters")))
     template = {"bert": "cls_sep", "transformer": "none"}.get(settings["arch"], "none")
     names = {"bert": ["pad", "unk", "cls", "sep", "mask"], "transformer": ["pad", "unk", "bos", "eos"]}

@@ -16,6 +16,7 @@ from nlptui.tasks.base import id_array, length_buckets
 
 from .test_language_model import lm_task
 from .test_pretraining import pretraining
+from .test_skip_gram import skip_gram
 from .test_tagging import characters_task, words_task
 
 
@@ -25,6 +26,7 @@ def tasks() -> dict[str, Task[Any]]:
         "characters": characters_task(),
         "language_model": lm_task(),
         "pretraining": pretraining(),
+        "skip_gram": skip_gram(subsample=0.0),
     }
 
 
@@ -32,10 +34,13 @@ def same(
     first: tuple[Batch, dict[str, torch.Tensor], int], second: tuple[Batch, dict[str, torch.Tensor], int]
 ) -> bool:
     tensors = [(first[0].ids, second[0].ids), *((first[1][key], second[1][key]) for key in first[1])]
+    for ours, theirs in zip(*((b.contexts, b.noise) for b in (first[0], second[0])), strict=True):
+        if ours is not None and theirs is not None:
+            tensors.append((ours, theirs))
     return first[2] == second[2] and all(a.shape == b.shape and bool((a == b).all()) for a, b in tensors)
 
 
-@pytest.mark.parametrize("name", ["words", "characters", "language_model", "pretraining"])
+@pytest.mark.parametrize("name", ["words", "characters", "language_model", "pretraining", "skip_gram"])
 def test_a_restored_stream_goes_on_exactly(name: str) -> None:
     task = tasks()[name]
     examples = task.load(task.config.data, "train")

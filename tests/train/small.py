@@ -52,6 +52,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "tokenizer": {"kind": "characters", "template": "bos_eos"},
         "model": _ATTENTION | {"arch": "transformer", "task": "translation"},
     },
+    "word2vec": {
+        "data": {"corpus": ["en_stories", "en_ewt"]},
+        "tokenizer": {"kind": "words"},
+        "model": {"arch": "word2vec", "task": "skip_gram", "d_embed": 8, "window": 3, "subsample": 0.0},
+    },
 }
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 import torch
 
-from nlptui.config import BertConfig, GPTConfig, RecurrentConfig, TransformerConfig
+from nlptui.config import BertConfig, GPTConfig, RecurrentConfig, TransformerConfig, Word2VecConfig
 from nlptui.nn import Batch, build_model
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Recorder, Trace
@@ -37,6 +37,7 @@ CONFIGS = {
     "gpt": GPTConfig(arch="gpt", **STACK),
     "gpt-post": GPTConfig(arch="gpt", norm_order="post", **STACK),
     "transformer": TransformerConfig(arch="transformer", task="translation", **STACK),
+    "word2vec": Word2VecConfig(arch="word2vec", task="skip_gram", vocab_size=23, d_embed=6),
 }
 
 

@@ -59,7 +59,7 @@ def test_every_cell_equals_the_element_that_its_source_names(trace):
                 shown = part.values[row, col] if isinstance(part, HeatTable) else part.values[row]
                 np.testing.assert_equal(shown, expected)
                 checked += 1
-    assert checked > 1000
+    assert checked > (200 if trace.config.arch == "word2vec" else 1000), "word2vec has three activations"
 
 
 def test_every_cell_has_a_sentence_with_its_value(trace):
@@ -177,7 +177,7 @@ def test_a_sum_is_named_only_where_something_is_added(trace):
     titles = [part.title.split(" · ")[0] for part in draw("embedding", trace).parts[1:]]
     added = {"position embedding", "segment embedding"} & set(titles)
     assert ("their sum" in titles) == bool(added)
-    assert added or titles[-1] in ("embedding", "both, side by side")
+    assert added or titles[-1] in ("embedding", "both, side by side", "token embedding")
 
 
 def test_source_and_target_have_embeddings_of_their_own():

@@ -19,6 +19,7 @@ TASKS = {
     "pretraining": N_("MLM + NSP"),
     "translation": N_("translation"),
     "question_answering": N_("question answering"),
+    "skip_gram": N_("word vectors"),
 }
 ARCHS = {
     "rnn": "RNN",
@@ -27,6 +28,7 @@ ARCHS = {
     "bert": "BERT",
     "gpt": "GPT",
     "transformer": "Transformer",
+    "word2vec": "word2vec",
 }
 LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
 PHASES = {
