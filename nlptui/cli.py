@@ -239,6 +239,7 @@ class Settings:
     """What the global options say."""
 
     device: str = "auto"
+    pooling: str | None = None
     language: str | None = field(
         default_factory=lambda: preferred_language() if os.environ.get("NLPTUI_LANG") else None
     )
@@ -264,6 +265,11 @@ def speak(name: str) -> None:
 def _set_device(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value and not ctx.resilient_parsing:
         ctx.find_root().ensure_object(Settings).device = value
+
+
+def _set_pooling(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.find_root().ensure_object(Settings).pooling = value
 
 
 def _set_language(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -325,7 +331,11 @@ edit_option = option(
     "--edit", "edits", multiple=True, metavar="NAME=OP", type=EditText(),
     help=N_("Change a value as it is made: NAME[0,2,:,:]=zero, mean, scale:F, force:F or from:FILE.npz."),
 )  # fmt: skip
-run_options = options(argument("text", required=False), model_option, pair_option, edit_option)
+pooling_option = option("--pooling", metavar="NAME", callback=_set_pooling, expose_value=False,
+                        help=N_("Of a model with several poolers: cls, mean, max or attention."))  # fmt: skip
+run_options = options(
+    argument("text", required=False), model_option, pair_option, edit_option, pooling_option
+)
 recipe_options = options(
     option("--set", "changes", multiple=True, metavar="KEY=VALUE",
            help=N_("Change the recipe: train.steps=500.")),
@@ -364,7 +374,7 @@ def load(model: str) -> Engine:
     find_model(model)
     from nlptui.engine import Engine
 
-    return Engine.load(model, device=settings().device)
+    return Engine.load(model, device=settings().device, pooling=settings().pooling)
 
 
 def traced(engine: Engine, text: str, pair: str | None, edits: tuple[str, ...]) -> Trace:
@@ -548,6 +558,7 @@ def _why_nothing(text: str, output: dict[str, Any], task: str) -> str:
 @argument("model", type=MODEL)
 @option("--split", type=Choice(("train", "dev", "test")), default="test", show_default=True,
         help=N_("The part of the corpus: train, dev or test."))
+@pooling_option
 @json_option
 def evaluate(model: str, split: str, as_json: bool) -> None:
     from nlptui.cli_output import emit

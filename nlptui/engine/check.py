@@ -71,7 +71,8 @@ def _recorded(part: str, value: Tensor, ours: dict[str, Tensor]) -> Tensor | Non
     if last in ("wq", "wk", "wv"):
         return ours[f"{parent}.{last[1]}"].transpose(1, 2).flatten(2)
     if last == "score":
-        return ours[f"{parent}.raw"].transpose(1, 2)
+        raw = ours.get(f"{parent}.raw")  # None: of several poolers, one that is not in use
+        return None if raw is None else raw.transpose(1, 2)
     if part == "layers":
         return ours[max(filter(_is_layer, ours), key=lambda name: int(name.split(".")[1]))]
     names = [part, *(f"{part}.{end}" for end in ("out", "resid_post", "mlp_norm", "pooled", "logits"))]

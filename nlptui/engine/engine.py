@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,42 @@ class Engine:
         self.name = config.name or path.name
 
     @classmethod
-    def load(cls, name_or_path: str | Path, device: str = "auto") -> Engine:
-        """The model called so, or in that folder. Raises UserError that names the file and key at fault."""
+    def load(cls, name_or_path: str | Path, device: str = "auto", pooling: str | None = None) -> Engine:
+        """The model called so, or in that folder. Raises UserError that names the file and key at fault.
+
+        pooling: of a model that has several poolers, the one to use instead of its config's.
+        """
         path = Path(name_or_path) if isinstance(name_or_path, Path) else find_model(name_or_path)
         model, config, tokenizer = checkpoint.load(path)
-        return cls(model, config, tokenizer, path, pick_device(device))
+        engine = cls(model, config, tokenizer, path, pick_device(device))
+        if pooling is not None:
+            engine.pooling = pooling
+        return engine
+
+    @property
+    def pooling(self) -> str:
+        """The pooler in use; empty where the model has none. Set it to use another of `poolings`."""
+        return str(getattr(self.config, "pooling", "")) if self.poolings else ""
+
+    @pooling.setter
+    def pooling(self, name: str) -> None:
+        if name not in self.poolings:
+            raise UserError(
+                _("{model} has no pooler {name!r}; choose one of {known}").format(
+                    model=visible(self.name), name=visible(name), known=", ".join(self.poolings) or _("none")
+                )
+            )
+        self.model.pooling = name  # type: ignore[assignment]
+        self.config = replace(self.config, pooling=name)  # type: ignore[call-arg]
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The poolers that the model was trained with; empty where it makes no one vector of a text."""
+        if self.config.task not in ("classification", "pretraining"):
+            return ()
+        several: tuple[str, ...] = getattr(self.config, "poolings", ())
+        single: str = getattr(self.config, "pooling", "")
+        return several or ((single,) if single else ())
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -119,7 +151,7 @@ class Engine:
         Raises UserError for an edit that fits nothing.
         """
         changes = tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits or ())
-        _refuse_answers(changes)
+        _refuse_answers(changes, "emission" if getattr(self.config, "crf", False) else "logits")
         if any(edit.op == "mean" for edit in changes):
             names = [edit.name for edit in changes]
             changes = with_means(changes, self.trace(text, only=names, pair=pair, target=target))
@@ -406,11 +438,11 @@ class Engine:
         return (self.tokenizer.specials["bos"], *ids)
 
 
-def _refuse_answers(edits: Sequence[Edit]) -> None:
-    """Raise UserError for an edit of probabilities, which nothing is computed from."""
+def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:
+    """Raise UserError for an edit of probabilities, which nothing is computed from, where `scores` will do."""
     for edit in edits:
         if edit.name.split(".")[-1] == "probs":
-            logits = f"{edit.name.removesuffix('probs')}logits"
+            logits = f"{edit.name.removesuffix('probs')}{scores}"
             message = _("{name} is where the run ends: nothing would change; edit {logits} instead")
             raise UserError(message.format(name=visible(edit.name), logits=visible(logits)))
 

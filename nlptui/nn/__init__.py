@@ -62,6 +62,9 @@ def check_settings(config: ModelConfig) -> None:
         raise UserError(
             _("crf = true is for a tagger: {task} has no tags to choose").format(task=config.task)
         )
+    several = getattr(config, "poolings", ())
+    if several:
+        _check_poolings(config, several)
     choices = {
         "pooling": POOLINGS if config.task in ("classification", "pretraining") else (),
         "norm_order": ("pre", "post"),
@@ -76,3 +79,22 @@ def check_settings(config: ModelConfig) -> None:
                     key=key, value=visible(value), known=", ".join(known)
                 )
             )
+
+
+def _check_poolings(config: ModelConfig, several: tuple[str, ...]) -> None:
+    from nlptui.nn.pooling import POOLINGS
+
+    unknown = [name for name in several if name not in POOLINGS]
+    if unknown or config.task != "classification" or len(set(several)) < len(several):
+        raise UserError(
+            _("poolings = {names}: a classifier can have each of {known} once").format(
+                names=visible(", ".join(several)), known=", ".join(POOLINGS)
+            )
+        )
+    pooling: str = getattr(config, "pooling", "")
+    if pooling not in several:
+        raise UserError(
+            _("pooling {pooling!r} is not one of the model's poolings: {known}").format(
+                pooling=visible(pooling), known=", ".join(several)
+            )
+        )

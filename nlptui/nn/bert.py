@@ -54,21 +54,29 @@ class Bert(nn.Module):
         self.segment_embedding = nn.Embedding(config.n_segments, config.d_model)
         self.embed_norm = LayerNorm(config.d_model, eps=config.norm_eps)
         self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.n_layers))
-        if config.task in ("pretraining", "classification"):
+        self.pooling = config.pooling
+        """The pooler in use, which may be changed to another of the config's `poolings`."""
+        if config.poolings:
+            self.poolers = nn.ModuleDict({name: Pooler(name, config.d_model) for name in config.poolings})
+            self.heads = nn.ModuleDict(
+                {name: LabelHead(config.d_model, len(config.labels)) for name in config.poolings}
+            )
+        elif config.task in ("pretraining", "classification"):
             self.pooler = Pooler(config.pooling, config.d_model)
         if config.task == "pretraining":
             self.mlm = MaskedLMHead(config.d_model, config.vocab_size, config.norm_eps)
             self.nsp = LabelHead(config.d_model, 2)
         elif config.task == "question_answering":
             self.span = SpanHead(config.d_model)
-        else:
+        elif not config.poolings:
             self.head = LabelHead(config.d_model, len(config.labels))
         initialise(self)
 
     def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
         """`mlm.logits` and `nsp.logits`; or `logits`; or `start.logits` and `end.logits`.
 
-        With `batch.mlm_positions`, `mlm.logits` holds those positions only: (n vocab).
+        With `batch.mlm_positions`, `mlm.logits` holds those positions only: (n vocab). With several poolers,
+        `logits` are those of the one in use; where nothing is recorded, `cls.logits` and so on are there too.
         """
         hidden = self.encode(batch, rec)
         task, top = self.config.task, self._top
@@ -77,6 +85,8 @@ class Bert(nn.Module):
         if task == "tagging":
             hidden = dropout(hidden, self.config.dropout, self.training)
             return {"logits": self.head.logits(hidden, rec.bind(x=top))}
+        if self.config.poolings:
+            return self._pool_each(hidden, batch.mask, rec)
         pooled = self.pooler(hidden, batch.mask, rec.at("pooler", x=top, mask="mask"))
         pooled = dropout(pooled, self.config.dropout, self.training)
         if task == "classification":
@@ -90,6 +100,17 @@ class Bert(nn.Module):
             pooled, rec.at("nsp", x="pooler.pooled", nsp="nsp", label="nsp_label"), module="nsp"
         )
         return {"mlm.logits": mlm, "nsp.logits": nsp}
+
+    def _pool_each(self, hidden: Tensor, mask: Tensor | None, rec: Rec) -> dict[str, Tensor]:
+        """`logits` of the pooler in use, and each pooler's own; on record, only of the one in use."""
+        outputs: dict[str, Tensor] = {}
+        for name in (self.pooling,) if rec.on else self.config.poolings:
+            scope = rec.at(f"poolers.{name}", x=self._top, mask="mask")
+            pooled = self.poolers[name](hidden, mask, scope)
+            pooled = dropout(pooled, self.config.dropout, self.training)
+            scope = rec.bind(x=f"poolers.{name}.pooled")
+            outputs[f"{name}.logits"] = self.heads[name].logits(pooled, scope, module=f"heads.{name}")  # type: ignore[operator]
+        return {"logits": outputs[f"{self.pooling}.logits"], **(outputs if not rec.on else {})}
 
     @property
     def _top(self) -> str:

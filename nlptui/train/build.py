@@ -81,6 +81,9 @@ def start_from(model: nn.Module, name: str) -> None:
     """Copy the weights of the model `name` wherever name and shape agree; the rest stays as it was made."""
     source, _config, _tokenizer = checkpoint.load(find_model(name))
     given, wanted = source.state_dict(), model.state_dict()
+    # The one pooler of a model goes to the place that it has among several.
+    prefix, pooling = "pooler.", getattr(source.config, "pooling", "")
+    given |= {f"poolers.{pooling}.{k[len(prefix) :]}": v for k, v in given.items() if k.startswith(prefix)}
     fitting = {
         key: value for key, value in given.items() if key in wanted and value.shape == wanted[key].shape
     }

@@ -261,7 +261,7 @@ def _check(table: Any, cls: type, prefix: str, where: str) -> None:
 
 def _check_type(key: str, value: Any, hint: Any, where: str) -> None:
     origin = get_origin(hint) or hint
-    accepted = (int, float) if origin is float else origin
+    accepted = {float: (int, float), tuple: (list, tuple)}.get(origin, origin)
     if isinstance(value, accepted) and (not isinstance(value, bool) or origin is bool):
         return
     raise UserError(

@@ -15,7 +15,7 @@ import pytest
 from nlptui import cli
 from tests.engine.models import make_model
 
-MODELS = ("tag-lstm", "gpt", "bert", "class-bert", "qa-bert", "translator")
+MODELS = ("tag-lstm", "gpt", "bert", "class-bert", "pool-bert", "qa-bert", "translator")
 
 
 @dataclass

@@ -255,3 +255,35 @@ def test_predict_says_why_it_says_nothing(nlptui: Nlptui) -> None:
     for words in (("the [MASK] ran", "-m", "bert"), ("a", "--pair", "b", "-m", "bert"), ("a", "-m", "gpt")):
         told = nlptui("predict", *words)
         assert told.out and not told.err
+
+
+def test_a_pooler_is_chosen(nlptui: Nlptui, models: Path) -> None:
+    def probs(*arguments: str) -> tuple[float, ...]:
+        said = nlptui("predict", "the old can", "-m", "pool-bert", *arguments, "--json").json["output"]
+        return tuple(entry["prob"] for entry in sorted(said["labels"], key=lambda entry: entry["label"]))
+
+    found = {name: probs("--pooling", name) for name in ("cls", "mean", "max", "attention")}
+    assert len(set(found.values())) == 4
+    assert probs() == found["mean"]
+    only = ("-m", "pool-bert", "--only", "poolers.*", "--json")
+    names = nlptui("trace", "the old can", "--pooling", "max", *only).json["activations"]
+    assert list(names) == ["poolers.max.pooled"]
+    assert (
+        "poolers.max.pooled"
+        in nlptui(
+            "explain",
+            "the old can",
+            "-m",
+            "pool-bert",
+            "--pooling",
+            "max",
+            "--name",
+            "logits",
+            "--index",
+            "0,1",
+        ).out
+    )
+    for model, name in (("pool-bert", "sum"), ("class-bert", "max"), ("gpt", "cls")):
+        refused = nlptui("predict", "x", "-m", model, "--pooling", name, status=1)
+        assert name in refused.err and "pooler" in refused.err
+    assert probs("--pooling", "mean") == found["mean"]

@@ -41,6 +41,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "bert": {"arch": "bert", "task": "pretraining"},
     "tag-bert": {"arch": "bert", "task": "tagging", "labels": LABELS},
     "class-bert": {"arch": "bert", "task": "classification", "labels": ("good", "bad"), "pooling": "mean"},
+    "pool-bert": {
+        "arch": "bert",
+        "task": "classification",
+        "labels": ("good", "bad"),
+        "pooling": "mean",
+        "poolings": ("cls", "mean", "max", "attention"),
+    },
     "qa-bert": {"arch": "bert", "task": "question_answering"},
     "gpt": {"arch": "gpt", "task": "language_model"},
     "gpt1": {"arch": "gpt", "task": "language_model", "norm_order": "post"},

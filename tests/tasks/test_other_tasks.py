@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from nlptui.nn import Batch
 from nlptui.nn.search import Found
 from nlptui.tasks import TASK_CLASSES, labels_for, task_for, texts_for_tokenizer
 from nlptui.tasks.base import IGNORED
-from nlptui.tasks.classification import Classification
+from nlptui.tasks.classification import Classification, features, naive_bayes
 from nlptui.tasks.question_answering import QuestionAnswering, best_spans, passage_span
 from nlptui.tasks.translation import Translation, best_partners
 from nlptui.tokenizers import build_tokenizer
@@ -69,7 +70,7 @@ def test_classification_metrics_baseline_and_answer() -> None:
     train, test = (task.load(task.config.data, split) for split in ("train", "test"))
     always = Answers(lambda batch: {"logits": torch.tensor([[1.0, 0.0]]).repeat(len(batch.ids), 1)})
     assert task.metrics(always, test, "cpu", 8) == {"accuracy": 0.5}
-    assert task.baselines(train, test[:1]) == {"accuracy": 1.0}
+    assert task.baselines(train, test) == {"accuracy": 0.5, "naive_bayes_accuracy": 1.0}
     answer = task.decode({"logits": torch.tensor([[0.0, math.log(4)]])}, task.tokenizer.encode("a film"))
     assert answer == {
         "labels": [
@@ -77,6 +78,51 @@ def test_classification_metrics_baseline_and_answer() -> None:
             {"label": "negative", "prob": pytest.approx(0.2)},
         ]
     }
+
+
+def test_naive_bayes_by_hand() -> None:
+    """Two texts a label; the features are words and pairs, each once a text, those of training only."""
+    task = classification()
+    train = [task.example(*row) for row in (("positive", "a b"), ("negative", "c c a"))]
+    # Positive holds a, b, (a b); negative c, a, (c c), (c a): V = 6, so the sums are 3 + 6 and 4 + 6.
+    positive = math.log(2 / 9) + math.log(1 / 9)  # of "a c": a known in both, c in one, (a c) never seen
+    negative = math.log(2 / 10) + math.log(2 / 10)
+    assert negative > positive
+    assert naive_bayes(train, [task.example("positive", "a c")]) == [0]
+    assert naive_bayes(train, [task.example("negative", "b !")]) == [1]
+    assert features(("x", "y", "x")) == {("x",), ("y",), ("x", "y"), ("y", "x")}
+
+
+def test_each_pooler_has_its_loss_and_its_accuracy() -> None:
+    task = classification()
+    test = task.load(task.config.data, "test")
+
+    def answer(batch: Batch) -> dict[str, torch.Tensor]:
+        rows = len(batch.ids)
+        first = torch.tensor([[1.0, 0.0]]).repeat(rows, 1)
+        return {"logits": first, "cls.logits": first, "mean.logits": one_hot(batch.ids[:, 0] * 0 + 1, 2)}
+
+    found = task.metrics(Answers(answer), test[:1], "cpu", 8)
+    assert found == {"accuracy": 0.0, "accuracy_cls": 0.0, "accuracy_mean": 1.0}
+    batch, targets = task.collate(test, "cpu")
+    outputs = answer(batch)
+    both = [
+        torch.nn.functional.cross_entropy(outputs[f"{n}.logits"], targets["label"]) for n in ("cls", "mean")
+    ]
+    assert float(task.loss(outputs, targets)[0]) == pytest.approx(float(both[0] + both[1]))
+
+
+def test_words_are_dropped_and_marks_are_not() -> None:
+    task = classification()
+    task.config.data["word_dropout"] = 0.5
+    train = task.load({"corpus": "en_polarity"}, "train")
+    unknown, drawn = task.tokenizer.specials["unk"], []
+    for seed in range(40):
+        drawn += task.draw(train, [0, 1], np.random.default_rng(seed))
+    share = sum(int((example.ids == unknown).sum()) for example in drawn) / sum(len(e.ids) for e in drawn)
+    assert 0.4 < share < 0.6
+    task.config.data["word_dropout"] = 0.0
+    assert task.draw(train, [1], np.random.default_rng(0)) == [train[1]]
 
 
 def test_unknown_labels_are_refused() -> None:

@@ -47,6 +47,17 @@ FAMILIES: dict[str, dict[str, Any]] = {
             "pooling": "attention",
         },
     },
+    "poolers": {
+        "data": {"corpus": "en_polarity", "word_dropout": 0.1},
+        "tokenizer": {"kind": "words", "template": "cls_sep"},
+        "model": _ATTENTION
+        | {
+            "arch": "bert",
+            "task": "classification",
+            "pooling": "max",
+            "poolings": ["cls", "mean", "max", "attention"],
+        },
+    },
     "transformer": {
         "data": {"corpus": "en_zh_tatoeba"},
         "tokenizer": {"kind": "characters", "template": "bos_eos"},
