@@ -223,6 +223,8 @@ class _Teller:
     def __init__(self, language: str, split: str) -> None:
         self.words, self.split = words_of(language), split
         self.rng = random.Random(SEEDS[split])
+        self.taken = set() if split == "train" else set(self.words.lists["people train"])
+        """Names that may not be invented, because training has them."""
         parts = [
             line.rpartition(" ") if language == "zh" else line.partition(" ")
             for line in self.words.lists[f"places {split}"]
@@ -284,8 +286,9 @@ class _Teller:
         while True:
             name = "".join(rng.choice(lists["syllables"]) for _n in range(rng.randint(2, 3)))
             name += rng.choice(lists["endings"]) if rng.random() < 0.4 else ""
-            if _part_of(name) == self.split:
-                return name.capitalize()
+            name = name.capitalize()
+            if _part_of(name) == self.split and name not in self.taken:
+                return name
 
     def _object(self) -> str:
         lists, rng = self.words.lists, self.rng
@@ -304,7 +307,7 @@ def _alike(names: list[str]) -> bool:
 
 def _part_of(name: str) -> str:
     """The split that an invented name belongs to: the same on every machine."""
-    return ("dev", "test", "train", "train", "train")[sum(map(ord, name)) % 5]
+    return ("dev", "test", "train", "train", "train")[sum(map(ord, name.lower())) % 5]
 
 
 @cache

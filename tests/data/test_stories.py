@@ -1,0 +1,164 @@
+"""Stories with questions: true answers at their places, new names in the test set, room in the context."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from nlptui.data import splits, stories
+from nlptui.data.stories import Asked, Event, World, words_of
+from nlptui.errors import UserError
+from nlptui.tokenizers import build_tokenizer, load_tokenizer
+
+BERT_EN = Path(__file__).resolve().parents[2] / "models" / "bert-en"
+LANGUAGES = ("en", "zh")
+CONTEXT = 96
+
+
+def rows(language: str, split: str) -> list[stories.Question]:
+    return splits.questions({"corpus": f"stories_{language}"}, split)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sizes_and_answers_at_their_places(language: str) -> None:
+    for split, size in stories.SIZES.items():
+        found = rows(language, split)
+        assert len({row[:2] for row in found}) == len(found) == size
+        assert all(answer and passage[at : at + len(answer)] == answer for _q, passage, answer, at in found)
+        assert not [row for row in found if re.search(r"[{}]|  ", row[0] + row[1])]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_stories_are_the_same_each_time(language: str) -> None:
+    again = stories._Teller(language, "test").rows(50)
+    assert again == rows(language, "test")[:50]
+    assert again != stories._Teller(language, "dev").rows(50)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_place_or_object_is_shared(language: str) -> None:
+    lists = words_of(language).lists
+    for kind in ("people", "places", "objects", "colours"):
+        parts = [{word.lower() for word in lists[f"{kind} {split}"]} for split in stories.SIZES]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts)), kind
+    answers = [{answer for _q, _p, answer, _at in rows(language, split)} for split in stories.SIZES]
+    assert sum(map(len, answers)) == len(set.union(*answers))
+    passages = [{row[1] for row in rows(language, split)} for split in stories.SIZES]
+    assert not passages[0] & passages[1] and not passages[0] & passages[2]
+    if language == "en":
+        names = [set(re.findall(r"[A-Z]\w+", " ".join(texts))) for texts in passages]
+        openers = {"A", "After", "In", "It", "Nobody", "The", "Then", "There", "With"}
+        assert names[0] & names[2] <= openers and names[0] & names[1] <= openers
+
+
+@pytest.mark.parametrize("split", list(stories.SIZES))
+def test_english_stories_fit_the_context(split: str) -> None:
+    tokenizer = load_tokenizer(BERT_EN)
+    longest = sorted(rows("en", split), key=lambda row: -len(row[0]) - len(row[1]))[:1500]
+    assert max(len(tokenizer.encode(question, passage)) for question, passage, _a, _at in longest) <= CONTEXT
+
+
+def test_chinese_stories_fit_the_context_in_characters() -> None:
+    every = [row for split in stories.SIZES for row in rows("zh", split)]
+    assert max(len(question) + len(passage) + 3 for question, passage, _a, _at in every) <= CONTEXT
+    texts = [text for row in rows("zh", "train")[:50] for text in row[:2]]
+    names = ["pad", "unk", "cls", "sep", "mask"]
+    tokenizer = build_tokenizer("characters", texts, template="cls_sep", specials=names)
+    question, passage, answer, at = rows("zh", "train")[0]
+    encoding = tokenizer.encode(question, passage)
+    begin = encoding.offsets.index((at, at + 1), len(question) + 2)
+    assert "".join(encoding.tokens[begin : begin + len(answer)]) == answer
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_questions_of_every_kind_come_often(language: str) -> None:
+    openings = {
+        kind[1:]: [re.escape(re.split(r"\{\w+\}", template)[0]) for template in templates]
+        for kind, templates in words_of(language).wordings.items()
+        if kind.startswith("?")
+    }
+    assert len(openings) == 9
+    if language == "en":
+        counts = Counter(
+            kind
+            for question, _p, _a, _at in rows("en", "test")
+            for kind, starts in openings.items()
+            if any(re.match(start, question) for start in starts)
+        )
+        assert min(counts[kind] for kind in openings) > 20
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_in_a_story_is_part_of_another(language: str) -> None:
+    assert stories._alike(["lamp", "red lamp"]) and stories._alike(["station", "train station"])
+    assert stories._alike(["Ann", "Ann"]) and not stories._alike(["lamp", "book"])
+
+
+def told(*events: Event) -> dict[tuple[str, ...], Asked]:
+    world = World()
+    for number, event in enumerate(events):
+        assert world.allows(event), event
+        world.happens(event, number)
+    return {
+        (asked.kind, *(value for value in asked.names if value)): asked for asked in world.questions()
+    }
+
+
+def test_the_last_word_counts() -> None:
+    found = told(
+        Event("walk", P="Ann", L="mill"),
+        Event("take", P="Ann", O="cup"),
+        Event("walk", P="Ann", L="barn"),
+    )
+    assert found["where_person", "Ann"][2:] == (2, "L")
+    assert found["where_object", "cup"][2:] == (2, "L"), "what is held goes where its holder goes"
+    assert found["who_has", "cup"][2:] == (1, "P")
+    assert found["what_has", "Ann"][2:] == (1, "O")
+    assert found["where_before", "Ann", "barn"][2:] == (0, "L")
+    assert found["who_in", "barn"][2:] == (2, "P") and ("who_in", "mill") not in found
+
+
+def test_what_is_put_down_stays() -> None:
+    found = told(
+        Event("fetch", P="Ann", O="cup", L="mill"),
+        Event("drop", P="Ann", O="cup"),
+        Event("walk", P="Ann", L="barn"),
+    )
+    assert found["where_object", "cup"][2:] == (0, "L")
+    assert ("who_has", "cup") not in found and ("what_has", "Ann") not in found
+
+
+def test_what_is_given_is_with_the_other() -> None:
+    found = told(
+        Event("walk", P="Ann", L="mill"),
+        Event("take", P="Ann", O="cup"),
+        Event("give", P="Ann", Q="Bob", O="cup"),
+    )
+    assert found["who_has", "cup"][2:] == (2, "Q")
+    assert found["giver", "Bob", "cup"][2:] == (2, "P")
+    assert found["receiver", "Ann", "cup"][2:] == (2, "Q")
+    assert found["gift", "Ann", "Bob"][2:] == (2, "O")
+    assert ("where_object", "cup") not in found, "nobody said where Bob is"
+
+
+def test_what_was_left_somewhere_is_taken_there_only() -> None:
+    world = World()
+    world.happens(Event("deliver", P="Ann", O="cup", L="mill"), 0)
+    assert [asked.kind for asked in world.questions()] == ["where_object"], "where Ann is now is not told"
+    assert not world.allows(Event("take", P="Bob", O="cup"))
+    world.happens(Event("walk", P="Bob", L="mill"), 1)
+    assert world.allows(Event("take", P="Bob", O="cup"))
+    assert not world.allows(Event("give", P="Bob", Q="Ann", O="cup"))
+
+
+def test_a_recipe_may_name_them_and_only_where_questions_are_wanted() -> None:
+    twice = splits.questions({"corpus": "stories_zh", "repeat": {"stories_zh": 2}}, "train")
+    assert len(twice) == 2 * stories.SIZES["train"]
+    with pytest.raises(UserError, match="stories_en"):
+        splits.labelled_texts({"corpus": "stories_en"}, "train")
+    with pytest.raises(UserError, match="en_ewt"):
+        splits.questions({"corpus": "en_ewt"}, "train")
