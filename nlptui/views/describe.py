@@ -117,6 +117,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "update_gate.pre": (N_("update gate of unit {unit} at '{token}' before σ{where}: {value}"),),
     # pooling and heads
     "pooler.pre": (N_("component {unit} of the pooled vector before tanh: {value}"),),
+    "cls.pre": (N_("component {unit} of the pooled vector before tanh: {value}"),),
     "pooled": (N_("component {unit} of the vector that stands for the whole text: {value}"),),
     "mlm.pre": (N_("unit {unit} of the output layer at '{token}' before its activation{where}: {value}"),),
     "act": (N_("how active unit {unit} of the output layer is at '{token}'{where}: {value}"),),
@@ -144,8 +145,16 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "emission": (N_("the score of the tag {label} for '{token}' by itself: {value}"),),
     "transition": (N_("the score of the tag {next} after the tag {label}: {value}"),),
     "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
-    "backpointer": (N_("the tag before '{token}' on the best path that gives it the tag {label}: {value}"),),
-    "path": (N_("the tag of '{token}' on the best path: {value}"),),
+    "backpointer": (
+        N_("the number of the tag before '{token}' on the best path that gives it the tag {label}: {value}"),
+    ),
+    "path": (N_("the number of the tag of '{token}' on the best path: {value}"),),
+    "transition.start": (N_("the score of the tag {label} at the beginning of the text: {value}"),),
+    "transition.end": (N_("the score of the tag {label} at the end of the text: {value}"),),
+    "forward_score": (
+        N_("log of the sum over all paths that end with the tag {label} at '{token}': {value}"),
+    ),
+    "backward_score": (N_("log of the sum over all ways on from the tag {label} at '{token}': {value}"),),
 }
 _PARAMETER = (
     N_("component {unit} of row {first} of the embedding matrix {name}: {value}"),

@@ -49,6 +49,12 @@ def test_every_kind_of_the_table_of_names_has_a_template():
         assert templates(name) is not _PARAMETER, name
 
 
+def test_one_of_several_poolers_is_told_as_a_single_one():
+    for name in ("pre", "pooled"):
+        assert templates(f"poolers.cls.{name}") == templates(f"pooler.{name}")
+    assert templates("poolers.attention.raw") == templates("pooler.raw")
+
+
 def test_every_recorded_activation_and_input_has_a_template(trace):
     unknown = [name for name in (*trace.activations, *trace.inputs) if templates(name) is _PARAMETER]
     assert unknown == []
