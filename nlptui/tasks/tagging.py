@@ -172,7 +172,7 @@ class Tagging(Task[TaggedExample]):
         found = sorted(entity_spans(tags), reverse=True)
         gone = [span for span in found if rng.random() < share]
         for start, end, kind in gone:
-            forms = mentions[kind][rng.integers(len(mentions[kind]))]
+            forms = mentions[kind][int(rng.integers(len(mentions[kind])))]
             places = ("B", *"I" * (len(forms) - 1))
             words[start:end] = [
                 TaggedWord(form, f"{place}-{kind}", False) for form, place in zip(forms, places, strict=True)

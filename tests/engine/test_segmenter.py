@@ -93,6 +93,8 @@ def test_the_output_is_the_best_path_with_its_posteriors(engine: Callable[[str],
     assert trace.labels("transition", "tag_next") == ENTITIES == trace.labels("emission", "tag")
     edited = entities.trace(TEXT, ["emission[0,4,3]=force:60"]).output["tags"]
     assert edited[4]["tag"] == "B-PER" and edited[4]["prob"] > 0.99
+    with pytest.raises(UserError, match="edit emission instead"):
+        entities.trace(TEXT, ["probs=zero"])
 
 
 def test_every_cell_opens(engine: Callable[[str], Engine]) -> None:

@@ -217,9 +217,9 @@ def test_f1_counts_over_all_sentences() -> None:
 
 
 def test_improper_tags_are_read_as_the_same_entities() -> None:
-    tags = "I-LOC I-LOC O I-PER B-PER I-LOC".split()
+    tags = ["I-LOC", "I-LOC", "O", "I-PER", "B-PER", "I-LOC"]
     fixed = repaired(tags)
-    assert fixed == "B-LOC I-LOC O B-PER B-PER B-LOC".split()
+    assert fixed == ["B-LOC", "I-LOC", "O", "B-PER", "B-PER", "B-LOC"]
     assert entity_spans(fixed) == entity_spans(tags)
     assert repaired(fixed) == fixed
 

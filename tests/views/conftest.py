@@ -26,6 +26,7 @@ CONFIGS = {
     "lstm-chars": RecurrentConfig(
         arch="lstm", task="tagging", labels=TAGS, n_chars=9, d_char=3, d_char_feature=4, **RECURRENT
     ),
+    "lstm-crf": RecurrentConfig(arch="lstm", task="tagging", labels=TAGS, crf=True, **RECURRENT),
     "lstm-lm": RecurrentConfig(arch="lstm", task="language_model", **RECURRENT),
     "gru-class": RecurrentConfig(
         arch="gru", task="classification", labels=TAGS, pooling="attention", **RECURRENT
@@ -69,6 +70,7 @@ def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
     ids = torch.tensor([encoding.ids], dtype=torch.long)
     batch = Batch(ids)
     label_sets = {"tokens": tokens, "src": tokens, "vocab": VOCABULARY, "label": config.labels}
+    label_sets |= {"tag": config.labels, "tag_next": config.labels}
     if family == "transformer":
         target = encoding_of(TARGET)
         batch.target_ids = torch.tensor([target.ids])
