@@ -40,13 +40,21 @@ _BASELINES = {
     "pretraining": "masked tokens from counts of both neighbours; pairs by the words they share",
     "translation": "the source itself, and each of its tokens as the target token that goes with it most; "
     "loss: the frequency of each target token in training",
-    "question_answering": "a random token of the passage",
+    "question_answering": "the first or last words of the last sentence that shares a rare word with the "
+    "question; and a random token of the passage",
     "skip_gram": "the same pairs judged by the frequency of the candidate word alone",
 }
 _CHARACTERS = (
     "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
     "words that the model itself finds among the characters, right where both ends are."
 )
+_PAIRS = "says whether one sentence entails another, contradicts it or leaves it open"
+_SECOND_TEXT = "; naive Bayes on the second text alone, which shows what that gives away"
+_OWN = {
+    "stories": ("stories", "short stories with questions of our own"),
+    "inferences": ("inferences", "pairs of sentences of our own"),
+}
+"""First word of a corpus's name → the module of `nlptui.data` that makes it, and what it is."""
 _LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
 _SHOWN_APART = frozenset({"name", "arch", "task", "language", "labels", "metrics", "baselines", "data"})
 
@@ -96,9 +104,10 @@ def tried(card: str) -> str:
 
 
 def _opening(config: ModelConfig, facts: Facts) -> str:
+    task = _PAIRS if _judges_pairs(config) else _TASKS[config.task]
     return (
         f"A small {_ARCHITECTURES[config.arch]} for {_LANGUAGES.get(config.language, config.language)} that "
-        f"{_TASKS[config.task]}; {facts.parameters:,} parameters, made to be looked into."
+        f"{task}; {facts.parameters:,} parameters, made to be looked into."
     )
 
 
@@ -117,7 +126,8 @@ def _data(recipe: Recipe, facts: Facts) -> str:
     for name in _corpora(recipe):
         entry = _entry(name)
         if entry is None:
-            lines.append(f"- `{name}`: sentences of our own, made by `nlptui.data.generators`.")
+            module, what = _OWN.get(name.partition("_")[0], ("generators", "sentences of our own"))
+            lines.append(f"- `{name}`: {what}, made by `nlptui.data.{module}`.")
             continue
         lines.append(f"- `{name}`: {entry.title}. Licence: {entry.licence}. {entry.homepage}")
     counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items()) or "not counted"
@@ -187,7 +197,12 @@ def _tags_characters(config: ModelConfig) -> bool:
 
 def _baseline(config: ModelConfig) -> str:
     found = "; words are the longest matches with those of train" if _tags_characters(config) else ""
-    return _BASELINES[config.task] + found
+    return _BASELINES[config.task] + found + (_SECOND_TEXT if _judges_pairs(config) else "")
+
+
+def _judges_pairs(config: ModelConfig) -> bool:
+    """Whether the labels are those of inference."""
+    return set(config.labels) == {"entailment", "contradiction", "neutral"}
 
 
 def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
