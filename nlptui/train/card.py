@@ -48,6 +48,10 @@ _CHARACTERS = (
     "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
     "words that the model itself finds among the characters, right where both ends are."
 )
+_ENTITIES = (
+    "accuracy: tags on gold words; f1: entities among gold words, right where both ends and the kind are"
+)
+_RAW = "; raw_f1: the same from raw text, which `{segmenter}` cuts into words, compared by their characters"
 _PAIRS = "says whether one sentence entails another, contradicts it or leaves it open"
 _SECOND_TEXT = "; naive Bayes on the second text alone, which shows what that gives away"
 _OWN = {
@@ -105,8 +109,10 @@ def tried(card: str) -> str:
 
 def _opening(config: ModelConfig, facts: Facts) -> str:
     task = _PAIRS if _judges_pairs(config) else _TASKS[config.task]
+    language = _LANGUAGES.get(config.language, config.language)
+    layer = " with a CRF on top" if getattr(config, "crf", False) else ""
     return (
-        f"A small {_ARCHITECTURES[config.arch]} for {_LANGUAGES.get(config.language, config.language)} that "
+        f"A small {_ARCHITECTURES[config.arch]}{layer} for {language} that "
         f"{task}; {facts.parameters:,} parameters, made to be looked into."
     )
 
@@ -175,7 +181,7 @@ def _results(config: ModelConfig, facts: Facts) -> str:
     return "\n\n".join(
         [
             _table(("metric", "test", "baseline, test", "dev"), rows),
-            *([_CHARACTERS] if _tags_characters(config) else []),
+            *_explained(config),
             f"Baseline: {_baseline(config)}. `nlptui evaluate {config.name}` measures both again.",
         ]
     )
@@ -185,8 +191,18 @@ def _results_on_dev(config: ModelConfig, facts: Facts) -> str:
     if not facts.dev_metrics:
         return "Nothing was measured: there was no test split."
     rows = [(name, _number(value)) for name, value in facts.dev_metrics.items()]
-    parts = [_table(("metric", "dev"), rows), *([_CHARACTERS] if _tags_characters(config) else [])]
+    parts = [_table(("metric", "dev"), rows), *_explained(config)]
     return "\n\n".join([*parts, "Measured on dev, which also chose the checkpoint: expect less on new text."])
+
+
+def _explained(config: ModelConfig) -> list[str]:
+    """What the metrics mean, where their names do not say it."""
+    if _tags_characters(config):
+        return [_CHARACTERS]
+    if config.task == "tagging" and "O" in config.labels:
+        segmenter = getattr(config, "segmenter", "")
+        return [_ENTITIES + (_RAW.format(segmenter=segmenter) if segmenter else "") + "."]
+    return []
 
 
 def _tags_characters(config: ModelConfig) -> bool:

@@ -34,6 +34,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, count in (("train", 60), ("dev", 12), ("test", 12)):
         _write(root / "en_ewt" / f"{split}.conllu", "".join(_conllu(rng) for _ in range(count)))
         _write(root / "zh_ud" / f"{split}.conllu", "".join(_conllu_zh(rng) for _ in range(count)))
+        _write(root / "zh_gsd_ner" / f"{split}.iob2", "".join(_entities_zh(rng) for _ in range(count)))
         _write(root / "zh_tang" / f"{split}.txt", "".join(_poem(rng) for _ in range(count)))
     _write(root / "en_shakespeare" / "input.txt", "".join(_line(rng) for _ in range(400)))
     for split in ("train", "dev", "test"):
@@ -74,6 +75,15 @@ def _conllu_zh(rng: random.Random) -> str:
         (rng.choice("猫狗鸟"), "NOUN"),
     ]
     return _rows([*words, ("。", "PUNCT")], "SpaceAfter=No")
+
+
+def _entities_zh(rng: random.Random) -> str:
+    """Words as in `_conllu_zh`; a cat is a person here, a dog a place, and a bird nothing in particular."""
+    animal, tag = rng.choice((("猫", "B-PER"), ("狗", "B-LOC"), ("鸟", "O")))
+    words = [(rng.choice(("我", "他们")), "O"), (rng.choice(("看见", "喜欢")), "O"), (animal, tag)]
+    if rng.random() < 0.3 and tag != "O":
+        words.append(("鸟", "I" + tag[1:]))
+    return "".join(f"{i}\t{form}\t{tag}\n" for i, (form, tag) in enumerate([*words, ("。", "O")], 1)) + "\n"
 
 
 def _poem(rng: random.Random) -> str:

@@ -26,6 +26,16 @@ FAMILIES: dict[str, dict[str, Any]] = {
         }
         for arch in ("rnn", "lstm", "gru")
     },
+    "cutter": {
+        "data": {"corpus": "zh_ud"},
+        "tokenizer": {"kind": "characters"},
+        "model": {"arch": "lstm", "task": "tagging", "d_embed": 8, "d_hidden": 8, "bidirectional": True},
+    },
+    "entities": {
+        "data": {"corpus": "zh_gsd_ner", "word_dropout": 0.2, "swap_entities": 0.5},
+        "tokenizer": {"kind": "words", "characters": True},
+        "model": _RECURRENT | {"arch": "lstm", "dropout": 0.2, "crf": True},
+    },
     "gpt": {
         "data": {"corpus": "en_shakespeare"},
         "tokenizer": {"kind": "characters"},
