@@ -490,6 +490,95 @@ def test_characters() -> None:
         assert Evaluator(trace).made(node, index).value == top[index]
 
 
+# -- along a lattice
+
+TAGS = 3
+
+
+def lattice_values() -> dict[str, Tensor]:
+    """Scores x (1 P TAGS) of a text whose last position is padding, and what leads from tag to tag."""
+    generator = torch.Generator().manual_seed(2)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    x, moves = normal(1, 4, TAGS), normal(1, TAGS, TAGS)
+    moves[0, 0, 1] = -torch.inf
+    pointers = torch.tensor([[[-1.0, -1, -1], [2, 0, 1], [1, 1, 0], [0, 2, 2]]], dtype=torch.float64)
+    path = torch.tensor([[0.0, 1.6, 2.0, -1.0]], dtype=torch.float64)
+    mask = torch.tensor([[True, True, True, False]])
+    return {
+        "x": x, "moves": moves, "start": normal(1, TAGS), "end": normal(1, TAGS),
+        "pointers": pointers, "path": path, "mask": mask,
+    }  # fmt: skip
+
+
+LATTICE = lattice_values()
+
+
+def at(text: str, *index: int, **other: Tensor) -> float:
+    return Evaluator(trace_of(LATTICE | other)).made(parse(text), index).value
+
+
+def test_into_a_tag_from_the_tags_before() -> None:
+    into = LATTICE["x"][:, :-1, :, None] + LATTICE["moves"][:, None]
+    for t, j in itertools.product(range(1, 4), range(TAGS)):
+        before = into[0, t - 1, :, j]
+        assert at("best_in(x, moves, start)", 0, t, j) == before.max()
+        assert at("best_tag(x, moves)", 0, t, j) == before.argmax()
+        assert abs(at("sum_in(x, moves, start)", 0, t, j) - float(before.logsumexp(0))) <= 1e-12
+    for j in range(TAGS):
+        for function in ("best_in", "sum_in"):
+            assert at(f"{function}(x, moves, start)", 0, 0, j) == LATTICE["start"][0, j]
+        assert at("best_tag(x, moves)", 0, 0, j) == -1.0
+    nothing = torch.full_like(LATTICE["x"], -torch.inf)
+    assert at("sum_in(x, moves, start)", 0, 1, 0, x=nothing) == -math.inf
+    assert at("best_tag(x, moves)", 0, 1, 1, x=nothing) == 0.0
+
+
+def test_out_of_a_tag_to_the_tags_after() -> None:
+    out = LATTICE["moves"][0] + LATTICE["x"][0, :, None]
+    for t, i in itertools.product(range(4), range(TAGS)):
+        whole = float(out[t + 1, i].logsumexp(0)) if t < 3 else float(LATTICE["end"][0, i])
+        assert abs(at("sum_out(x, moves, end)", 0, t, i) - whole) <= 1e-12
+        masked = whole if t < 2 else float(LATTICE["end"][0, i])
+        assert abs(at("sum_out(x, moves, end, mask)", 0, t, i) - masked) <= 1e-12
+
+
+def test_a_path_is_followed_back() -> None:
+    text = "follow(path, pointers, x + end, mask)"
+    assert at(text, 0, 2) == (LATTICE["x"][0, 2] + LATTICE["end"][0]).argmax()
+    assert at(text, 0, 1) == LATTICE["pointers"][0, 2, 2] and at(text, 0, 3) == -1.0
+    assert at(text, 0, 0) == LATTICE["pointers"][0, 1, 2], "1.6 is nearest to tag 2"
+    unmasked = "follow(path, pointers, x + end)"
+    assert at(unmasked, 0, 3) == (LATTICE["x"][0, 3] + LATTICE["end"][0]).argmax()
+    assert at(unmasked, 0, 2) == LATTICE["pointers"][0, 3, 0], "there is no tag before the first"
+    far = torch.tensor([[0.0, 99.0, math.nan, 0.0]], dtype=torch.float64)
+    assert at(unmasked, 0, 0, path=far) == LATTICE["pointers"][0, 1, 2]
+    assert at(unmasked, 0, 1, path=far) == LATTICE["pointers"][0, 2, 0]
+
+
+def test_the_best_way_into_a_tag_has_the_factor_one() -> None:
+    made = Evaluator(trace_of(LATTICE)).made(parse("x + best_in(x, moves, start)"), (0, 2, 2))
+    assert made.products is not None
+    own, *ways = made.products
+    assert (own.name, own.index, own.factor) == ("x", (0, 2, 2), 1.0)
+    best = int(at("best_tag(x, moves)", 0, 2, 2))
+    factors = {(term.name, term.index): term.factor for term in ways}
+    for tag in range(TAGS):
+        expected = 1.0 if tag == best else 0.0
+        assert factors[("x", (0, 1, tag))] == factors[("moves", (0, tag, 2))] == expected
+    assert math.fsum(term.contribution for term in made.products) == pytest.approx(made.value, abs=1e-12)
+
+
+def test_functions_of_a_lattice_have_the_shapes_of_their_values() -> None:
+    evaluator = Evaluator(trace_of(LATTICE))
+    for text in ("best_in(x, moves, start)", "best_tag(x, moves)", "sum_out(x, moves, end, mask)"):
+        assert evaluator.shape(parse(text)) == (1, 4, TAGS)
+    assert evaluator.shape(parse("follow(path, pointers, x + end)")) == (1, 4)
+    assert notation(parse("best_in(x, moves, start)")) == "maxᵢ(xₜ₋₁ᵢ + movesᵢⱼ)"
+
+
 # -- infinities and other trouble
 
 
