@@ -215,6 +215,10 @@ def keep_chance(counts: Numbers, subsample: float) -> Numbers:
 
 
 def noise_chance(counts: Numbers) -> Numbers:
-    """How likely each word is as noise: its count to the power of NOISE_POWER, not yet divided by the sum."""
-    chances: Numbers = counts**NOISE_POWER
+    """How likely each word is as noise: its count to the power of NOISE_POWER, not yet divided by the sum.
+
+    What never comes, the special tokens among it, counts as if it came once: only so does a network learn
+    that it is nobody's company.
+    """
+    chances: Numbers = np.maximum(counts, 1) ** NOISE_POWER
     return chances

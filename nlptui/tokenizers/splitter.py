@@ -107,7 +107,7 @@ def longest_matches(text: str, known: Collection[str], longest: int) -> Iterator
         if start < done:
             continue
         if end - start == 1 and HAN.match(text, start):
-            sizes = range(longest, 1, -1)
+            sizes = range(min(longest, len(text) - start), 1, -1)
             end = next((start + n for n in sizes if text[start : start + n] in known), end)
         done = end
         yield start, end

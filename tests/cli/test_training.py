@@ -92,3 +92,52 @@ def test_a_wrong_setting_is_said_before_anything_starts(folder: Path) -> None:
     done = nlptui(folder, "train", "tiny.toml", "--set", "train.stepz=5", status=1)
     assert "train.stepz" in done.stderr and done.stderr.count("\n") == 1
     assert json.loads(nlptui(folder, "runs", "--json").stdout) == {"runs": []}
+
+
+WORD_VECTORS = """
+name = "company"
+[data]
+corpus = "en_shakespeare"
+[tokenizer]
+kind = "words"
+[model]
+arch = "word2vec"
+task = "skip_gram"
+d_embed = 8
+window = 2
+subsample = 0.0
+[train]
+steps = 300
+batch_size = 256
+learning_rate = 0.03
+log_every = 100
+evaluate_every = 0
+save_every = 0
+device = "cpu"
+nice = 0
+"""
+
+
+def test_word_vectors_from_recipe_to_explanation(folder: Path) -> None:
+    (folder / "company.toml").write_text(WORD_VECTORS)
+    nlptui(folder, "train", "company.toml", "--foreground")
+    model = str(next((folder / "home").rglob("step_000300")))
+    assert json.loads(nlptui(folder, "runs", "show", "company", "--json").stdout)["state"] == "done"
+    measured = json.loads(nlptui(folder, "evaluate", model, "--json").stdout)
+    assert 0 < measured["metrics"]["loss"] < measured["baselines"]["loss"]
+    said = json.loads(nlptui(folder, "predict", "the zyzzyva sees", "--model", model, "--json").stdout)
+    assert [entry["pos"] for entry in said["output"]["candidates"]] == [0, 2]
+    best = said["output"]["candidates"][0]["tokens"][0]
+    assert best["text"] in ("keeper", "sea"), "who stands beside the article"
+    traced = json.loads(nlptui(folder, "trace", "the zyzzyva sees", "--model", model, "--json").stdout)
+    assert list(traced["activations"]) == ["token_embed", "logits", "probs"]
+    index = f"0,0,{best['id']}"
+    options = ("--model", model, "--name", "logits", "--index", index, "--json")
+    made = json.loads(nlptui(folder, "explain", "the zyzzyva sees", *options).stdout)
+    assert len(made["terms"]) == 8
+    total = sum(term["value"] * term["factor"] for term in made["terms"])
+    assert made["value"] == pytest.approx(total, abs=1e-5)
+    nothing = nlptui(folder, "predict", "zyzzyva", "--model", model)
+    assert "none of these words is in the model's vocabulary" in nothing.stderr
+    shown = nlptui(folder, "view", "output", "the sea", "--model", model, "--text").stdout
+    assert "words that 'the' (0) draws to itself" in shown

@@ -128,3 +128,13 @@ def test_questions_need_a_position(folder: Path) -> None:
         splits._read_questions(path)
     path.write_text("Who?\tAnn left.\tAnn\t0\n")
     assert splits._read_questions(path) == [("Who?", "Ann left.", "Ann", 0)]
+
+
+def test_passages_are_words_where_people_cut_them_and_lines_elsewhere() -> None:
+    recipe = {"corpus": ["zh_gsd_ner", "en_shakespeare", "en_zh_tatoeba", "ambiguous_en"], "side": 1}
+    found = splits.passages(recipe | {"repeat": {"en_zh_tatoeba": 2}}, "train")
+    lines = splits.documents({"corpus": "en_shakespeare"}, "train")[0].text.split("\n")[:-1]
+    assert found[0] == ["北京", "下雨"]
+    assert found[1 : 1 + len(lines)] == lines and found[1 + len(lines) : 3 + len(lines)] == ["你好。"] * 2
+    assert found[3 + len(lines) :] == [[word.form for word in words] for words in ambiguous_en("train")]
+    assert splits.passages({"corpus": ["en_ewt", "en_polarity"]}, "dev") == [["Birds", "sing"]]

@@ -5,6 +5,7 @@ import json
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -243,3 +244,26 @@ def test_an_unknown_device_is_told(engines: dict[str, Engine]) -> None:
             continue
         with pytest.raises(UserError, match="cpu"):
             Engine.load(engines["gpt"].path, device=device)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_neighbours_are_the_rows_of_the_largest_cosine(engines: dict[str, Engine], family: str) -> None:
+    engine = engines[family]
+    name = "source_embedding.weight" if family == "translator" else "token_embedding.weight"
+    table = engine.parameters[name].detach().double().numpy()
+    word = engine.tokenizer.vocabulary()[-1]
+    own, special = len(table) - 1, set(engine.tokenizer.specials.values())
+    cosines = table @ table[own] / np.linalg.norm(table, axis=1) / np.linalg.norm(table[own])
+    order = [i for i in np.argsort(-cosines).tolist() if i != own and i not in special]
+    found = engine.neighbours(word, top=5)
+    assert [entry["id"] for entry in found] == order[:5]
+    assert [entry["text"] for entry in found] == [engine.tokenizer.token(i) for i in order[:5]]
+    np.testing.assert_allclose([entry["similarity"] for entry in found], cosines[order[:5]], atol=1e-6)
+    assert len(engine.neighbours(word, top=10_000)) == len(order)
+
+
+def test_a_word_without_a_vector_is_named(engines: dict[str, Engine]) -> None:
+    with pytest.raises(UserError, match="word2vec has no vector for 'zyzzyva'"):
+        engines["word2vec"].neighbours("zyzzyva")
+    with pytest.raises(UserError, match="no vector for 'the old'"):
+        engines["word2vec"].neighbours("the old")

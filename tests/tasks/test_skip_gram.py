@@ -105,12 +105,12 @@ def test_noise_goes_by_counts_to_the_power_of_three_quarters() -> None:
     assert draw.centres.shape == draw.contexts.shape == (10_000, 16) and draw.noise.shape == (10_000, 3)
     assert (draw.centres.ravel() == pairs[0]).all() and (draw.contexts.ravel() == pairs[1]).all()
     found = Counter(draw.noise.ravel().tolist())
-    assert set(found) == {2, 3, 4}
-    for word, weight in ((2, 27), (3, 8), (4, 1)):
-        assert found[word] / 30_000 == pytest.approx(weight / 36, abs=0.01)
+    total = 27 + 8 + task.config.vocab_size - 2
+    for word, weight in ((2, 27), (3, 8), (4, 1), (0, 1)):  # what never comes counts as if once
+        assert found[word] / 30_000 == pytest.approx(weight / total, abs=0.01)
     odd = task.draw(texts, [pairs[:, :17]], np.random.default_rng(0))[0]
     assert odd.centres.shape == (17, 1) and odd.noise.shape == (17, 3)
-    np.testing.assert_allclose(noise_chance(np.array([0.0, 16.0])), [0.0, 8.0])
+    np.testing.assert_allclose(noise_chance(np.array([0.0, 1.0, 16.0])), [1.0, 1.0, 8.0])
 
 
 def test_an_epoch_holds_every_pair_once_in_another_order_each_time() -> None:
@@ -154,6 +154,7 @@ def test_the_baseline_knows_frequencies_and_a_model_that_knows_company_beats_it(
     texts = [id_array([2, 3]), id_array([4, 5])] * 300
     counts = counts_of(texts, task.config.vocab_size) + 1
     met, drawn = counts / counts.sum(), counts**0.75 / (counts**0.75).sum()
+    assert counts[2] == 301 and counts[0] == 1
     scores = torch.from_numpy(np.log(met) - np.log(task.negatives * drawn))
     by_frequency = Answers(lambda batch: {"logits": scores[words_of(batch)]})
     baseline = task.baselines(texts, texts)

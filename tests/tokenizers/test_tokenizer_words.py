@@ -259,3 +259,45 @@ def test_addresses_and_rows_of_signs_stay_out_of_a_vocabulary() -> None:
     encoding = tokenizer.encode_words(out)
     assert set(encoding.ids) == {tokenizer.specials["unk"]}
     assert all(len(characters) > 3 for characters in encoding.char_ids or ())
+
+
+# Words of Chinese that came split, and texts that did not.
+SPLIT = [["他们", "在", "火车", "站", "等", "火车"], ["火车站", "很", "大", "Anna"]]
+
+
+def longest(**options: object) -> WordTokenizer:
+    tokenizer = build_tokenizer("words", [*SPLIT, "他们坐火车, Anna!"], longest_match=True, **options)
+    assert isinstance(tokenizer, WordTokenizer)
+    return tokenizer
+
+
+def test_the_longest_word_that_begins_at_a_place_is_taken() -> None:
+    tokenizer = longest(joiner="")
+    encoding = tokenizer.encode("他们等火车站的Anna, 很大")
+    assert [encoding.surface(i) for i in range(len(encoding))] == [
+        "他们", "等", "火车站", "的", "Anna", ",", "很", "大",
+    ]  # fmt: skip
+    assert encoding.words == tuple(range(8)) and encoding.ids[3] == tokenizer.specials["unk"]
+    assert tokenizer.encode_ids("他们等火车站的Anna, 很大") == list(encoding.ids)
+    assert [piece.end for piece in tokenizer.pieces("火车站火车")] == [3, 5], "nothing reaches beyond the end"
+    # From left to right and never back: who reads 火车 + 站在 is not asked.
+    assert [piece.end for piece in tokenizer.pieces("火车站在")] == [3, 4]
+    assert len(tokenizer.encode("他们等火车站", max_length=2)) == 2
+    assert tokenizer.encode("他们等火车站", max_length=2).truncated
+
+
+def test_texts_are_counted_in_the_words_of_those_that_came_split() -> None:
+    assert longest().find("坐") is not None and longest().find("们") is None
+    # 他们 comes twice, 火车 three times: once and twice as people cut them, once more in the text.
+    assert longest(min_count=2).vocabulary()[2:] == ["火车", "Anna", "他们"]
+    plain = build_tokenizer("words", [*SPLIT, "他们坐火车, Anna!"])
+    assert plain.find("们") is not None, "without the option a character is a word"
+
+
+def test_the_setting_is_kept_and_absent_where_it_is_off(tmp_path: Path) -> None:
+    longest().save(tmp_path / "on")
+    again = load_tokenizer(tmp_path / "on")
+    assert again.encode("等火车站").tokens == ("等", "火车站")
+    build_tokenizer("words", ["a b"]).save(tmp_path / "off")
+    assert "longest_match" not in (tmp_path / "off" / "tokenizer_config.json").read_text()
+    assert not getattr(load_tokenizer(tmp_path / "off"), "longest_match", True)
