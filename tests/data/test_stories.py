@@ -103,9 +103,7 @@ def told(*events: Event) -> dict[tuple[str, ...], Asked]:
     for number, event in enumerate(events):
         assert world.allows(event), event
         world.happens(event, number)
-    return {
-        (asked.kind, *(value for value in asked.names if value)): asked for asked in world.questions()
-    }
+    return {(asked.kind, *(value for value in asked.names if value)): asked for asked in world.questions()}
 
 
 def test_the_last_word_counts() -> None:
