@@ -18,7 +18,7 @@ from itertools import product
 
 FARTHEST = 100
 DISTANCES = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-"""The distances of dev and test, each as often as the others; training draws from 1 to FARTHEST."""
+"""The distances of dev and test, each as often as the others; those of training go from 1 to FARTHEST."""
 COUNTS = {"train": 30_000, "dev": 50 * len(DISTANCES), "test": 200 * len(DISTANCES)}
 
 
@@ -30,7 +30,7 @@ NAMES = _split(
     "Maria Tom Anna Ben Clara David Emma Felix Greta Hugo Ida Jonas Karin Leo Mina Nils Olga Paul Rosa Simon "
     "Wei Mei Yusuf Zoe"
 )
-VERBS = _split("has took found lost hid sold kept dropped")
+VERBS = ("went to", "came from", "belongs to", "waits for", "was hidden by", "was lost by")
 THINGS = _split(
     "ring key map book lamp coin letter watch box cup hat scarf ball knife drum flute candle mirror bottle "
     "basket ticket coat clock crown"
@@ -109,7 +109,9 @@ def _recall_en(split: str) -> tuple[Recall, ...]:
     facts, count = facts_of(split), COUNTS[split]
     texts: dict[Recall, None] = {}
     while len(texts) < count:
-        distance = rng.randint(1, FARTHEST) if split == "train" else DISTANCES[len(texts) % len(DISTANCES)]
+        # Near and far alike on a logarithmic scale: as many texts from 1 to 10 as from 10 to 100.
+        drawn = int((FARTHEST + 1) ** rng.random())
+        distance = drawn if split == "train" else DISTANCES[len(texts) % len(DISTANCES)]
         texts[_text(rng.choice(facts), distance, rng)] = None
     return tuple(texts)
 
@@ -126,7 +128,8 @@ def facts_of(split: str) -> tuple[Fact, ...]:
 
 def _text(fact: Fact, distance: int, rng: random.Random) -> Recall:
     name, verb, thing = fact
-    words = [name, verb, "the", thing, ".", *filler(distance, rng), "who", verb, "the", thing, "?", name]
+    told = ["the", thing, *verb.split(), name, "."]
+    words = [*told, *filler(distance, rng), "who", "was", "it", "?", name]
     return Recall(_written(words), distance)
 
 

@@ -74,7 +74,7 @@ class RecurrentModel(nn.Module):
         self.head = LabelHead(width, len(config.labels) or config.vocab_size)
         if config.crf:
             self.crf = CRF(config.labels)
-        nn.init.normal_(self.token_embedding.weight, std=0.1)
+        nn.init.normal_(self.token_embedding.weight, std=config.embed_std)
 
     def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
         """`logits`: (batch pos label), (batch label) or (batch pos vocab), by the task.
