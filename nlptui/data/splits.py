@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nlptui.data import generators, readers, registry
+from nlptui.data.gazetteer import gazetteer
 from nlptui.data.readers import Sentence
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -122,6 +123,13 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
             ]
         sentences += part
     return sentences
+
+
+def names_known(recipe_data: Mapping[str, Any]) -> list[str]:
+    """The words of the names that `gazetteer` in [data] adds to those of the training part; none without."""
+    if not recipe_data.get("gazetteer"):
+        return []
+    return gazetteer(registry.corpus(corpus_names(recipe_data, "train")[0]).language).words()
 
 
 def _spaced(name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlptui.config import ModelConfig
-from nlptui.tasks.base import Outputs, Targets, Task
+from nlptui.tasks.base import Outputs, Segment, Targets, Task
 from nlptui.tasks.classification import Classification
 from nlptui.tasks.language_model import LanguageModel
 from nlptui.tasks.pretraining import Pretraining
@@ -27,6 +27,7 @@ __all__ = [
     "TASK_CLASSES",
     "DataStream",
     "Outputs",
+    "Segment",
     "Targets",
     "Task",
     "labels_for",

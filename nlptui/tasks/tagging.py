@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
 from nlptui.data import splits
+from nlptui.data.gazetteer import KINDS, gazetteer
 from nlptui.data.readers import UNTAGGED, TaggedWord, sentence_text
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -68,7 +69,7 @@ class Tagging(Task[TaggedExample]):
     """Word tagging, in one of the two schemes."""
 
     name = "tagging"
-    OPTIONS = ("word_dropout", "words_of", "swap_entities")
+    OPTIONS = ("word_dropout", "words_of", "swap_entities", "gazetteer")
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -135,7 +136,8 @@ class Tagging(Task[TaggedExample]):
     ) -> list[TaggedExample]:
         """The examples, with a share `word_dropout` of their tokens made unknown: practice for new words.
 
-        Before that a share `swap_entities` of their entities gives way to another of the same kind.
+        Before that a share `swap_entities` of their entities gives way to another of the same kind: to one of
+        the training examples, or, by the share `gazetteer`, to a name of our own lists.
         """
         share, unknown = float(self.option("word_dropout", 0.0)), self.tokenizer.specials.get("unk")
         chosen = [examples[key] for key in keys]
@@ -172,12 +174,20 @@ class Tagging(Task[TaggedExample]):
         found = sorted(entity_spans(tags), reverse=True)
         gone = [span for span in found if rng.random() < share]
         for start, end, kind in gone:
-            forms = mentions[kind][int(rng.integers(len(mentions[kind])))]
+            forms = self._another(kind, mentions[kind], rng)
             places = ("B", *"I" * (len(forms) - 1))
             words[start:end] = [
                 TaggedWord(form, f"{place}-{kind}", False) for form, place in zip(forms, places, strict=True)
             ]
         return self.example(words) if gone else example
+
+    def _another(
+        self, kind: str, mentions: Sequence[tuple[str, ...]], rng: np.random.Generator
+    ) -> tuple[str, ...]:
+        share = float(self.option("gazetteer", 0.0))
+        if share and kind in KINDS and rng.random() < share:
+            return gazetteer(self.config.language).draw(kind, rng)
+        return mentions[int(rng.integers(len(mentions)))]
 
     def collate(self, examples: Sequence[TaggedExample], device: str) -> tuple[Batch, Targets]:
         chars = [example.chars for example in examples if example.chars is not None]

@@ -21,14 +21,17 @@ JOINT_KINDS = ("characters", "bytes")
 def texts_for_tokenizer(
     recipe_data: Mapping[str, Any], task: str, kind: str = ""
 ) -> list[str] | list[list[str]] | list[str | list[str]]:
-    """The training texts of a recipe; for a tagger whose tokenizer is of `kind` words, sentences as words.
+    """The training texts of a recipe; for a tagger whose tokenizer is of `kind` words, sentences as words,
+    and the words of our own lists of names where training draws from them.
 
     For skip-gram both: words where people cut them, texts elsewhere.
     """
     if task == "tagging":
         sentences = splits.tagged_sentences(recipe_data, "train")
         if kind == "words":
-            return [[word.form for word in words] for words in sentences]
+            known = splits.names_known(recipe_data)
+            # Twice, so that a vocabulary of what comes twice has them.
+            return [[word.form for word in words] for words in sentences] + [known, known]
         return [sentence_text(words) for words in sentences]
     if task == "classification":
         return [text for row in splits.labelled_texts(recipe_data, "train") for text in row[1:]]

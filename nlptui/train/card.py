@@ -59,7 +59,14 @@ _OWN = {
     "inferences": ("inferences", "pairs of sentences of our own"),
 }
 """First word of a corpus's name → the module of `nlptui.data` that makes it, and what it is."""
+_ANSWERS = "gives the last word of a text, the answer to a question"
+_DISTANCES = (
+    "accuracy: how often the right answer is the likeliest next token, over all distances alike; loss: nats an "
+    "answer. The distance is the number of words and marks between what is told and the question."
+)
 _LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
+_AT = "accuracy_at_"
+"""What the names of metrics by distance begin with."""
 _SHOWN_APART = frozenset({"name", "arch", "task", "language", "labels", "metrics", "baselines", "data"})
 
 
@@ -108,7 +115,7 @@ def tried(card: str) -> str:
 
 
 def _opening(config: ModelConfig, facts: Facts) -> str:
-    task = _PAIRS if _judges_pairs(config) else _TASKS[config.task]
+    task = _PAIRS if _judges_pairs(config) else _ANSWERS if _answers(config) else _TASKS[config.task]
     language = _LANGUAGES.get(config.language, config.language)
     layer = " with a CRF on top" if getattr(config, "crf", False) else ""
     return (
@@ -136,6 +143,12 @@ def _data(recipe: Recipe, facts: Facts) -> str:
             lines.append(f"- `{name}`: {what}, made by `nlptui.data.{module}`.")
             continue
         lines.append(f"- `{name}`: {entry.title}. Licence: {entry.licence}. {entry.homepage}")
+    if share := float(recipe.data.get("swap_entities", 0.0)):
+        own = float(recipe.data.get("gazetteer", 0.0))
+        lines.append(
+            f"- In training, {share:.0%} of the entities give way to another of their kind"
+            + (f", {own:.0%} of these from lists of our own, `nlptui.data.gazetteer`." if own else ".")
+        )
     counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items()) or "not counted"
     measured = {
         "test": "the numbers below were measured on test.",
@@ -174,6 +187,7 @@ def _results(config: ModelConfig, facts: Facts) -> str:
     rows = [
         (name, _number(value), _number(config.baselines.get(name)), _number(facts.dev_metrics.get(name)))
         for name, value in config.metrics.items()
+        if not name.startswith(_AT)
     ]
     # Baselines of another kind have names of their own.
     more = {name: value for name, value in config.baselines.items() if name not in config.metrics}
@@ -181,6 +195,7 @@ def _results(config: ModelConfig, facts: Facts) -> str:
     return "\n\n".join(
         [
             _table(("metric", "test", "baseline, test", "dev"), rows),
+            *_by_distance(config),
             *_explained(config),
             f"Baseline: {_baseline(config)}. `nlptui evaluate {config.name}` measures both again.",
         ]
@@ -205,6 +220,23 @@ def _explained(config: ModelConfig) -> list[str]:
     return []
 
 
+def _by_distance(config: ModelConfig) -> list[str]:
+    """Accuracy against distance, where the metrics tell it."""
+    distances = [name.removeprefix(_AT) for name in config.metrics if name.startswith(_AT)]
+    if not distances:
+        return []
+    rows = [
+        (title, *(_number(values.get(_AT + distance)) for distance in distances))
+        for title, values in (("accuracy, test", config.metrics), ("baseline, test", config.baselines))
+    ]
+    return [_table(("distance", *distances), rows), _DISTANCES]
+
+
+def _answers(config: ModelConfig) -> bool:
+    """Whether a language model was asked for the last token of each text only."""
+    return config.task == "language_model" and bool(config.data.get("answer_only"))
+
+
 def _tags_characters(config: ModelConfig) -> bool:
     """Whether the labels say of each character whether it begins a word (B-) or goes on with it (I-)."""
     joint = bool(config.labels) and all(label.startswith(("B-", "I-")) for label in config.labels)
@@ -212,6 +244,8 @@ def _tags_characters(config: ModelConfig) -> bool:
 
 
 def _baseline(config: ModelConfig) -> str:
+    if _answers(config):
+        return "the most frequent answer of train; loss: the frequency of each answer in train"
     found = "; words are the longest matches with those of train" if _tags_characters(config) else ""
     return _BASELINES[config.task] + found + (_SECOND_TEXT if _judges_pairs(config) else "")
 
@@ -233,6 +267,11 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         ]
         moved = f"; from float32 that moved {', '.join(changed)}" if changed else ""
         lines.append(f"- The weights are stored as float16{moved}.")
+    if _answers(config):
+        lines.append(
+            "- Only answers were asked for in training: what it expects after any other word means nothing, and "
+            "it answers with a name that it knows, or not at all."
+        )
     closed = [name for name in _corpora(recipe) if (entry := _entry(name)) is not None and not entry.open]
     if closed:
         lines.append(

@@ -318,6 +318,21 @@ def test_swapped_entities_are_of_their_kind_and_nothing_else_moves() -> None:
     assert kept[0] is examples[0]
 
 
+def test_names_of_our_own_lists_take_the_place_of_entities() -> None:
+    task = entities_task(swap_entities=1.0, gazetteer=1.0)
+    task = Tagging(replace(task.config, language="zh"), task.tokenizer)
+    assert task.tokenizer.find("冰岛") is not None, "the vocabulary knows them"
+    assert entities_task().tokenizer.find("冰岛") is None
+    example = task.example(tagged("在/O 灯塔/B-LOC 等/O 周/B-PER 小林/I-PER", space=False))
+    names = set()
+    for seed in range(30):
+        (drawn,) = task.draw([example], [0], np.random.default_rng(seed))
+        spans = sorted(entity_spans([task.labels[i] for i in drawn.gold]))
+        assert [kind for _start, _end, kind in spans] == ["LOC", "PER"]
+        names.add(drawn.forms[slice(*spans[0][:2])])
+    assert len(names) > 20 and ("灯塔",) not in names
+
+
 # Characters.
 
 

@@ -59,8 +59,15 @@ def test_it_learns_the_entities_and_says_how_well(models: Path) -> None:
     assert set(config.metrics) == {"accuracy", "f1", "raw_f1"}
     assert config.metrics["f1"] > 0.9 and config.metrics["raw_f1"] > 0.8
     card = (models / "namer" / "README.md").read_text(encoding="utf-8")
-    for fact in ("LSTM with a CRF on top", "| crf | True |", "raw_f1: the same from raw text", "`cutter`"):
+    for fact in (
+        "LSTM with a CRF on top",
+        "| crf | True |",
+        "raw_f1: the same from raw text",
+        "`cutter`",
+        "50% of the entities",
+    ):
         assert fact in card, fact
+    assert "gazetteer" not in card
     assert f"| raw_f1 | {config.metrics['raw_f1']:.4f} |" in card
 
 
