@@ -5,6 +5,7 @@
 
 Texts of other modules that recipes may name too:
 
+    everyday_en, everyday_zh    words without tags in their natural company (`everyday`)
     recall_en       a fact, words about other things, a question, and a name (`recall`)
     stories_en, stories_zh      short stories with questions (`stories`)
     inferences_en   pairs of sentences: entailment, contradiction or neutral (`inferences`)
@@ -21,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from nlptui.data import inferences, recall, stories
+from nlptui.data.everyday import everyday_en, everyday_zh
 from nlptui.data.readers import Sentence, TaggedWord
 
 LESSON_SENTENCES = (
@@ -146,7 +148,12 @@ def _short_zh(rng: random.Random) -> list[tuple[str, str]]:
     return [subject, *adverb, (verb, "VERB"), target, *mark]
 
 
-GENERATED: dict[str, Callable[[str], list[Sentence]]] = {"ambiguous_en": ambiguous_en, "short_zh": short_zh}
+GENERATED: dict[str, Callable[[str], list[Sentence]]] = {
+    "ambiguous_en": ambiguous_en,
+    "short_zh": short_zh,
+    "everyday_en": everyday_en,
+    "everyday_zh": everyday_zh,
+}
 """Names that a recipe's `corpus` may hold beside those of the registry."""
 
 RECALLED: dict[str, Callable[[str], list[recall.Recall]]] = {"recall_en": recall.recall_en}

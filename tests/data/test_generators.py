@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from nlptui.data.generators import LESSON_SENTENCES, ambiguous_en, shares_stretch, short_zh
-from nlptui.data.readers import UPOS, sentence_text
+from collections import Counter
+
+import pytest
+
+from nlptui.data.everyday import everyday
+from nlptui.data.generators import GENERATED, LESSON_SENTENCES, ambiguous_en, shares_stretch, short_zh
+from nlptui.data.readers import UNTAGGED, UPOS, sentence_text
 
 
 def test_training_sentences_share_no_stretch_with_the_lesson() -> None:
@@ -61,3 +66,23 @@ def test_chinese_sentences_never_hold_the_lesson() -> None:
         assert {word.tag for word in words} <= {"PRON", "NOUN", "VERB", "ADV", "PUNCT"}
     shapes = [tuple(word.tag for word in words) for words in train]
     assert shapes.count(("PRON", "VERB", "PRON")) > 50
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "i you he cat dog tree"), ("zh", "我 你 他 猫 狗 树")]
+)
+def test_everyday_words_come_often_and_held_out_sentences_are_others(language: str, words: str) -> None:
+    train, held_out = (everyday(split, language) for split in ("train", "test"))
+    assert len(train) > 1500 and len(held_out) > 150 and everyday("dev", language) == held_out
+    texts = {sentence_text(words) for words in train}
+    assert len(texts) == len(train) and not texts & {sentence_text(words) for words in held_out}
+    forms = Counter(word.form for sentence in train for word in sentence)
+    assert all(forms[word] >= 20 for word in words.split())
+    assert not any(form.startswith(("<", "=")) for form in forms), "every slot is filled"
+    assert {word.tag for sentence in train for word in sentence} == {UNTAGGED}
+    assert GENERATED[f"everyday_{language}"]("train") == train, "the same every time"
+
+
+def test_everyday_sentences_are_written_as_people_write() -> None:
+    assert all(sentence_text(words).endswith((" .", " ?")) is False for words in everyday("train", "en"))
+    assert not any(" " in sentence_text(words) for words in everyday("train", "zh"))
