@@ -140,7 +140,7 @@ class RecurrentConfig(ModelConfig):
     segmenter: str = ""
     """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
     embed_std: float = 0.1
-    """Spread of a new token embedding; where it is small, large steps may saturate a tanh before it learns."""
+    """Spread of a new token embedding; from a small one, large steps may saturate a tanh before it learns."""
     forget_bias: float = 0.0
     """Where an LSTM's forget gate begins, so that it keeps what it was told: its bias (Gers et al. 2000,
     Jozefowicz et al. 2015); 0: small random numbers, as torch does."""

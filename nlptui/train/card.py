@@ -57,6 +57,7 @@ _SECOND_TEXT = "; naive Bayes on the second text alone, which shows what that gi
 _OWN = {
     "stories": ("stories", "short stories with questions of our own"),
     "inferences": ("inferences", "pairs of sentences of our own"),
+    "recall": ("recall", "texts of our own that tell a fact and ask who it was, some words later"),
 }
 """First word of a corpus's name → the module of `nlptui.data` that makes it, and what it is."""
 _ANSWERS = "gives the last word of a text, the answer to a question"
