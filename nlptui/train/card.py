@@ -62,8 +62,8 @@ _OWN = {
 """First word of a corpus's name → the module of `nlptui.data` that makes it, and what it is."""
 _ANSWERS = "gives the last word of a text, the answer to a question"
 _DISTANCES = (
-    "accuracy: how often the right answer is the likeliest next token, over all distances alike; loss: nats an "
-    "answer. The distance is the number of words and marks between what is told and the question."
+    "accuracy: how often the right answer is the likeliest next token, over all distances alike; loss: nats "
+    "an answer. The distance is the number of words and marks between what is told and the question."
 )
 _LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
 _AT = "accuracy_at_"
@@ -270,8 +270,8 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         lines.append(f"- The weights are stored as float16{moved}.")
     if _answers(config):
         lines.append(
-            "- Only answers were asked for in training: what it expects after any other word means nothing, and "
-            "it answers with a name that it knows, or not at all."
+            "- Only answers were asked for in training: what it expects after any other word means nothing, "
+            "and it answers with a name that it knows, or not at all."
         )
     closed = [name for name in _corpora(recipe) if (entry := _entry(name)) is not None and not entry.open]
     if closed:
