@@ -13,7 +13,7 @@ import pytest
 
 # One thread, and shapes checked against the annotations: set before torch or a network is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-jaxtyping.install_import_hook("nlptui.nn", "beartype.beartype")
+jaxtyping.install_import_hook(["nlptui.nn", "nlptui.classical"], "beartype.beartype")
 
 from nlptui.locale import set_language  # noqa: E402
 

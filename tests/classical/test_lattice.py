@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from torch import Tensor
 
 from nlptui.classical.lattice import (
@@ -220,3 +221,9 @@ def test_a_crf_of_crfsuite(tmp_path: Path) -> None:
         path = torch.tensor([[tags.index(tag) for tag in best]])
         probability = float((path_score(given, path) - log_partition(given)).exp())
         assert probability == pytest.approx(tagger.probability(best), abs=1e-5)
+
+
+def test_scores_of_other_shapes_are_refused() -> None:
+    given = lattice()
+    with pytest.raises(TypeCheckError):
+        Lattice(given.emission, given.transition, given.start, given.end[0], given.mask)
