@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -96,15 +97,20 @@ class QuestionAnswering(Task[QuestionExample]):
     def metrics(
         self, model: nn.Module, examples: Sequence[QuestionExample], device: str, batch_size: int
     ) -> dict[str, float]:
-        """exact_match: the share of questions whose best span is the answer, token for token."""
-        right = 0
+        """exact_match: the share of questions whose best span reads as the answer, token for token.
+
+        Any mention of the same words is right (Rajpurkar et al. 2016); same_mention wants the one meant.
+        """
+        right = there = 0
         for chosen, outputs, _targets in self.outputs(model, examples, device, batch_size):
             for row, example in enumerate(chosen):
                 best = best_spans(
                     outputs["start.logits"][row], outputs["end.logits"][row], example.passage, 1
                 )
-                right += bool(best) and best[0][:2] == (example.start, example.end)
-        return {"exact_match": right / max(len(examples), 1)}
+                there += bool(best) and best[0][:2] == (example.start, example.end)
+                right += bool(best) and _reads_as_answer(example, *best[0][:2])
+        total = max(len(examples), 1)
+        return {"exact_match": right / total, "same_mention": there / total}
 
     def baselines(
         self, train_examples: Sequence[QuestionExample], test_examples: Sequence[QuestionExample]
@@ -117,7 +123,7 @@ class QuestionAnswering(Task[QuestionExample]):
         ends = {number for mark in SENTENCE_ENDS if (number := self.tokenizer.find(mark)) is not None}
         inside = {i for i, token in enumerate(self.tokenizer.vocabulary()) if token.startswith("##")}
         rule = LastWords(train_examples, ends, inside)
-        right = sum(rule.guess(example) == (example.start, example.end) for example in test_examples)
+        right = sum(_reads_as_answer(example, *rule.guess(example)) for example in test_examples)
         hits = [
             1 / (example.passage[1] - example.passage[0])
             for example in test_examples
@@ -138,6 +144,13 @@ class QuestionAnswering(Task[QuestionExample]):
                 answer = text[begin[0] : finish[1]]
                 spans.append({"text": answer, "start": begin[0], "end": finish[1], "prob": prob})
         return {"spans": spans}
+
+
+def _reads_as_answer(example: QuestionExample, first: int, last: int) -> bool:
+    """Whether the tokens from `first` to `last` are those of the answer, wherever they stand."""
+    if example.start == IGNORED:
+        return False
+    return np.array_equal(example.ids[first : last + 1], example.ids[example.start : example.end + 1])
 
 
 def passage_span(encoding: Encoding) -> tuple[int, int]:

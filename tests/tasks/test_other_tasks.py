@@ -253,7 +253,8 @@ def test_an_answer_beyond_the_context_counts_as_wrong() -> None:
     _batch, targets = task.collate([example], "cpu")
     outputs = {"start.logits": torch.zeros(1, 12), "end.logits": torch.zeros(1, 12)}
     assert float(task.loss(outputs, targets)[0]) == 0
-    assert task.metrics(Answers(lambda batch: outputs), [example], "cpu", 1) == {"exact_match": 0.0}
+    nothing = {"exact_match": 0.0, "same_mention": 0.0}
+    assert task.metrics(Answers(lambda batch: outputs), [example], "cpu", 1) == nothing
 
 
 def test_span_loss_is_over_the_passage() -> None:
@@ -280,7 +281,21 @@ def test_spans_are_in_order_within_the_passage() -> None:
     assert len(spans) == 3 and all(span["text"] == PASSAGE[span["start"] : span["end"]] for span in spans)
     gold = task.example("Where is Ann?", PASSAGE, "the old mill", 12)
     answers = Answers(lambda batch: {"start.logits": start, "end.logits": end})
-    assert task.metrics(answers, [gold], "cpu", 1) == {"exact_match": 1.0}
+    assert task.metrics(answers, [gold], "cpu", 1) == {"exact_match": 1.0, "same_mention": 1.0}
+
+
+def test_another_mention_of_the_same_words_is_right_too() -> None:
+    task = questions()
+    passage = "Ann went to the mill. Bob stayed at the mill."
+    gold = task.example("Where is Ann?", passage, "mill", passage.index("mill"))
+    tokens = task.tokenizer.encode("Where is Ann?", passage).tokens
+    again = max(i for i, token in enumerate(tokens) if token == "mill")
+    for place, right in ((again, True), (again - 1, False)):
+        logits = torch.zeros(1, len(tokens))
+        logits[0, place] = 20.0
+        outputs = {"start.logits": logits, "end.logits": logits}
+        measured = task.metrics(Answers(lambda batch, said=outputs: said), [gold], "cpu", 1)  # type: ignore[misc]
+        assert measured == {"exact_match": float(right), "same_mention": 0.0}
 
 
 def test_spans_of_probabilities_made_by_hand() -> None:
