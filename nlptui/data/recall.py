@@ -1,10 +1,10 @@
 """Texts of our own that ask, after a while, who it was: a fact, N words of other things, a question, a name.
 
-    Maria has the ring. It rained all night. A dog slept by the gate. So who has the ring? Maria
+    The ring went to Maria. It rained all night. A dog slept by the gate. So who was it? Maria
 
 N, the distance, is what lies between the fact's full stop and the question, each word and each mark counted
 as one: 13 in the example. Nobody is named there, and nothing that a fact may be about; one noun in twenty is
-made up, so that a reader learns that an unknown word is no name. Facts (who, what was done, to which thing)
+made up, so that a reader learns that an unknown word is no name. Facts (who, what happened, to which thing)
 are divided among the splits: none of dev or test is told in training. Everything is made from a fixed seed.
 Knows nothing of tokens or models.
 """
@@ -36,7 +36,7 @@ THINGS = _split(
     "basket ticket coat clock crown"
 )
 Fact = tuple[str, str, str]
-"""Who, what was done, to which thing."""
+"""Who, what happened, to which thing."""
 
 
 @dataclass(frozen=True, slots=True)
