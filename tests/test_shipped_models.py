@@ -94,8 +94,8 @@ def test_the_card_and_the_config_agree(name: str) -> None:
     assert config.name == name
     # A baseline of another kind has a name of its own, which ends in that of the metric.
     assert config.metrics
-    for name in config.baselines:
-        assert any(f"_{name}".endswith(f"_{metric}") for metric in config.metrics), name
+    for baseline in config.baselines:
+        assert any(f"_{baseline}".endswith(f"_{metric}") for metric in config.metrics), baseline
     numbers = {float(number) for number in re.findall(r"\d+\.\d+", card)}
     for metric, value in config.metrics.items():
         assert any(abs(number - value) <= 6e-4 * max(1, abs(value)) for number in numbers), (metric, value)
