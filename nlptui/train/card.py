@@ -5,11 +5,12 @@ Knows nothing of torch or of how the numbers came about. What people wrote under
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nlptui.config import ModelConfig
+from nlptui.config import ModelConfig, Word2VecConfig
 from nlptui.data import registry
 from nlptui.train.recipe import Recipe, TrainConfig
 
@@ -47,6 +48,10 @@ _BASELINES = {
 _CHARACTERS = (
     "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
     "words that the model itself finds among the characters, right where both ends are."
+)
+_PAIRS = (
+    "loss: nats a pair of words that stand near each other, for telling the one that was met from "
+    "{negatives} noise words; knowing nothing costs {blank:.3f}."
 )
 _ENTITIES = (
     "accuracy: tags on gold words; f1: entities among gold words, right where both ends and the kind are"
@@ -215,6 +220,9 @@ def _explained(config: ModelConfig) -> list[str]:
     """What the metrics mean, where their names do not say it."""
     if _tags_characters(config):
         return [_CHARACTERS]
+    if isinstance(config, Word2VecConfig):
+        blank = (1 + config.negatives) * math.log(2)
+        return [_PAIRS.format(negatives=config.negatives, blank=blank)]
     if config.task == "tagging" and "O" in config.labels:
         segmenter = getattr(config, "segmenter", "")
         return [_ENTITIES + (_RAW.format(segmenter=segmenter) if segmenter else "") + "."]

@@ -141,6 +141,14 @@ def test_the_card_of_a_character_tagger_says_what_its_metrics_are_measured_on(tm
     assert explained in shipped and baseline.replace("characters", "pos-lstm-zh") in shipped
 
 
+def test_the_card_of_word_vectors_says_what_their_loss_is(tmp_path: Path) -> None:
+    run, recipe = directory("company"), small("word2vec", steps=2)
+    run.write_recipe(recipe)
+    train(run, recipe)
+    card = (finish(run, tmp_path / "model") / "README.md").read_text(encoding="utf-8")
+    assert "from 5 noise words; knowing nothing costs 4.159" in card
+
+
 def test_the_card_of_a_word_tagger_says_nothing_of_characters(run: RunDirectory, tmp_path: Path) -> None:
     assert "gold words" not in (finish(run, tmp_path / "m") / "README.md").read_text(encoding="utf-8")
 
