@@ -49,7 +49,7 @@ _CHARACTERS = (
     "accuracy: tags on gold words, whose boundaries are given (B/I fixed to gold); segmentation_f1: the "
     "words that the model itself finds among the characters, right where both ends are."
 )
-_PAIRS = (
+_COMPANY = (
     "loss: nats a pair of words that stand near each other, for telling the one that was met from "
     "{negatives} noise words; knowing nothing costs {blank:.3f}."
 )
@@ -222,7 +222,7 @@ def _explained(config: ModelConfig) -> list[str]:
         return [_CHARACTERS]
     if isinstance(config, Word2VecConfig):
         blank = (1 + config.negatives) * math.log(2)
-        return [_PAIRS.format(negatives=config.negatives, blank=blank)]
+        return [_COMPANY.format(negatives=config.negatives, blank=blank)]
     if config.task == "tagging" and "O" in config.labels:
         segmenter = getattr(config, "segmenter", "")
         return [_ENTITIES + (_RAW.format(segmenter=segmenter) if segmenter else "") + "."]
