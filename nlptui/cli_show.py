@@ -176,7 +176,9 @@ def model_lines(entries: Sequence[ModelEntry]) -> list[str]:
         return [_("no models yet; nlptui train makes one")]
     rows = []
     for entry in entries:
-        metrics = "  ".join(f"{name} {number(value)}" for name, value in entry.metrics.items())
+        # Curves (accuracy_at_1, accuracy_at_2, …) are too long for a table: evaluate and --json tell them.
+        shown = {name: value for name, value in entry.metrics.items() if "_at_" not in name}
+        metrics = "  ".join(f"{name} {number(value)}" for name, value in shown.items())
         sizes = (entry.parameters or None, entry.context or None)
         rows.append((entry.name, entry.arch, entry.task, entry.language, *sizes, entry.problem or metrics))
     headers = (_("model"), _("arch"), _("task"), _("language"), _("parameters"), _("context"), _("metrics"))

@@ -16,7 +16,7 @@ from nlptui.nn.layers import LayerNorm
 from nlptui.nn.pooling import POOLINGS, Pooler
 from nlptui.nn.recurrent_model import CharacterFeatures
 from nlptui.trace import Recorder, Trace
-from tests.nn.families import CONFIGS, LENGTH, TARGET_LENGTH, batch_for, network, run
+from tests.nn.families import CONFIGS, LENGTH, TARGET_LENGTH, VOCAB, batch_for, network, run
 from tests.parity.compare import assert_close, recorded, recorder_for
 from tests.parity.weights import randomised
 
@@ -327,6 +327,7 @@ WRONG: list[tuple[ModelConfig, str]] = [
         "pooling 'median'",
     ),
     (RecurrentConfig(arch="lstm", vocab_size=5, n_chars=4, char_kernel=2), "char_kernel must be odd, not 2"),
+    (RecurrentConfig(arch="gru", vocab_size=5, forget_bias=1.0), "forget_bias is for an lstm; a gru has no"),
 ]
 
 
@@ -334,6 +335,38 @@ WRONG: list[tuple[ModelConfig, str]] = [
 def test_settings_that_fit_no_network(config: ModelConfig, said: str) -> None:
     with pytest.raises(UserError, match=said):
         build_model(config)
+
+
+@pytest.mark.parametrize(("bias", "kept"), [(0.0, 0.5), (2.0, 0.8808)])
+def test_a_forget_gate_begins_as_open_as_asked(bias: float, kept: float) -> None:
+    config = RecurrentConfig(
+        arch="lstm",
+        vocab_size=VOCAB,
+        d_hidden=6,
+        n_layers=2,
+        bidirectional=True,
+        forget_bias=bias,
+        embed_std=0.0,
+    )
+    torch.manual_seed(0)
+    recorder = Recorder()
+    build_model(config).eval()(Batch(torch.ones(1, 1, dtype=torch.int64)), recorder)
+    found = recorder.activations
+    gates = torch.cat(
+        [found[f"layers.0.{way}.forget_gate"].value for way in ("forward", "backward")]
+    ).detach()
+    if bias:
+        torch.testing.assert_close(gates, torch.full_like(gates, kept), atol=1e-4, rtol=0)
+    else:  # as torch begins: about half open, each unit otherwise
+        assert abs(float(gates.mean()) - kept) < 0.1 and float(gates.std()) > 0.02
+
+
+def test_the_spread_of_a_new_embedding() -> None:
+    for std in (0.1, 1.0):
+        model = build_model(RecurrentConfig(arch="rnn", vocab_size=400, d_embed=50, embed_std=std))
+        assert float(dict(model.named_parameters())["token_embedding.weight"].std()) == pytest.approx(
+            std, rel=0.03
+        )
 
 
 def test_what_a_batch_must_hold() -> None:
