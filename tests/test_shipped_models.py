@@ -141,7 +141,9 @@ def test_the_readme_gives_the_models_numbers(name: str) -> None:
     row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
     config = engine(name).config
     shown = {float(number) for number in re.findall(r"\d+\.\d+", row)}
-    for value in [*config.metrics.values(), *config.baselines.values()]:
+    measured = [*config.metrics.items(), *config.baselines.items()]
+    told = [value for metric, value in measured if "_at_" not in metric]  # curves stand on the card
+    for value in told:
         if value != config.metrics.get("perplexity") and value != config.baselines.get("perplexity"):
             assert any(abs(number - value) < 6e-4 for number in shown), (value, row)
 

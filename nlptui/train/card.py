@@ -273,6 +273,7 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         changed = [
             f"{name} {_number(facts.full_metrics[name])} → {_number(value)}"
             for name, value in config.metrics.items()
+            if not name.startswith(_AT)
         ]
         moved = f"; from float32 that moved {', '.join(changed)}" if changed else ""
         lines.append(f"- The weights are stored as float16{moved}.")

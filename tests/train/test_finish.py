@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from nlptui.data import registry
+from nlptui.data import generators, recall, registry
 from nlptui.engine import checkpoint
 from nlptui.engine.library import find_model
 from nlptui.errors import UserError
@@ -255,3 +255,34 @@ def test_the_command(run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFi
     assert types_of(tmp_path / "n") == {"F32"}
     assert finishing.main(["none-such", str(tmp_path / "o")]) == 1
     assert "none-such" in capsys.readouterr().err
+
+
+def test_the_card_of_answers_tells_accuracy_by_distance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(split: str) -> list[recall.Recall]:
+        return [
+            recall.Recall(f"it is {name} {'on ' * n}who? {name}", n) for n in (1, 3) for name in ("ann", "bo")
+        ]
+
+    monkeypatch.setitem(generators.RECALLED, "recall_en", told)
+    recipe = small("lstm", steps=2).to_dict() | {
+        "data": {"corpus": "recall_en", "answer_only": True}, "tokenizer": {"kind": "words"},
+        "model": {"arch": "lstm", "task": "language_model", "d_embed": 8, "d_hidden": 8},
+    }  # fmt: skip
+    run = directory("one")
+    run.write_recipe(recipe_from_dict(recipe, where="small"))
+    train(run, run.recipe())
+    folder = finish(run, tmp_path / "who")
+    config = checkpoint.load(folder)[1]
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    near, far = (f"{config.metrics[f'accuracy_at_{n}']:.4f}" for n in (1, 3))
+    assert f"| distance | 1 | 3 |\n| --- | --- | --- |\n| accuracy, test | {near} | {far} |" in card
+    assert f"| accuracy | {config.metrics['accuracy']:.4f} |" in card and "accuracy_at_" not in card
+    for words in (
+        "gives the last word",
+        "the most frequent answer",
+        "Only answers were",
+        "nlptui.data.recall",
+    ):
+        assert words in card, words
