@@ -6,9 +6,10 @@ A story is a small world: people walk, take, carry, put down and give away objec
 that change nothing. What is told is true, so the state of the world after the last sentence answers each
 question. Where the answer's words stand in the passage more than once, the mention counts that makes it true:
 of a place, the last sentence that says that the person, or the person who holds the object, came there; of a
-holder or an object, the last sentence in which the object was taken, carried or given. Names, places, objects
-and colours of train, dev and test have none in common, so that nothing but the story tells the answer. Every
-row is made from a fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
+holder or an object, the last sentence in which the object was taken, carried or given. Part of train only
+asks to find a name, as practice in reading on. Names, places, objects and colours of train, dev and test have
+none in common, so that nothing but the story tells the answer. Every row is made from a fixed seed. The words
+stand in `stories_en.txt` and `stories_zh.txt`.
 
 Knows nothing of tokens: LONGEST, in code points, is what keeps a story within a small model's context.
 """
@@ -185,6 +186,9 @@ class World:
         return found
 
 
+_SORTS = {"P": "P", "Q": "P", "O": "O", "L": "L"}
+PRACTICE = 0.3
+"""The share of train's questions that only ask to find a name, which a network learns first."""
 _SENTENCES = ((3, 4, 5, 6), (2, 2, 2, 3, 3, 4, 5, 6))
 """Sentences of a story, each entry as likely: of dev and test; of train, where short ones teach first."""
 _CHANCES = {
@@ -257,9 +261,15 @@ class _Teller:
         world = World()
         for number, event in enumerate(events):
             world.happens(event, number)
-        possible = world.questions()
         passage, begins = self._told(events)
-        if not possible or len(passage) > LONGEST[self.words.language]:
+        if len(passage) > LONGEST[self.words.language]:
+            return None
+        named = _mentions(events, begins)
+        if self.split == "train" and any(named.values()) and rng.random() < PRACTICE:
+            return self._practice(passage, named)
+        # Where the story names one person or place only, there is nothing to find out.
+        possible = [one for one in world.questions() if len(named[_SORTS[one.part]]) > 1]
+        if not possible:
             return None
         rarest = min(asked[question.kind] for question in possible)
         question = rng.choice([one for one in possible if asked[one.kind] <= rarest])
@@ -267,6 +277,13 @@ class _Teller:
         answer: str = getattr(events[question.sentence], question.part)
         text, _begins = self._worded("?" + question.kind, question.names)
         return text, passage, answer, begins[question.sentence][question.part]
+
+    def _practice(self, passage: str, named: dict[str, dict[str, int]]) -> Question:
+        """Find a name: its last mention."""
+        sort = self.rng.choice([sort for sort, places in named.items() if places])
+        name = self.rng.choice(list(named[sort]))
+        text, _begins = self._worded(f"?find_{sort}", Event("", **{sort: name}))
+        return text, passage, name, named[sort][name]
 
     def _told(self, events: list[Event]) -> tuple[str, list[dict[str, int]]]:
         passage, begins = "", []
@@ -302,6 +319,17 @@ class _Teller:
             if (rng.random() < _DESCRIBED)
             else name
         )
+
+
+def _mentions(events: list[Event], begins: list[dict[str, int]]) -> dict[str, dict[str, int]]:
+    """P (people), O and L → the names that the passage has, each with the place of its last mention."""
+    found: dict[str, dict[str, int]] = {"P": {}, "O": {}, "L": {}}
+    for event, places in zip(events, begins, strict=True):
+        for part, at in places.items():
+            if part in _SORTS:
+                name: str = getattr(event, part)
+                found[_SORTS[part]][name] = max(at, found[_SORTS[part]].get(name, 0))
+    return found
 
 
 def _alike(names: list[str]) -> bool:

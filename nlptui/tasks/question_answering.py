@@ -27,7 +27,7 @@ from nlptui.text import visible
 from nlptui.tokenizers import Encoding
 
 LONGEST = 30
-"""Tokens that an answer may have."""
+"""Tokens that an answer may have, unless the recipe's `longest_answer` says otherwise."""
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
 
 
@@ -47,6 +47,12 @@ class QuestionAnswering(Task[QuestionExample]):
     """Span extraction."""
 
     name = "question_answering"
+    OPTIONS = ("longest_answer",)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that an answer may have."""
+        return int(self.option("longest_answer", LONGEST))
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[QuestionExample]:
         return [self.example(*row) for row in splits.questions(recipe_data, split)]
@@ -104,9 +110,8 @@ class QuestionAnswering(Task[QuestionExample]):
         right = there = 0
         for chosen, outputs, _targets in self.outputs(model, examples, device, batch_size):
             for row, example in enumerate(chosen):
-                best = best_spans(
-                    outputs["start.logits"][row], outputs["end.logits"][row], example.passage, 1
-                )
+                start, end = outputs["start.logits"][row], outputs["end.logits"][row]
+                best = best_spans(start, end, example.passage, 1, self.longest)
                 there += bool(best) and best[0][:2] == (example.start, example.end)
                 right += bool(best) and _reads_as_answer(example, *best[0][:2])
         total = max(len(examples), 1)
@@ -136,9 +141,8 @@ class QuestionAnswering(Task[QuestionExample]):
         passage = passage_span(encoding)
         text = encoding.text if encoding.pair is None else encoding.pair
         spans = []
-        for first, last, prob in best_spans(
-            outputs["start.logits"][0], outputs["end.logits"][0], passage, top
-        ):
+        start, end = outputs["start.logits"][0], outputs["end.logits"][0]
+        for first, last, prob in best_spans(start, end, passage, top, self.longest):
             begin, finish = encoding.offsets[first], encoding.offsets[last]
             if begin is not None and finish is not None:
                 answer = text[begin[0] : finish[1]]
@@ -163,7 +167,7 @@ def passage_span(encoding: Encoding) -> tuple[int, int]:
 
 
 def best_spans(
-    start_logits: Tensor, end_logits: Tensor, passage: tuple[int, int], top: int
+    start_logits: Tensor, end_logits: Tensor, passage: tuple[int, int], top: int, longest: int = LONGEST
 ) -> list[tuple[int, int, float]]:
     """(first token, last token, probability) of the likeliest spans within the passage."""
     low, high = passage
@@ -174,7 +178,7 @@ def best_spans(
     size = high - low
     scores = start[:, None] + end[None, :]
     allowed = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(
-        LONGEST - 1
+        longest - 1
     )
     best = scores.masked_fill(~allowed, -math.inf).flatten().topk(min(top, int(allowed.sum())))
     return [

@@ -28,6 +28,7 @@ _DERIVED = frozenset({"name", "language", "vocab_size", "n_chars", "labels", "me
 # Keys of the [data] table: those of `nlptui.data.splits`, and those of each task's reader (its OPTIONS).
 _DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "side", "dev_share", "measure")
 _TASK_KEYS: dict[str, tuple[str, ...]] = {
+    "question_answering": ("longest_answer",),
     "tagging": ("word_dropout", "words_of", "swap_entities", "gazetteer"),
     "classification": ("word_dropout",),
     "pretraining": ("mask_share", "short_share"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -306,3 +307,15 @@ def test_spans_of_probabilities_made_by_hand() -> None:
     assert spans[0] == (1, 2, pytest.approx(3 / 5 * 2 / 4))
     assert spans[1][2] == pytest.approx(3 / 5 * 1 / 4)
     assert best_spans(start, end, (2, 2), 5) == []
+    assert best_spans(start, end, (1, 4), 1, longest=1)[0] == (1, 1, pytest.approx(3 / 5 * 1 / 4))
+
+
+def test_a_recipe_says_how_long_an_answer_may_be() -> None:
+    task = questions()
+    encoding = task.tokenizer.encode("Where is Ann?", PASSAGE)
+    start, end = torch.zeros(1, len(encoding)), torch.zeros(1, len(encoding))
+    start[0, 9], end[0, 11] = 20.0, 20.0
+    outputs = {"start.logits": start, "end.logits": end}
+    assert task.decode(outputs, encoding, top=1)["spans"][0]["text"] == "the old mill"
+    short = QuestionAnswering(replace(task.config, data={"longest_answer": 2}), task.tokenizer)
+    assert len(short.decode(outputs, encoding, top=1)["spans"][0]["text"].split()) <= 2
