@@ -169,3 +169,6 @@ INFERENCES: dict[str, Callable[[str], list[inferences.Inference]]] = {
     "inferences_en": inferences.inferences_en,
 }
 """The same, of pairs of texts with a label."""
+
+MADE = frozenset((*GENERATED, *RECALLED, *STORIES, *INFERENCES))
+"""All of these names."""

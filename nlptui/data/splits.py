@@ -89,8 +89,8 @@ def _collect(
 ) -> list[Row]:
     rows: list[Row] = []
     for name in corpus_names(recipe_data, split):
-        entry = registry.corpus(name)
-        if entry.format not in formats:
+        made = name in generators.MADE
+        if made or (entry := registry.corpus(name)).format not in formats:
             raise UserError(
                 _("corpus {name} holds no {what}; a recipe for another task needs it").format(
                     name=name, what=what

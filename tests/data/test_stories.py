@@ -167,7 +167,7 @@ def test_what_was_left_somewhere_is_taken_there_only() -> None:
 def test_a_recipe_may_name_them_and_only_where_questions_are_wanted() -> None:
     twice = splits.questions({"corpus": "stories_zh", "repeat": {"stories_zh": 2}}, "train")
     assert len(twice) == 2 * stories.SIZES["train"]
-    with pytest.raises(UserError, match="stories_en"):
+    with pytest.raises(UserError, match="stories_en holds no labelled texts"):
         splits.labelled_texts({"corpus": "stories_en"}, "train")
     with pytest.raises(UserError, match="en_ewt"):
         splits.questions({"corpus": "en_ewt"}, "train")
