@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nlptui.data import find
+from nlptui.data.generators import LESSON_CHINESE, LESSON_SENTENCES, ambiguous_en
 from nlptui.engine import Engine
 from nlptui.engine.explain import Derivation
 from nlptui.tasks import load_examples
@@ -103,6 +104,53 @@ def test_the_card_and_the_config_agree(name: str) -> None:
     assert f"{parameters:,}" in card
 
 
+FLOORS: dict[str, dict[str, float]] = {
+    "pos-rnn-en": {"accuracy": 0.935},
+    "pos-lstm-en": {"accuracy": 0.945},
+    "pos-gru-en": {"accuracy": 0.945},
+    "pos-lstm-zh": {"accuracy": 0.82},
+    "ner-lstm-zh": {"f1": 0.72},
+    "bert-en": {"mlm_accuracy": 0.30},
+    "bert-zh": {"mlm_accuracy_en_zh_tatoeba": 0.30},
+    "transformer-en-zh": {"bleu": 30.0},
+    "qa-bert-en": {"exact_match": 0.95},
+    "qa-bert-zh": {"exact_match": 0.95},
+    "nli-bert-en": {"accuracy": 0.90},
+}
+"""What a model has to reach on the test split to ship."""
+CEILINGS = {"gpt-shakespeare": {"loss": 1.48}}
+"""What a loss may not be above."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_as_good_as_it_has_to_be(name: str) -> None:
+    metrics = engine(name).config.metrics
+    assert all(metrics[metric] >= floor for metric, floor in FLOORS.get(name, {}).items()), metrics
+    assert all(metrics[metric] <= limit for metric, limit in CEILINGS.get(name, {}).items()), metrics
+
+
+def test_sampled_poems_keep_the_form() -> None:
+    model, tokenizer = engine("gpt-tang").model, engine("gpt-tang").tokenizer
+    generator = torch.Generator().manual_seed(1)
+    poems = 60
+    written: list[list[int]] = [[] for _ in range(poems)]
+    last, memory = torch.full((poems, 1), tokenizer.specials["bos"]), None
+    with torch.no_grad():
+        for _step in range(engine("gpt-tang").config.context - 1):
+            logits, memory = model.next_logits(last, memory)  # type: ignore[operator]
+            last = torch.multinomial(logits.softmax(-1), 1, generator=generator)
+            for poem, token in zip(written, last[:, 0].tolist(), strict=True):
+                poem.append(token)
+    end = tokenizer.specials["eos"]
+    texts = [tokenizer.decode(ids[: ids.index(end)]) if end in ids else "" for ids in written]
+    lines = [re.split("[，。！？]", text) for text in texts]
+    kept = sum(
+        parts[-1] == "" and len(parts) in (5, 9) and {len(part) for part in parts[:-1]} in ({5}, {7})
+        for parts in lines
+    )
+    assert kept >= 0.9 * poems, texts
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_recipe_makes_this_model(name: str) -> None:
     recipe = read_recipe(MODELS / name / "recipe.toml")
@@ -133,6 +181,33 @@ def test_evaluating_gives_the_number_on_the_card(name: str) -> None:
 def test_a_tagger_tags(name: str) -> None:
     tags = engine(name).predict("The cat sleeps on the mat .")["output"]["tags"]
     assert [tag["tag"] for tag in tags] == ["DET", "NOUN", "VERB", "ADP", "DET", "NOUN", "PUNCT"]
+
+
+GOLD = (
+    "AUX PRON VERB DET NOUN ADP|SCONJ DET NOUN AUX|VERB DET NOUN PUNCT",
+    "AUX PRON VERB DET NOUN ADP|SCONJ DET NOUN AUX VERB DET NOUN PUNCT",
+)
+
+
+@pytest.mark.parametrize("name", ["pos-lstm-en", "pos-gru-en"])
+@pytest.mark.parametrize(("sentence", "gold"), zip(LESSON_SENTENCES, GOLD, strict=True))
+def test_every_word_of_the_lesson_is_tagged_right(name: str, sentence: str, gold: str) -> None:
+    for text in (sentence, sentence.removesuffix(" ?") + "?"):
+        found = [tag["tag"] for tag in engine(name).predict(text)["output"]["tags"]]
+        assert all(tag in right.split("|") for tag, right in zip(found, gold.split(), strict=True)), found
+
+
+@pytest.mark.parametrize("name", ["pos-rnn-en", "pos-lstm-en", "pos-gru-en"])
+def test_held_out_sentences_with_ambiguous_words(name: str) -> None:
+    sentences = ambiguous_en("test")
+    assert len(sentences) == 50
+    examples = [engine(name).task.example(words) for words in sentences]
+    assert engine(name).task.metrics(engine(name).model, examples, "cpu", 25)["accuracy"] >= 0.9
+
+
+def test_i_love_you_in_chinese() -> None:
+    tags = engine("pos-lstm-zh").predict(LESSON_CHINESE)["output"]["tags"]
+    assert [(tag["token"], tag["tag"]) for tag in tags] == [("我", "PRON"), ("爱", "VERB"), ("你", "PRON")]
 
 
 @pytest.mark.parametrize("name", NAMES)
