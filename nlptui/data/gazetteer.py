@@ -19,7 +19,7 @@ from nlptui.text import visible
 Mention = tuple[str, ...]
 KINDS = ("LOC", "ORG", "PER")
 KNOWN = (
-    "country", "region", "province", "city", "person", "surname", "organisation",
+    "country", "region", "province", "city", "person", "surname", "japanese", "organisation",
     "place_end", "organisation_end", "field",
 )  # fmt: skip
 """Sections whose entries are words; those of the others are parts of words."""
@@ -80,6 +80,8 @@ class Gazetteer:
             return self._one("person", rng)
         if chance < 0.65:
             return (*self._one("surname", rng), self._made("given", 1, 2, rng))
+        if chance < 0.7:
+            return (*self._one("japanese", rng), *self._one("japanese_given", rng))
         if chance < 0.9:
             return (self._made("syllable", 2, 4, rng),)
         return (self._made("syllable", 2, 3, rng), "·", self._made("syllable", 2, 4, rng))

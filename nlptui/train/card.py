@@ -161,7 +161,8 @@ def _data(recipe: Recipe, facts: Facts) -> str:
         "dev": "there was no test split, so the numbers below were measured on dev too.",
         "": "neither was there to measure the finished model on.",
     }[facts.split]
-    origin = "Weights and tokenizer come from train alone, the choice of the checkpoint from dev"
+    source = "train and these lists" if recipe.data.get("gazetteer") else "train"
+    origin = f"Weights and tokenizer come from {source} alone, the choice of the checkpoint from dev"
     return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
 
 
