@@ -6,7 +6,8 @@ Made from templates about quantifiers, negation, antonyms, colours, numbers, the
 conjunctions, kinds, comparisons and order. Each hypothesis stands three times in a row, with a premise that
 entails it, one that contradicts it and one that does neither: the labels are balanced, and the hypothesis
 alone tells nothing. Nouns, names and places of train, dev and test have no word in common (only the names of
-kinds, such as *animal*, are shared). Every row is made from a fixed seed; the templates stand in
+kinds, such as *animal*, are shared); half of train's do not exist, so that a network learns to compare them
+and not each of them by heart. Every row is made from a fixed seed; the templates stand in
 `inferences_en.txt`.
 
 Slots, each with one value for all sentences of a hypothesis:
@@ -33,9 +34,11 @@ Inference = tuple[str, str, str]
 """A label, a premise and a hypothesis."""
 
 LABELS = {"e": "entailment", "c": "contradiction", "n": "neutral"}
-TRIPLES = {"train": 5_000, "dev": 400, "test": 400}
+TRIPLES = {"train": 10_000, "dev": 400, "test": 400}
 _ANIMALS = {"animal", "bird", "insect"}
 """Kinds of which one may hold another."""
+INVENTED = 0.5
+"""The share of train's nouns and names that are made of syllables: there is no learning them by heart."""
 SEEDS = {"train": 11, "dev": 12, "test": 13}
 
 
@@ -80,9 +83,30 @@ def _nouns(rng: random.Random, split: str, living: bool) -> dict[str, str]:
     things = beings if living and rng.random() < 0.4 else lists[f"things {split}"]
     values: dict[str, str] = {}
     for slots, nouns in (("NMK", things), ("XYZ", beings), ("IJH", roles)):
-        for slot, noun in zip(slots, rng.sample(nouns, 3), strict=True):
+        for slot, noun in zip(slots, _some_invented(rng, split, rng.sample(nouns, 3)), strict=True):
             values |= {slot: noun.partition("/")[0], f"{slot}s": plural(noun)}
     return values
+
+
+@cache
+def _listed() -> frozenset[str]:
+    """Every word that the files have, in lower case: no invented word may be one of them."""
+    files = (Path(__file__).with_name(f"{name}_en.txt") for name in ("inferences", "stories"))
+    return frozenset(
+        word for file in files for word in re.findall(r"[a-z]+", file.read_text("utf-8").lower())
+    )
+
+
+def _some_invented(rng: random.Random, split: str, words: list[str]) -> list[str]:
+    """The words, in train some of them replaced by words that do not exist."""
+    syllables, endings = (stories.words_of("en").lists[name] for name in ("syllables", "endings"))
+    found: list[str] = []
+    for word in words:
+        wanted = split == "train" and rng.random() < INVENTED
+        while wanted and (word in words or word in found or {word, word + "e", plural(word)} & _listed()):
+            word = "".join(rng.choices(syllables, k=rng.randint(1, 2))) + rng.choice(endings)
+        found.append(word)
+    return found
 
 
 def _kinds(rng: random.Random, split: str, nouns: set[str]) -> dict[str, str]:
@@ -103,7 +127,8 @@ def _values(rng: random.Random, split: str, living: bool) -> dict[str, str]:
     values["A"], values["-A"] = rng.sample(adjective.split("/"), 2)
     values["B"] = rng.choice(other.split("/"))
     values |= {f"a{slot}": with_article(values[slot]) for slot in "NMKXYZIJHSTUA"}
-    values |= dict(zip("PQR", rng.sample(told[f"people {split}"], 3), strict=True))
+    names = _some_invented(rng, split, rng.sample(told[f"people {split}"], 3))
+    values |= dict(zip("PQR", [name.capitalize() for name in names], strict=True))
     for slot, place in zip("LG", rng.sample(told[f"places {split}"], 2), strict=True):
         values[f"prep{slot}"], values[slot] = place.split(" ", 1)
     values |= dict(zip("cd", rng.sample(lists["colours"], 2), strict=True))

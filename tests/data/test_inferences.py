@@ -52,6 +52,18 @@ def test_nouns_names_and_places_of_the_test_are_new() -> None:
         assert not words(inferences_en(split)) & nouns[other], (split, other)
 
 
+def test_half_of_the_nouns_of_training_do_not_exist() -> None:
+    """And none of the test: its words are all in the lists, but for what grammar adds to them."""
+    listed = inferences._listed()
+
+    def unlisted(split: str) -> set[str]:
+        return {word for word in words(inferences_en(split)) if not {word, word[:-1], word[:-2]} & listed}
+
+    assert len(unlisted("train")) > 1000
+    assert {word[:-3] + "y" for word in unlisted("test") if word.endswith("ies")} <= listed
+    assert not {word for word in unlisted("test") if not word.endswith("ies")}
+
+
 def test_premises_are_true_to_their_label_by_hand() -> None:
     """One of every pattern that could be written wrong: numbers, kinds, opposites."""
     numbers = inferences._file()[1]["numbers"]
