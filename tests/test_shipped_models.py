@@ -30,6 +30,10 @@ EXPECTED = {
     "gpt-shakespeare",
     "gpt-tang",
     "pos-lstm-zh",
+    "pos-bert-en",
+    "sentiment-lstm-en",
+    "sentiment-bert-en",
+    "transformer-en-zh",
 }
 
 
