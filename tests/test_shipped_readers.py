@@ -1,0 +1,162 @@
+"""The shipped models that read two texts: questions with a passage, premise with hypothesis.
+
+Their corpora are made here, so that every number on a card can be measured again on any machine.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nlptui import cli
+from nlptui.data import splits
+from nlptui.engine import Engine
+from nlptui.tasks.base import IGNORED
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+QUESTIONS = ("qa-bert-en", "qa-bert-zh")
+INFERENCE = "nli-bert-en"
+FLOORS = {"qa-bert-en": 0.95, "qa-bert-zh": 0.95, "nli-bert-en": 0.90}
+SAMPLE = 240
+
+ENGLISH = "Grandma walked to the windmill. Ferdinand took the accordion to the igloo. "
+ASKED: dict[str, list[tuple[str, str, str]]] = {
+    "qa-bert-en": [
+        (ENGLISH, "Where is Grandma?", "windmill"),
+        (ENGLISH, "Where is Ferdinand?", "igloo"),
+        (ENGLISH, "Where is the accordion?", "igloo"),
+        (ENGLISH, "Who has the accordion?", "Ferdinand"),
+        (ENGLISH, "What does Ferdinand have?", "accordion"),
+        (ENGLISH + "Ferdinand gave the accordion to Grandma.", "Who has the accordion now?", "Grandma"),
+        (ENGLISH + "Ferdinand went to the aquarium.", "Where was Ferdinand before the aquarium?", "igloo"),
+        ("Bartholomew left the rocket in the cupboard. It was raining.", "Where is the rocket?", "cupboard"),
+    ],
+    "qa-bert-zh": [
+        ("唐晓燕去了湖边。周大伟拿着书走到客厅。", "唐晓燕在哪里？", "湖边"),
+        ("唐晓燕去了湖边。周大伟拿着书走到客厅。", "周大伟在哪里？", "客厅"),
+        ("唐晓燕去了湖边。周大伟拿着书走到客厅。", "谁有书？", "周大伟"),
+        ("唐晓燕去了湖边。周大伟拿着书走到客厅。", "周大伟手里有什么？", "书"),
+        ("孙朗拿起了风筝。孙朗把风筝给了林小雨。", "谁有风筝？", "林小雨"),
+        ("孙朗把面包放在了阳台。外面下着雨。", "面包在哪里？", "阳台"),
+    ],
+}
+JUDGED = [
+    ("All penguins are wet.", "Some penguins are wet.", "entailment"),
+    ("No penguin is wet.", "Some penguins are wet.", "contradiction"),
+    ("Some penguins are wet.", "All penguins are wet.", "neutral"),
+    ("The knight pushed the dragon.", "The dragon was pushed by the knight.", "entailment"),
+    ("The dragon pushed the knight.", "The dragon was pushed by the knight.", "neutral"),
+    ("Ferdinand bought a xylophone and a lizard.", "Ferdinand bought a xylophone.", "entailment"),
+    ("Ferdinand bought no xylophone.", "Ferdinand bought a xylophone.", "contradiction"),
+    ("The windmill is old.", "The windmill is new.", "contradiction"),
+    ("The windmill is old.", "The windmill is old.", "entailment"),
+    ("Ferdinand has nine lizards.", "Ferdinand has at least four lizards.", "entailment"),
+]
+
+
+def there(*names: str) -> list[str]:
+    return [name for name in names if (MODELS / name / "config.json").is_file()]
+
+
+@cache
+def engine(name: str) -> Engine:
+    return Engine.load(MODELS / name, device="cpu")
+
+
+@pytest.mark.parametrize("name", there(*FLOORS))
+def test_a_sample_of_the_test_set_reaches_the_floor_and_zeroed_weights_do_not(name: str) -> None:
+    model = engine(name)
+    assert model.config.metrics[metric(name)] >= FLOORS[name]
+    sample = model.task.load(model.config.data, "test")[:SAMPLE]
+    reached = model.task.metrics(model.model, sample, "cpu", 32)[metric(name)]
+    # Of 240 a true share of 0.95 gives at least 0.91 in 99 of 100 samples.
+    assert reached >= FLOORS[name] - 0.04
+    zeroed = copy.deepcopy(model.model)
+    with torch.no_grad():
+        for weight in zeroed.parameters():
+            weight.zero_()
+    assert model.task.metrics(zeroed, sample, "cpu", 32)[metric(name)] < 0.5 < reached
+
+
+def metric(name: str) -> str:
+    return "accuracy" if name == INFERENCE else "exact_match"
+
+
+@pytest.mark.parametrize("name", there(*FLOORS))
+def test_evaluating_gives_the_numbers_on_the_card(name: str) -> None:
+    found = engine(name).evaluate("test")
+    for stored, measured in ((engine(name).config.metrics, found["metrics"]),
+                             (engine(name).config.baselines, found["baselines"])):  # fmt: skip
+        assert measured == pytest.approx(stored, abs=2e-3)
+    assert found["metrics"][metric(name)] > max(found["baselines"].values())
+    card = (MODELS / name / "README.md").read_text(encoding="utf-8")
+    for value in [*engine(name).config.metrics.values(), *engine(name).config.baselines.values()]:
+        assert f"{value:.4f}" in card
+    assert "## What was tried" in card
+
+
+@pytest.mark.parametrize("name", there(*QUESTIONS))
+def test_stories_that_the_generator_never_told(name: str) -> None:
+    wrong = []
+    for passage, question, answer in ASKED[name]:
+        spans = engine(name).predict(question, passage.strip())["output"]["spans"]
+        if spans[0]["text"] != answer:
+            wrong.append((passage, question, spans[0]["text"], answer))
+    assert len(wrong) <= len(ASKED[name]) // 6, wrong
+
+
+@pytest.mark.skipif(not there(INFERENCE), reason="the model is not there")
+def test_pairs_that_the_generator_never_made() -> None:
+    wrong = []
+    for premise, hypothesis, label in JUDGED:
+        said = engine(INFERENCE).predict(premise, hypothesis)["output"]["labels"][0]["label"]
+        if said != label:
+            wrong.append((premise, hypothesis, said))
+    assert len(wrong) <= 1, wrong
+
+
+@pytest.mark.parametrize("name", there(*QUESTIONS))
+def test_every_answer_of_the_test_set_is_within_the_context(name: str) -> None:
+    model = engine(name)
+    rows = splits.questions(model.config.data, "test")
+    assert all(model.task.example(*row).start != IGNORED for row in rows)
+    assert not [row for row in rows if model.encode(row[0], row[1]).truncated]
+
+
+@pytest.mark.parametrize("name", there(*FLOORS))
+def test_predict_trace_and_explain_on_the_command_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NLPTUI_MODELS", str(MODELS))
+    if name == INFERENCE:
+        text, pair = JUDGED[0][:2]
+    else:
+        pair, text, _answer = ASKED[name][0]
+    pair = pair.strip()
+
+    def best(answer: dict[str, Any]) -> float:
+        ((first, *_others),) = answer["output"].values()
+        probability: float = first["prob"]
+        return probability
+
+    def said(*arguments: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert cli.run([*arguments, "--model", name, "--pair", pair, "--json"]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    predicted = said("predict", text)
+    assert predicted["pair"] == pair and predicted["output"] == engine(name).predict(text, pair)["output"]
+    probs = "probs" if name == INFERENCE else "start.probs"
+    traced = said("trace", text, "--only", probs)
+    assert best(traced) == pytest.approx(best(predicted), abs=1e-5)
+    explained = said("explain", text, "--name", probs, "--index", "0,1")
+    values = traced["activations"][probs]["values"][0]
+    assert explained["value"] == pytest.approx(values[1], abs=1e-6)
+    assert explained["terms"]
