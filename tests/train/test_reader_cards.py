@@ -36,7 +36,8 @@ def test_a_card_for_pairs_shows_what_the_second_text_gives_away() -> None:
 
 def test_a_card_for_questions_names_both_baselines() -> None:
     config = BertConfig(
-        arch="bert", name="asked", task="question_answering", metrics={"exact_match": 0.9, "same_mention": 0.8},
+        arch="bert", name="asked", task="question_answering",
+        metrics={"exact_match": 0.9, "same_mention": 0.8},
         baselines={"exact_match": 0.4, "random_token_exact_match": 0.1},
     )  # fmt: skip
     said = card(config, "stories_en")
