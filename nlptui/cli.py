@@ -402,8 +402,14 @@ def say_truncated(used: int) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=N_("A terminal microscope for language models. Without a command, TEXT opens in the explorer."),
 )  # fmt: skip
-@option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
-        help=N_("Show the version and exit."))
+@option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help=N_("Show the version and exit."),
+)
 def cli() -> None:
     pass
 
@@ -480,8 +486,14 @@ def models(as_json: bool) -> None:
 
 @cli.command(help=N_("Show the tokens of a text, or of every line of a pipe."))
 @argument("text", required=False)
-@option("--tokenizer", "-t", required=True, type=TOKENIZER, metavar="TOKENIZER",
-        help=N_("A model's name, a folder, or the file of a tokenizer."))
+@option(
+    "--tokenizer",
+    "-t",
+    required=True,
+    type=TOKENIZER,
+    metavar="TOKENIZER",
+    help=N_("A model's name, a folder, or the file of a tokenizer."),
+)
 @json_option
 def tokenize(text: str | None, tokenizer: str, as_json: bool) -> None:
     from nlptui.cli_output import emit
@@ -556,8 +568,13 @@ def _why_nothing(text: str, output: dict[str, Any], task: str) -> str:
 
 @cli.command(help=N_("Measure a model on its corpus."))
 @argument("model", type=MODEL)
-@option("--split", type=Choice(("train", "dev", "test")), default="test", show_default=True,
-        help=N_("The part of the corpus: train, dev or test."))
+@option(
+    "--split",
+    type=Choice(("train", "dev", "test")),
+    default="test",
+    show_default=True,
+    help=N_("The part of the corpus: train, dev or test."),
+)
 @pooling_option
 @json_option
 def evaluate(model: str, split: str, as_json: bool) -> None:
@@ -573,11 +590,20 @@ def evaluate(model: str, split: str, as_json: bool) -> None:
 @argument("prompt", required=False)
 @model_option
 @option("--max-tokens", type=COUNT, default=100, show_default=True, help=N_("How many tokens at most."))
-@option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True,
-        help=N_("Below 1 keeps to the likely; 0 always takes the likeliest."))
+@option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help=N_("Below 1 keeps to the likely; 0 always takes the likeliest."),
+)
 @option("--top-k", type=COUNT, default=0, help=N_("Only the K likeliest tokens; 0: all."))
-@option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0,
-        help=N_("Only the likeliest tokens that have probability P together."))
+@option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    help=N_("Only the likeliest tokens that have probability P together."),
+)
 @option("--seed", type=int, default=0, show_default=True, help=N_("The same seed writes the same text."))
 @json_option
 def generate(prompt: str | None, model: str, as_json: bool, **sampling: Any) -> None:
@@ -604,8 +630,14 @@ def generate(prompt: str | None, model: str, as_json: bool, **sampling: Any) -> 
 @run_options
 @option("--name", required=True, metavar="NAME", help=N_("The activation, as nlptui trace lists it."))
 @option("--index", required=True, metavar="I,J,…", help=N_("Which element, with the batch axis: 0,2,5."))
-@option("--terms", "shown", type=click.IntRange(min=1), default=20, show_default=True,
-        help=N_("How many of the largest terms to print; --json has all."))
+@option(
+    "--terms",
+    "shown",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help=N_("How many of the largest terms to print; --json has all."),
+)
 @json_option
 def explain(
     text: str | None, model: str, pair: str | None, edits: tuple[str, ...], name: str, index: str, shown: int,
@@ -874,8 +906,11 @@ def locate(as_json: bool) -> None:
     emit(as_json, values, lambda: locate_lines(values))
 
 
-@cli.command(help=N_("Run the benchmarks (from a checkout only)."), add_help_option=False,
-             context_settings={"ignore_unknown_options": True})
+@cli.command(
+    help=N_("Run the benchmarks (from a checkout only)."),
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+)
 @argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="…")
 def bench(arguments: tuple[str, ...]) -> None:
     root = Path(__file__).resolve().parents[1]

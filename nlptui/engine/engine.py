@@ -439,7 +439,7 @@ class Engine:
 
 
 def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:
-    """Raise UserError for an edit of probabilities, which nothing is computed from, where `scores` will do."""
+    """Raise UserError for an edit of probabilities, which nothing is computed from; `scores` will do."""
     for edit in edits:
         if edit.name.split(".")[-1] == "probs":
             logits = f"{edit.name.removesuffix('probs')}{scores}"

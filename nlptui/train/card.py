@@ -171,7 +171,8 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     lines = [
         f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
         f"{facts.step:,} steps of {train.batch_size} examples, {_optimizer(train)} with a {train.schedule} "
-        f"rate from {train.learning_rate:g}, warm-up {train.warmup} steps, weight decay {train.weight_decay:g}"
+        f"rate from {train.learning_rate:g}, warm-up {train.warmup} steps, "
+        f"weight decay {train.weight_decay:g}"
         + (f", clipping at {train.clip:g}" if train.clip else "")
         + (f", weights averaged (decay {train.average:g})" if train.average else "")
         + f", seed {recipe.seed}.",

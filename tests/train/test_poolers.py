@@ -1,4 +1,4 @@
-"""A classifier with several poolers, and a translator: trained, finished, measured, and worth nothing at zero."""
+"""A classifier with several poolers, and a translator: trained, finished, measured, and zeroed."""
 
 from __future__ import annotations
 
