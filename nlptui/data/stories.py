@@ -7,9 +7,9 @@ that change nothing. What is told is true, so the state of the world after the l
 question. Where the answer's words stand in the passage more than once, the mention counts that makes it true:
 of a place, the last sentence that says that the person, or the person who holds the object, came there; of a
 holder or an object, the last sentence in which the object was taken, carried or given. Part of train only
-asks to find a name, as practice in reading on. Names, places, objects and colours of train, dev and test have
-none in common, so that nothing but the story tells the answer. Every row is made from a fixed seed. The words
-stand in `stories_en.txt` and `stories_zh.txt`.
+asks to find a name, as practice in reading on, and many of its objects and places are no words. Names,
+places, objects and colours of train, dev and test have none in common, so that nothing but the story tells
+the answer. Every row is made from a fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
 
 Knows nothing of tokens: LONGEST, in code points, is what keeps a story within a small model's context.
 """
@@ -27,7 +27,7 @@ from typing import NamedTuple
 Question = tuple[str, str, str, int]
 """A question, the passage, the answer, and the code point of the passage where it begins."""
 
-SIZES = {"train": 20_000, "dev": 1_000, "test": 1_000}
+SIZES = {"train": 40_000, "dev": 1_000, "test": 1_000}
 LONGEST = {"en": 175, "zh": 66}
 """Code points of the longest passage."""
 SEEDS = {"train": 1, "dev": 2, "test": 3}
@@ -37,6 +37,8 @@ _INVENTED = 0.35
 """The share of English people whose names are made of syllables, as readers meet names they never saw."""
 _DESCRIBED = 0.25
 """The share of objects that have an adjective."""
+_STRANGE = 0.4
+"""The share of train's objects and places that are no words, so that a reader cannot know them by heart."""
 
 
 class Event(NamedTuple):
@@ -238,6 +240,11 @@ class _Teller:
             for line in self.words.lists[f"places {split}"]
         ]
         self.prepositions = {place: preposition for preposition, _space, place in parts}
+        self.places = list(self.prepositions)
+        self.before_places = list(self.prepositions.values())
+        held_out = [word for kind, words in self.words.lists.items() for word in words if "train" not in kind]
+        self.endings = {word[at:] for word in held_out for at in range(len(word))}
+        self.characters = sorted({c for kind in ("places", "objects") for c in self._train(kind)})
         self.space = " " if language == "en" else ""
 
     def rows(self, count: int) -> list[Question]:
@@ -254,7 +261,7 @@ class _Teller:
         rng = self.rng
         people = [self._person() for _n in range(rng.randint(2, 4))]
         things = [self._object() for _n in range(rng.randint(1, 3))]
-        places = rng.sample(list(self.prepositions), rng.randint(3, 5))
+        places = [self._place() for _n in range(rng.randint(3, 5))]
         if _alike(people) or _alike(things) or _alike(places):
             return None
         events = _story(rng, rng.choice(_SENTENCES[self.split == "train"]), people, things, places)
@@ -311,9 +318,35 @@ class _Teller:
             if _part_of(name) == self.split and name not in self.taken:
                 return name
 
+    def _train(self, kind: str) -> str:
+        return "".join(self.words.lists[f"{kind} train"])
+
+    def _strange(self) -> bool:
+        return self.split == "train" and self.rng.random() < _STRANGE
+
+    def _no_word(self) -> str:
+        """Syllables, or two characters, that are no word of dev and test."""
+        rng, lists = self.rng, self.words.lists
+        while True:
+            if self.words.language == "zh":
+                made = "".join(rng.sample(self.characters, 2))
+            else:
+                made = "".join(rng.choices(lists["syllables"], k=rng.randint(2, 3))) + rng.choice(
+                    lists["endings"]
+                )
+            if made not in self.endings:
+                return made
+
+    def _place(self) -> str:
+        if not self._strange():
+            return self.rng.choice(self.places)
+        place = self._no_word()
+        self.prepositions[place] = self.rng.choice(self.before_places)
+        return place
+
     def _object(self) -> str:
         lists, rng = self.words.lists, self.rng
-        name = rng.choice(lists[f"objects {self.split}"])
+        name = self._no_word() if self._strange() else rng.choice(lists[f"objects {self.split}"])
         return (
             f"{rng.choice(lists[f'colours {self.split}'])}{self.space}{name}"
             if (rng.random() < _DESCRIBED)
