@@ -285,10 +285,12 @@ class _Teller:
         text, _begins = self._worded("?" + question.kind, question.names)
         return text, passage, answer, begins[question.sentence][question.part]
 
-    def _practice(self, passage: str, named: dict[str, dict[str, int]]) -> Question:
-        """Find a name: its last mention."""
+    def _practice(self, passage: str, named: dict[str, dict[str, int]]) -> Question | None:
+        """Find a name: its last mention. None where another word ends with the same characters."""
         sort = self.rng.choice([sort for sort, places in named.items() if places])
         name = self.rng.choice(list(named[sort]))
+        if passage.rindex(name) != named[sort][name]:
+            return None
         text, _begins = self._worded(f"?find_{sort}", Event("", **{sort: name}))
         return text, passage, name, named[sort][name]
 
