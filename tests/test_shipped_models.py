@@ -122,7 +122,7 @@ FLOORS: dict[str, dict[str, float]] = {
     "nli-bert-en": {"accuracy": 0.90},
 }
 """What a model has to reach on the test split to ship."""
-CEILINGS = {"gpt-shakespeare": {"loss": 1.48}}
+CEILINGS = {"gpt-shakespeare": {"loss": 1.60}}
 """What a loss may not be above."""
 
 
