@@ -234,7 +234,7 @@ def test_a_probability_is_eight_steps_from_an_embedding_row() -> None:
     while todo:
         name = todo.pop(0)
         activation = trace[name]
-        place = tuple(size // 2 for size in activation.shape)
+        place = tuple(size // 4 for size in activation.shape)
         for term in engine("pos-lstm-en").explain(trace, name, place).terms:
             if term.name not in ways:
                 ways[term.name] = ways[name] + 1

@@ -30,8 +30,11 @@ def test_the_recorded_and_the_fused_path_agree(name: str, dtype: torch.dtype, pa
     found = run(name, padded=padded, size=2, dtype=dtype)
     with torch.no_grad():
         fused = found.model(found.batch)
-    assert set(fused) == set(found.outputs)
-    for key, theirs in fused.items():
+    # Of several poolers only the one in use is on record.
+    others = {f"{pooling}.logits" for pooling in getattr(found.model.config, "poolings", ())}
+    assert set(fused) - others == set(found.outputs)
+    for key in found.outputs:
+        theirs = fused[key]
         keep = real_positions(found.batch, theirs)
         assert_close(found.outputs[key], theirs, keep)
         assert found.outputs[key] is found.trace[key].value, "the output is the activation of its name"
@@ -79,7 +82,8 @@ def test_a_text_of_padding_only_makes_no_nan(name: str) -> None:
         assert not activation.value.isnan().any(), activation.name
     for key, value in fused.items():
         assert value.isfinite().all()
-        assert_close(stepped[key].detach()[:1], value.detach()[:1], None)
+        if key in stepped:
+            assert_close(stepped[key].detach()[:1], value.detach()[:1], None)
     for outputs in (stepped, fused):
         model.zero_grad()
         sum(value.sum() for value in outputs.values()).backward()
@@ -364,7 +368,7 @@ def test_a_forget_gate_begins_as_open_as_asked(bias: float, kept: float) -> None
 def test_the_spread_of_a_new_embedding() -> None:
     for std in (0.1, 1.0):
         model = build_model(RecurrentConfig(arch="rnn", vocab_size=400, d_embed=50, embed_std=std))
-        assert float(dict(model.named_parameters())["token_embedding.weight"].std()) == pytest.approx(
+        assert float(dict(model.named_parameters())["token_embedding.weight"].detach().std()) == pytest.approx(
             std, rel=0.03
         )
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tiny_data")
 POOLINGS = ("cls", "mean", "max", "attention")
 
 
-def finished(family: str, folder: Path, **settings: float) -> Path:
+def finished(family: str, folder: Path, **settings: float | str) -> Path:
     run, recipe = directory("one"), small(family, **settings)
     run.write_recipe(recipe)
     train(run, recipe)
@@ -36,7 +36,7 @@ def zeroed(folder: Path) -> Engine:
 
 
 def test_every_pooler_is_measured_and_on_the_card(tmp_path: Path) -> None:
-    folder = finished("poolers", tmp_path, steps=60)
+    folder = finished("poolers", tmp_path, steps=150, best="none")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     names = {"accuracy", *(f"accuracy_{name}" for name in POOLINGS)}
     assert set(config["metrics"]) == names and config["poolings"] == list(POOLINGS)
@@ -50,7 +50,7 @@ def test_every_pooler_is_measured_and_on_the_card(tmp_path: Path) -> None:
     assert engine.evaluate()["metrics"]["accuracy"] == config["metrics"]["accuracy_mean"]
     # Our tiny opinions are told by one word: what is learned is more than a constant answer.
     majority = config["baselines"]["accuracy"]
-    assert all(value > majority for value in config["metrics"].values())
+    assert min(config["metrics"].values()) > majority, config["metrics"]
     assert zeroed(folder).evaluate()["metrics"]["accuracy_cls"] <= majority
 
 
