@@ -368,9 +368,8 @@ def test_a_forget_gate_begins_as_open_as_asked(bias: float, kept: float) -> None
 def test_the_spread_of_a_new_embedding() -> None:
     for std in (0.1, 1.0):
         model = build_model(RecurrentConfig(arch="rnn", vocab_size=400, d_embed=50, embed_std=std))
-        assert float(dict(model.named_parameters())["token_embedding.weight"].detach().std()) == pytest.approx(
-            std, rel=0.03
-        )
+        weight = dict(model.named_parameters())["token_embedding.weight"].detach()
+        assert float(weight.std()) == pytest.approx(std, rel=0.03)
 
 
 def test_what_a_batch_must_hold() -> None:
