@@ -109,6 +109,25 @@ def test_practice_is_for_training_and_asks_for_the_last_mention(language: str) -
     assert not [row for row in rows(language, "test") if row[0].startswith(starts)]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_training_alone_has_objects_and_places_that_are_no_words(language: str) -> None:
+    def share(split: str) -> float:
+        lists = words_of(language).lists
+        parts = [lists[f"{kind} {split}"] for kind in ("people", "places", "objects", "colours")]
+        known = " ".join(word for part in parts for word in part) + " ".join(lists.get("surnames", []))
+        asked = [a for q, _p, a, _at in rows(language, split)[:1000] if not a[0].isupper()]
+        return sum(not all(word in known for word in a.split()) for a in asked) / len(asked)
+
+    if language == "en":
+        assert share("dev") == share("test") == 0
+        assert 0.2 < share("train") < 0.6
+    else:
+        # Names of people are made of two or three characters too: places and objects alone are told apart.
+        made = set(stories._Teller("zh", "train").characters)
+        assert made >= set("".join(words_of("zh").lists["objects train"]))
+        assert not stories._Teller("zh", "test")._strange()
+
+
 def told(*events: Event) -> dict[tuple[str, ...], Asked]:
     world = World()
     for number, event in enumerate(events):
