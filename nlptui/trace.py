@@ -48,7 +48,11 @@ class Activation:
     step: int = 1
     """Direction of time: `prev(x)` reads position − step."""
     kind: str = "activation"
-    """activation, input or parameter."""
+    """activation, input, parameter or analysis."""
+    definition: str = ""
+    """What an analysis computed, in words or as an equation, where no formula can say it."""
+    made_of: tuple[str, ...] = ()
+    """For a definition: the names of what it was computed from."""
 
     @classmethod
     def quick(
@@ -57,8 +61,9 @@ class Activation:
         """The same as the constructor, which a frozen class makes four times slower; there are hundreds."""
         made = object.__new__(cls)
         made.__dict__.update(
-            name=name, value=value, axes=split_axes(axes), by=by, scope=scope, step=step, kind="activation"
-        )
+            name=name, value=value, axes=split_axes(axes), by=by, scope=scope, step=step, kind="activation",
+            definition="", made_of=(),
+        )  # fmt: skip
         return made
 
     @property
@@ -466,6 +471,8 @@ class Trace:
     activations: dict[str, Activation]
     inputs: dict[str, Activation] = field(default_factory=dict)
     parameters: Mapping[str, Tensor] = field(default_factory=dict)
+    analyses: dict[str, Activation] = field(default_factory=dict)
+    """What analyses made of the run, and what they were given: `analysis.*`."""
     config: ModelConfig | None = None
     encoding: Any = None
     target: Any = None
@@ -480,21 +487,20 @@ class Trace:
     model: str = ""
 
     def __contains__(self, name: str) -> bool:
-        return name in self.activations or name in self.inputs or name in self.parameters
+        return any(name in held for held in (self.activations, self.inputs, self.parameters, self.analyses))
 
     def __getitem__(self, name: str) -> Activation:
-        """The activation, input or parameter called `name`. Raises UserError with the nearest names."""
-        if name in self.activations:
-            return self.activations[name]
-        if name in self.inputs:
-            return self.inputs[name]
+        """The activation, input, parameter or analysis called `name`. Raises UserError with near names."""
+        for held in (self.activations, self.inputs, self.analyses):
+            if name in held:
+                return held[name]
         if name in self.parameters:
             value = self.parameters[name]
             return Activation(name, value, parameter_axes(value.ndim), kind="parameter")
         raise UserError(
             _("no activation named {name!r}; {hint}").format(
                 name=visible(name),
-                hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters]),
+                hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters, *self.analyses]),
             )
         )
 

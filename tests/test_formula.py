@@ -223,6 +223,11 @@ def call_in_torch(node: Call, values: dict[str, Tensor]) -> Tensor:
             argument(0), *(module(1) if len(node.arguments) == 2 else (argument(1), argument(2)))
         ),
         "conv": lambda: F.conv1d(argument(0).mT, *module(1), padding="same").mT,
+        "log": lambda: argument(0).log(),
+        "sum": lambda: argument(0).sum(-1),
+        "sum_all": lambda: argument(0).sum((-2, -1)),
+        "argmax": lambda: argument(0).argmax(-1).double(),
+        "mean_head": lambda: argument(0).mean(1),
         "softmax": lambda: argument(0).softmax(-1).nan_to_num(0.0),
         "mean": lambda: argument(0).mean(-1, keepdim=True),
         "dot": lambda: argument(0) @ argument(1).mT,
@@ -330,6 +335,11 @@ FORMULAS = [
     "linear(first(a), m)",
     "column(linear(a, thin), 0)",
     "mix(softmax(dot(a, b.0)), b.0)",
+    "sum(a * b.0)",
+    "sum_all(softmax(dot(a, b.0)) * log(softmax(dot(a, b.0))))",
+    "argmax(a)",
+    "log(square(a) + 1)",
+    "mean_head(heads(a, 2))",
     "mix(softmax(mask(dot(a, b.0), looks)), a)",
     "dot(tanh(a), b.0 * 2) / sqrt(4)",
     "heads(linear(a, m), 2)",
@@ -604,6 +614,30 @@ def test_numbers_that_overflow() -> None:
     assert made_of("softmax(a)", a=-inf) == 0.0
     assert math.isnan(total([inf, -inf])) and total([1e308, 1e308]) == inf
     assert quotient(-3.0, -0.0) == inf and product(-0.0, inf) == 0.0
+
+
+def test_logarithms_of_nothing() -> None:
+    assert made_of("log(a)", a=0.0) == -math.inf and math.isnan(made_of("log(a)", a=-1.0))
+    assert made_of("a * log(a)", a=0.0) == 0.0
+
+
+def test_what_only_a_definition_says_opens_to_what_it_was_computed_from() -> None:
+    cube = torch.arange(24.0).view(2, 3, 4)
+    names = {"x": cube, "other": torch.ones(2, 5, 3)}
+    trace = trace_of(names)
+    trace.activations["x"] = Activation("x", cube, ("batch", "pos", "unit"))
+    trace.activations["other"] = Activation("other", names["other"], ("batch", "head", "pos"))
+    trace.analyses["analysis.gradient.x"] = Activation(
+        "analysis.gradient.x", cube * 2, ("batch", "pos", "unit"), kind="analysis",
+        definition="∂ logit / ∂ x", made_of=("x", "other"),
+    )  # fmt: skip
+    opened = explain(trace, "analysis.gradient.x", (1, 2, -1))
+    assert (opened.value, opened.total, opened.notation, opened.sums) == (46.0, 46.0, "∂ logit / ∂ x", False)
+    assert [(term.name, term.index, term.value) for term in opened.terms] == [
+        ("x", (1, 2, 3), 23.0),
+        ("other", (1, 0, 2), 1.0),
+    ]
+    assert opened.kind == "analysis" and opened.formula == ""
 
 
 def test_an_edit_keeps_masked_scores_masked() -> None:
