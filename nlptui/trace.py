@@ -51,8 +51,8 @@ class Activation:
     """activation, input, parameter or analysis."""
     definition: str = ""
     """What an analysis computed, in words or as an equation, where no formula can say it."""
-    made_of: tuple[str, ...] = ()
-    """For a definition: the names of what it was computed from."""
+    made_of: tuple[tuple[str, tuple[int, ...] | None], ...] = ()
+    """For a definition: what it was computed from, each with an index; None: where this element stands."""
 
     @classmethod
     def quick(
@@ -473,6 +473,8 @@ class Trace:
     parameters: Mapping[str, Tensor] = field(default_factory=dict)
     analyses: dict[str, Activation] = field(default_factory=dict)
     """What analyses made of the run, and what they were given: `analysis.*`."""
+    done: set[str] = field(default_factory=set)
+    """What was analysed already."""
     config: ModelConfig | None = None
     encoding: Any = None
     target: Any = None

@@ -629,13 +629,14 @@ def test_what_only_a_definition_says_opens_to_what_it_was_computed_from() -> Non
     trace.activations["other"] = Activation("other", names["other"], ("batch", "head", "pos"))
     trace.analyses["analysis.gradient.x"] = Activation(
         "analysis.gradient.x", cube * 2, ("batch", "pos", "unit"), kind="analysis",
-        definition="∂ logit / ∂ x", made_of=("x", "other"),
+        definition="∂ logit / ∂ x", made_of=(("x", None), ("other", None), ("other", (0, 4, 1))),
     )  # fmt: skip
     opened = explain(trace, "analysis.gradient.x", (1, 2, -1))
     assert (opened.value, opened.total, opened.notation, opened.sums) == (46.0, 46.0, "∂ logit / ∂ x", False)
     assert [(term.name, term.index, term.value) for term in opened.terms] == [
         ("x", (1, 2, 3), 23.0),
         ("other", (1, 0, 2), 1.0),
+        ("other", (0, 4, 1), 1.0),
     ]
     assert opened.kind == "analysis" and opened.formula == ""
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
+from nlptui.engine.analyses import PREFIX as ANALYSIS
+from nlptui.engine.analyses import analyse
 from nlptui.engine.check import differences
 from nlptui.engine.generation import Sampling, Step, TextSoFar, generate, steps_of
 from nlptui.engine.inputs import batch_of
@@ -235,8 +237,19 @@ class Engine:
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
+    def analyse(self, trace: Trace, *names: str) -> Trace:
+        """Put the analyses that `names` begin with, such as "analysis.rollout", into `trace`, and return it.
+
+        Raises UserError for one that is unknown, or that this model has nothing for.
+        """
+        for name in names:
+            analyse(self, trace, name)
+        return trace
+
     def explain(self, trace: Trace, name: str, index: Sequence[int]) -> Derivation:
         """How the element of `name` at `index` (batch included) was made. Raises UserError if unknown."""
+        if name.startswith(ANALYSIS) and name not in trace:
+            self.analyse(trace, name)
         return explain(trace, name, tuple(index))
 
     def neighbours(self, word: str, top: int = 10) -> list[dict[str, Any]]:

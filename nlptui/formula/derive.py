@@ -33,7 +33,7 @@ def explain(trace: Trace, name: str, index: Position) -> Derivation:
     value = float(trace.array(name)[index])
     formula = activation.formula
     if activation.definition:
-        given = tuple(_counterpart(trace, activation, index, other) for other in activation.made_of)
+        given = tuple(_counterpart(trace, activation, index, *other) for other in activation.made_of)
         return Derivation(name, index, value, value, "", activation.definition, given, False, activation.kind)
     if not formula:
         return Derivation(name, index, value, value, "", "", (), False, activation.kind)
@@ -47,13 +47,14 @@ def explain(trace: Trace, name: str, index: Position) -> Derivation:
     return Derivation(name, index, value, made.value, formula, notation(node, trace), terms, sums)
 
 
-def _counterpart(trace: Trace, activation: Activation, index: Position, other: str) -> Term:
-    """The element of `other` that stands where `index` of `activation` stands; 0 on axes of its own."""
-    places = dict(zip(activation.axes, index, strict=True))
+def _counterpart(
+    trace: Trace, activation: Activation, index: Position, other: str, at: Position | None
+) -> Term:
+    """The element of `other` at `at`; or where `index` of `activation` stands, 0 on axes of its own."""
     found = trace[other]
-    place = tuple(
-        min(places.get(axis, 0), size - 1) for axis, size in zip(found.axes, found.shape, strict=True)
-    )
+    places = dict(zip(activation.axes, index, strict=True))
+    sizes = zip(found.axes, found.shape, strict=True)
+    place = tuple(min(places.get(axis, 0), size - 1) for axis, size in sizes) if at is None else at
     return Term(other, place, float(trace.array(other)[place]), kind=found.kind)
 
 

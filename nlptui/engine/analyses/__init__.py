@@ -1,0 +1,87 @@
+"""Analyses: what a run does not compute by itself, made of it afterwards, as derived activations.
+
+    analysis.rollout.blocks.0.mixing              NAME, then what the analysis records
+    analysis.sources.to_17.blocks.0.attn          of token (or label) 17's logit
+    analysis.gradient.at_5.to_17.embed            of the same at position 5
+
+A name asks for its analysis: `Engine.analyse(trace, "analysis.rollout")` puts everything that begins so into
+`trace.analyses`. What a formula can say opens as any other activation does; what autograd made opens to its
+definition and to what it was computed from. Each analysis is one function in a file of this folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from nlptui.engine.analyses import gradient, lens, patterns, rollout, sources
+from nlptui.engine.analyses.asked import Asked
+from nlptui.errors import UserError
+from nlptui.locale import _
+from nlptui.text import visible
+from nlptui.trace import Recorder, Trace, did_you_mean
+
+if TYPE_CHECKING:
+    from nlptui.engine.engine import Engine
+
+PREFIX = "analysis."
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One analysis: for which models, and the function that records it."""
+
+    fits: Callable[[Any], bool]
+    """Whether a model's config has what it needs."""
+    record: Callable[[Engine, Trace, Asked, Recorder], None]
+
+
+ANALYSES: dict[str, Analysis] = {
+    "gradient": Analysis(gradient.fits, gradient.record),
+    "rollout": Analysis(rollout.fits, rollout.record),
+    "patterns": Analysis(patterns.fits, patterns.record),
+    "lens": Analysis(lens.fits, lens.record),
+    "sources": Analysis(sources.fits, sources.record),
+}
+
+
+def analyse(engine: Engine, trace: Trace, name: str) -> None:
+    """Record the analysis that `name` begins with into `trace.analyses`, if it is not there yet.
+
+    Raises UserError for an unknown analysis, one that the model has nothing for, and a position or a target
+    that it does not have.
+    """
+    asked = parse(name)
+    if asked.prefix in trace.done:
+        return
+    analysis = ANALYSES[asked.name]
+    if not analysis.fits(engine.config):
+        raise UserError(
+            _("{model} has nothing that the analysis {name} could read").format(
+                model=visible(engine.name), name=asked.name
+            )
+        )
+    root = Recorder(trace.parameters)
+    root.met.update(dict.fromkeys(trace.activations))
+    root.inputs.update(trace.inputs)
+    analysis.record(engine, trace, asked, root.at(asked.prefix))
+    given = {key: value for key, value in root.inputs.items() if key not in trace.inputs}
+    made = {key: replace(value, kind="analysis") for key, value in root.activations.items()}
+    trace.analyses.update({**given, **made})
+    trace.done.add(asked.prefix)
+
+
+def parse(name: str) -> Asked:
+    """What `analysis.NAME[.at_P][.to_T][.…]` asks for. Raises UserError for an unknown analysis."""
+    found = re.match(r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.|$)", name)
+    if not found or found[1] not in ANALYSES:
+        tried = name.removeprefix(PREFIX).split(".")[0]
+        raise UserError(
+            _("no analysis named {name!r}; {hint}").format(
+                name=visible(tried), hint=did_you_mean(tried, list(ANALYSES))
+            )
+        )
+    position, target = (None if part is None else int(part) for part in found.groups()[1:])
+    return Asked(found[1], position, target)

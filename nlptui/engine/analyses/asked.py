@@ -1,0 +1,41 @@
+"""What is asked of an analysis. Knows nothing of any particular one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nlptui.errors import UserError
+from nlptui.locale import _
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An analysis by name, and the position and the token or label of the output that it is of, if any."""
+
+    name: str
+    position: int | None = None
+    target: int | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What the names of everything that it records begin with, without the last dot."""
+        at = "" if self.position is None else f".at_{self.position}"
+        to = "" if self.target is None else f".to_{self.target}"
+        return f"analysis.{self.name}{at}{to}"
+
+    def target_of(self, size: int) -> int:
+        """The target, one of `size`. Raises UserError where there is none or no such one."""
+        words = _("{prefix} needs a target from 0 to {last}, such as .to_0")
+        return _within(self.target, size, words, self.prefix)
+
+    def position_of(self, size: int) -> int:
+        """The position, one of `size`. Raises UserError where there is none or no such one."""
+        return _within(
+            self.position, size, _("{prefix} needs a position from 0 to {last}: .at_0"), self.prefix
+        )
+
+
+def _within(number: int | None, size: int, words: str, prefix: str) -> int:
+    if number is None or number >= size:
+        raise UserError(words.format(prefix=prefix, last=size - 1))
+    return number

@@ -1,0 +1,314 @@
+"""What analyses make of a run: against definitions by hand, networks cut short, and finite differences."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nlptui.engine import Engine
+from nlptui.engine.analyses import ANALYSES, parse
+from nlptui.errors import UserError
+from nlptui.nn import Batch, build_model
+from nlptui.trace import Edit, Trace
+from tests.engine.models import FAMILIES, make_model
+
+TEXT = "the old duck can open a can"
+ATTENTIVE = [name for name, family in FAMILIES.items() if family["arch"] in ("bert", "gpt", "transformer")]
+TARGET = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models")
+    for family in FAMILIES:
+        make_model(path, family)
+    return path
+
+
+def engine(folder: Path, family: str) -> Engine:
+    return Engine.load(folder / family, device="cpu")
+
+
+def fitting(name: str) -> list[str]:
+    from nlptui.config import config_from_dict
+
+    return [
+        family
+        for family, content in FAMILIES.items()
+        if ANALYSES[name].fits(
+            config_from_dict(
+                {key: value for key, value in content.items() if key != "characters"} | {"vocab_size": 9},
+                where=family,
+            )
+        )
+    ]
+
+
+ASKED = {
+    "gradient": f"analysis.gradient.at_1.to_{TARGET % 2}",
+    "sources": f"analysis.sources.to_{TARGET % 2}",
+}
+CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
+
+
+@pytest.mark.parametrize(("name", "family"), CASES)
+def test_every_cell_opens_and_comes_to_its_value(folder: Path, name: str, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.trace(TEXT)
+    before = set(trace.activations)
+    prefix = ASKED.get(name, f"analysis.{name}")
+    model.analyse(trace, prefix)
+    assert set(trace.activations) == before
+    made = [key for key, value in trace.analyses.items() if value.kind == "analysis"]
+    assert made and all(key.startswith(prefix + ".") for key in trace.analyses)
+    choose = random.Random(3)
+    for key in made:
+        shape = trace[key].shape
+        assert len(shape) == len(trace[key].axes), key
+        opened = model.explain(trace, key, tuple(choose.randrange(size) for size in shape))
+        same = opened.value == opened.total
+        assert same or abs(opened.value - opened.total) <= 1e-5 * max(1.0, abs(opened.value)), (key, opened)
+        assert opened.terms or not any(opened.formula), key
+
+
+@pytest.mark.parametrize("name", ["nothing", "rollouts", "patterns-"])
+def test_an_unknown_analysis_is_one_line(folder: Path, name: str) -> None:
+    model = engine(folder, "gpt")
+    with pytest.raises(UserError, match=r"no analysis named"):
+        model.analyse(model.trace(TEXT), f"analysis.{name}")
+
+
+def test_what_an_analysis_needs_is_said(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    trace = model.trace(TEXT)
+    with pytest.raises(UserError, match=r"analysis.sources needs a target from 0 to \d+"):
+        model.analyse(trace, "analysis.sources")
+    with pytest.raises(UserError, match=r"needs a position from 0 to 11"):
+        model.analyse(trace, "analysis.gradient.at_99.to_1")
+    with pytest.raises(UserError, match=r"tag-rnn has nothing that the analysis rollout could read"):
+        engine(folder, "tag-rnn").analyse(engine(folder, "tag-rnn").trace("a can"), "analysis.rollout")
+
+
+def test_a_name_asks_for_its_analysis(folder: Path) -> None:
+    asked = parse("analysis.gradient.at_5.to_17.layers.0.forward.hidden.norm")
+    assert (asked.name, asked.position, asked.target) == ("gradient", 5, 17)
+    assert asked.prefix == "analysis.gradient.at_5.to_17"
+    model = engine(folder, "gpt")
+    trace = model.trace(TEXT)
+    opened = model.explain(trace, "analysis.rollout.blocks.1.rollout", (0, 2, 0))
+    assert opened.total == pytest.approx(opened.value, abs=1e-6)
+
+
+# -- rollout
+
+
+@pytest.mark.parametrize("family", ATTENTIVE)
+def test_rollout_by_hand(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.rollout")
+    stacks = {"translator": [("encoder", "attn"), ("decoder", "self_attn")]}.get(family, [("blocks", "attn")])
+    for stack, attn in stacks:
+        rolled = np.eye(trace.array(f"{stack}.0.{attn}.weights").shape[-1])
+        for i in range(2):
+            weights = trace.array(f"{stack}.{i}.{attn}.weights")[0].astype(np.float64).mean(0)
+            rolled = (0.5 * weights + 0.5 * np.eye(len(weights))) @ rolled
+            found = trace.array(f"analysis.rollout.{stack}.{i}.rollout")[0]
+            np.testing.assert_allclose(found, rolled, atol=1e-6)
+            np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+    labels = trace.labels(f"analysis.rollout.{stacks[-1][0]}.1.rollout", "key")
+    assert labels == trace.labels(f"{stacks[-1][0]}.1.{stacks[-1][1]}.weights", "key")
+
+
+# -- patterns
+
+
+def score(weights: np.ndarray, ids: list[int], kind: str) -> float:
+    """The mean, over queries that have a key of the kind, of the weight on such keys."""
+    found = []
+    for q in range(len(weights)):
+        keys = {
+            "previous": [q - 1] if q else [],
+            "first": [0] if q else [],
+            "self": [q] if q else [],
+            "duplicate": [k for k in range(q) if ids[k] == ids[q]],
+            "induction": [k + 1 for k in range(q) if ids[k] == ids[q]],
+        }[kind]
+        if keys:
+            found.append(sum(weights[q, k] for k in keys))
+    return float(np.mean(found)) if found else 0.0
+
+
+@pytest.mark.parametrize("family", ATTENTIVE)
+def test_patterns_by_hand(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.patterns")
+    modules = [name.removesuffix(".weights") for name in trace.activations if name.endswith("attn.weights")]
+    for module in modules:
+        weights = trace.array(f"{module}.weights")[0].astype(np.float64)
+        assert f"analysis.patterns.{module}.entropy" in trace
+        for h, head in enumerate(weights):
+            entropy = np.mean([-sum(w * math.log(w) for w in row if w > 0) for row in head])
+            distance = np.mean([sum(w * abs(q - k) for k, w in enumerate(row)) for q, row in enumerate(head)])
+            of = {
+                key: trace.array(f"analysis.patterns.{module}.{key}")[0, h] for key in ("entropy", "distance")
+            }
+            assert of["entropy"] == pytest.approx(entropy, abs=1e-5)
+            assert of["distance"] == pytest.approx(distance, abs=1e-5)
+            if "cross_attn" in module:
+                continue
+            ids = trace["target_ids" if module.startswith("decoder") else "ids"].value[0].tolist()
+            for kind in ("previous", "first", "self", "duplicate", "induction"):
+                found = trace.array(f"analysis.patterns.{module}.{kind}")[0, h]
+                assert found == pytest.approx(score(head, ids, kind), abs=1e-5), kind
+
+
+# -- the logit lens
+
+
+@pytest.mark.parametrize("family", ["gpt", "gpt1", "bert", "tag-bert", "lm-lstm", "tag-rnn"])
+def test_the_lens_equals_a_network_cut_short(folder: Path, family: str) -> None:
+    """A network of i layers with the same weights and the same head: by torch, without a recorder."""
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.lens")
+    top = "mlm.logits" if family == "bert" else "logits"
+    config: Any = model.config
+    stack = "layers" if config.arch in ("rnn", "lstm", "gru") else "blocks"
+    layers = config.n_layers
+    for i in range(layers):
+        short = build_model(replace(config, n_layers=i + 1)).eval()
+        short.load_state_dict({key: model.model.state_dict()[key] for key in short.state_dict()})
+        with torch.no_grad():
+            expected = short(Batch(torch.tensor([trace.encoding.ids])))[top]
+        found = trace[f"analysis.lens.{stack}.{i}.{top}"].value
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    last = f"analysis.lens.{stack}.{layers - 1}.{top}"
+    torch.testing.assert_close(trace[last].value, trace[top].value, atol=1e-5, rtol=1e-5)
+
+
+def test_the_lens_of_a_translator_ends_in_its_answer(folder: Path) -> None:
+    model = engine(folder, "translator")
+    trace = model.analyse(model.trace(TEXT), "analysis.lens")
+    torch.testing.assert_close(
+        trace["analysis.lens.decoder.1.logits"].value, trace["logits"].value, atol=1e-5, rtol=1e-5
+    )
+    assert trace.labels("analysis.lens.decoder.0.logits", "pos") == trace.labels("logits", "pos")
+
+
+# -- direct logit attribution
+
+
+@pytest.mark.parametrize("family", ATTENTIVE)
+def test_the_parts_of_a_logit_make_it_up(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    for target in range(2):
+        trace = model.analyse(model.trace(TEXT), f"analysis.sources.to_{target}")
+        found = trace[f"analysis.sources.to_{target}.total"].value
+        if family == "qa-bert":
+            expected = trace[f"{('start', 'end')[target]}.logits"].value
+        else:
+            expected = trace["mlm.logits" if family == "bert" else "logits"].value[..., target]
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        assert float(expected.abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max", "attention"])
+def test_the_parts_of_a_class_make_it_up_with_every_pooler(folder: Path, pooling: str) -> None:
+    model = Engine.load(folder / "pool-bert", device="cpu", pooling=pooling)
+    trace = model.analyse(model.trace(TEXT), "analysis.sources.to_1")
+    found = trace["analysis.sources.to_1.total"].value
+    torch.testing.assert_close(found, trace["logits"].value[..., 1], atol=1e-5, rtol=1e-5)
+
+
+def test_parts_and_heads_of_gpt_by_hand(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    trace = model.analyse(model.trace(TEXT), f"analysis.sources.to_{TARGET}")
+
+    def of(name: str) -> np.ndarray:
+        return trace.array(name).astype(np.float64)
+
+    row, weight, scale = (
+        of("token_embedding.weight")[TARGET],
+        of("norm_final.weight"),
+        of("norm_final.scale")[0],
+    )
+
+    def part(vectors: np.ndarray) -> np.ndarray:
+        return (((vectors - vectors.mean(-1, keepdims=True)) / scale * weight) * row).sum(-1)
+
+    prefix = f"analysis.sources.to_{TARGET}."
+    for name in ("token_embed", "pos_embed", "blocks.0.mlp.out", "blocks.1.attn.out"):
+        np.testing.assert_allclose(of(f"{prefix}{name}_part")[0], part(of(name)[0]), atol=1e-5)
+    z, out = of("blocks.1.attn.z")[0], of("blocks.1.attn.wo.weight")
+    width = z.shape[-1]
+    for head in range(z.shape[0]):
+        written = z[head] @ out[:, head * width : (head + 1) * width].T
+        np.testing.assert_allclose(of(f"{prefix}blocks.1.attn.heads")[0, head], part(written), atol=1e-5)
+
+
+# -- gradients
+
+
+def logit(model: Engine, trace: Trace, position: int, edits: list[Edit]) -> float:
+    changed = model.trace(TEXT, edits=edits)
+    name = "mlm.logits" if "mlm.logits" in changed else "logits"
+    value = changed[name].value
+    return float(value[0, position, TARGET % 2] if value.ndim == 3 else value[0, TARGET % 2])
+
+
+@pytest.mark.parametrize("family", ["tag-rnn", "tag-lstm", "tag-gru", "lm-lstm", "class-lstm", "bert", "gpt"])
+def test_gradients_equal_finite_differences(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    model.model.double()
+    trace = model.trace(TEXT)
+    position, step = 3, 1e-6
+    prefix = f"analysis.gradient.at_{position}.to_{TARGET % 2}."
+    model.analyse(trace, prefix)
+    names = [name for name in trace.analyses if not name.endswith("norm") or name.endswith("mlp_norm")]
+    choose = random.Random(5)
+    for name in (name for name in names if trace[name].definition):
+        of = name.removeprefix(prefix)
+        index = tuple(choose.randrange(size) for size in trace[of].shape)
+        here = float(trace[of].value[index])
+        up, down = (
+            logit(model, trace, position, [Edit(of, index, "force", here + d)]) for d in (step, -step)
+        )
+        slope = (up - down) / (2 * step)
+        assert float(trace[name].value[index]) == pytest.approx(slope, abs=1e-8), name
+
+
+@pytest.mark.parametrize("family", ["lm-rnn", "lm-gru"])
+def test_norms_through_time_equal_autograd_through_torch_cells(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    model.model.double()
+    trace = model.trace(TEXT)
+    last = len(trace.encoding.ids) - 1
+    model.analyse(trace, f"analysis.gradient.at_{last}.to_{TARGET}")
+    core = model.model.layers
+    kind = nn.RNNCell if family == "lm-rnn" else nn.GRUCell
+    cell = kind(core.input_size, core.hidden_size).double()
+    cell.load_state_dict({key.removesuffix("_l0"): value for key, value in core.state_dict().items()})
+    hidden = [torch.zeros(1, core.hidden_size, dtype=torch.float64, requires_grad=True)]
+    for token in trace.encoding.ids:
+        hidden.append(cell(model.model.token_embedding.weight[token][None], hidden[-1]))
+    score = model.model.head(hidden[-1])[0, TARGET]
+    expected = [float(g.norm()) for g in torch.autograd.grad(score, hidden[1:])]
+    found = trace[f"analysis.gradient.at_{last}.to_{TARGET}.layers.0.forward.hidden.norm"].value[0]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
+    assert found[-1] > found[0] > 0
+
+
+def test_gradients_see_the_edits(folder: Path) -> None:
+    model = engine(folder, "lm-lstm")
+    edit = "layers.1.forward.forget_gate=zero"
+    trace = model.trace(TEXT, edits=[edit, "layers.1.forward.hidden[0,2]=zero"])
+    model.analyse(trace, "analysis.gradient.at_4.to_1")
+    cut = trace["analysis.gradient.at_4.to_1.layers.1.forward.cell"].value[0]
+    assert float(cut[2].abs().max()) == 0.0 and float(cut[4].abs().max()) > 0.0
