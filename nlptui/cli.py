@@ -470,7 +470,8 @@ def print_screen(
 
     engine = load(model or default_model())
     sentence = EXAMPLES.get(engine.config.language, EXAMPLES["en"]) if text is None else text
-    write_line(plain_screen(traced(engine, sentence, pair, edits), view or "", state, text_width()))
+    trace = traced(engine, sentence, pair, edits)
+    write_line(plain_screen(trace, view or "", state, text_width(), engine.analyse))
 
 
 @cli.command(help=N_("List the models that are here."))
@@ -682,7 +683,8 @@ def draw(
         problem = _("no view {name!r}; {hint}").format(name=visible(view_name), hint=hint)
         raise click.UsageError(problem, click.get_current_context())
     sentence = whole_text(text)
-    figure = figure_of(traced(load(model), sentence, pair, edits), view_name, state)
+    engine = load(model)
+    figure = figure_of(traced(engine, sentence, pair, edits), view_name, state, engine.analyse)
     from nlptui.views import render
 
     if svg:

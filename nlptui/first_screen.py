@@ -6,7 +6,7 @@ Knows nothing of models and commands, and draws nothing itself.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nlptui.errors import UserError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nlptui.views.figure import Figure, Part
     from nlptui.views.view import State, View
 
+Analyse = Callable[..., Any]
+"""`Engine.analyse`."""
 ROWS = 8
 """Rows and columns of a table, and bars, on the first screen."""
 TOKENS = 32
@@ -31,8 +33,8 @@ def fitting_views(trace: Trace) -> list[str]:
     return [name for name, view in VIEWS.items() if view.applies(trace.config)]
 
 
-def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
-    """A view of a trace; `state` has the fields of `State`.
+def figure_of(trace: Trace, view: str, state: Mapping[str, Any], analyse: Analyse) -> Figure:
+    """A view of a trace; `state` has the fields of `State`; `analyse` is the engine's.
 
     Raises UserError for a view, layer, head, token or name that the trace does not have: who asks for one
     number is not shown another.
@@ -51,6 +53,7 @@ def figure_of(trace: Trace, view: str, state: Mapping[str, Any]) -> Figure:
         return VIEWS[view].draw(trace, wanted)
     _check_counts(trace, VIEWS[view], wanted)
     _check_name(VIEWS[view].choices(trace), view, wanted.name)
+    analyse(trace, *VIEWS[view].needs(trace, wanted))
     return VIEWS[view].draw(trace, wanted)
 
 
@@ -102,7 +105,7 @@ def _check_name(choices: tuple[str, ...], view: str, name: str | None) -> None:
     raise UserError(problem.format(name=visible(name), view=view, names=", ".join(map(visible, near)) + more))
 
 
-def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) -> str:
+def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int, analyse: Analyse) -> str:
     """The tokens, the view and the output, one under the other; `state` is the view's."""
     from nlptui.tui.workbench import EARLIEST
 
@@ -110,7 +113,11 @@ def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int) 
     chosen = view or next(name for name in (*EARLIEST, *names) if name in names)
     wanted = dict.fromkeys(("tokens", chosen, "output"))
     figures = [
-        _brief(figure_of(trace, name, state if name == chosen else {}), width, 2 if name == chosen else 1)
+        _brief(
+            figure_of(trace, name, state if name == chosen else {}, analyse),
+            width,
+            2 if name == chosen else 1,
+        )
         for name in wanted
         if name == chosen or name in names
     ]

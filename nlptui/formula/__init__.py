@@ -18,6 +18,7 @@ What the functions compute, with B batch, P positions, H heads, D width:
     softmax(x)  mean(x)                 over the last axis; mean keeps it (size 1); softmax of only −∞ is 0
     sum(x)  argmax(x)                   over the last axis, which goes; the place of the first of the greatest
     sum_all(x)                          over the last two axes, which go
+    pick(x, i)                          the place i of the last axis, which goes
     mean_head(x)                        over the heads                   (B H …) → (B …)
     mask(x, m)                          x where m is true, −∞ elsewhere
     mean_pos(x[, m])  max_pos(x[, m])   over the positions where m is true; 0 where there are none

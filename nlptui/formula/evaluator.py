@@ -96,7 +96,7 @@ class Evaluator:
                 return (first[0], first[2], first[1] * first[3])
             case "concat":
                 return (*first[:-1], sum(self.shape(a)[-1] for a in node.arguments))
-            case "sum" | "argmax":
+            case "sum" | "argmax" | "pick":
                 return first[:-1]
             case "sum_all":
                 return first[:-2]
@@ -194,6 +194,10 @@ class Evaluator:
 
     def _fn_argmax(self, args: tuple[Node, ...], index: Position) -> Made:
         return place_of_greatest(self._row(args[0], (*index, 0)))
+
+    def _fn_pick(self, args: tuple[Node, ...], index: Position) -> Made:
+        place = self.made(args[1], index).value
+        return self.made(args[0], (*index, int(place)))
 
     def _fn_mean_head(self, args: tuple[Node, ...], index: Position) -> Made:
         heads = range(self.shape(args[0])[1])

@@ -18,6 +18,7 @@ _NOTATION = {
     "sum": "Σᵢ {0}ᵢ",
     "sum_all": "Σᵢⱼ {0}ᵢⱼ",
     "argmax": "argmaxᵢ {0}ᵢ",
+    "pick": "{0}[{1}]",
     "mean_head": "1/n Σ_head {0}",
     "embedding": "{1}[{0}]",
     "heads": "head({0})",

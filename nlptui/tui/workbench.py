@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nlptui.engine import Engine
     from nlptui.trace import Trace
     from nlptui.views.figure import Figure, Origin, Part, Tokens
-    from nlptui.views.view import View
+    from nlptui.views.view import State, View
 
 MODELS_KEPT = 3
 RUNS_KEPT = 6
@@ -98,7 +98,7 @@ class Workbench:
         return Shown(
             place=here,
             model=_model(engine, fitting),
-            figure=self._figure(view, trace, here),
+            figure=self._figure(view, here),
             layers=layers,
             heads=heads,
             choices=view.choices(trace),
@@ -110,10 +110,10 @@ class Workbench:
             seconds=trace.seconds,
         )
 
-    def _figure(self, view: View, trace: Trace, place: Place) -> Figure:
+    def _figure(self, view: View, place: Place) -> Figure:
         from nlptui.views.compare import compare
 
-        figure = _draw(view, trace, place)
+        figure = self._drawn(view, place, place)
         pinned = place.pinned
         if pinned is None:
             return figure
@@ -121,7 +121,13 @@ class Workbench:
         if not view.applies(other):
             words = _("The pinned run, A, has nothing to show in this view; this is B.")
             return replace(figure, caption=f"{words} {figure.caption}")
-        return compare(_draw(view, other, place), figure)
+        return compare(self._drawn(view, pinned, place), figure)
+
+    def _drawn(self, view: View, run: Place, place: Place) -> Figure:
+        """The view of one run at `place`, with the analyses that it needs."""
+        trace = self.trace(run)
+        self.engine(run.model).analyse(trace, *view.needs(trace, _state(place)))
+        return _draw(view, trace, place)
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
@@ -241,11 +247,15 @@ def _view(fitting: list[View], name: str) -> View:
     return next(named[n] for n in (name, *EARLIEST, *named) if n in named)
 
 
-def _draw(view: View, trace: Trace, place: Place) -> Figure:
+def _state(place: Place) -> State:
     from nlptui.views.view import State
 
     by: Literal["row", "table"] = "row" if place.by == "row" else "table"
-    return view.draw(trace, State(place.layer, place.head, place.position, place.name, by))
+    return State(place.layer, place.head, place.position, place.name, by)
+
+
+def _draw(view: View, trace: Trace, place: Place) -> Figure:
+    return view.draw(trace, _state(place))
 
 
 def _model(engine: Engine, fitting: list[View]) -> Model:

@@ -6,7 +6,21 @@
 from __future__ import annotations
 
 from nlptui.locale import N_
-from nlptui.views import activation, attention, embedding, gates, hidden, output, tokens, tree
+from nlptui.views import (
+    activation,
+    attention,
+    embedding,
+    gates,
+    head_patterns,
+    hidden,
+    lens,
+    output,
+    rollout,
+    sources,
+    through_time,
+    tokens,
+    tree,
+)  # fmt: skip
 from nlptui.views.describe import describe
 from nlptui.views.figure import Figure
 from nlptui.views.view import State, View
@@ -24,7 +38,21 @@ GROUPS: dict[int, str] = {
 
 VIEWS: dict[str, View] = {
     module.VIEW.name: module.VIEW
-    for module in (tokens, embedding, hidden, gates, attention, output, tree, activation)
+    for module in (
+        tokens,
+        embedding,
+        hidden,
+        lens,
+        sources,
+        gates,
+        through_time,
+        attention,
+        head_patterns,
+        rollout,
+        output,
+        tree,
+        activation,
+    )  # fmt: skip
 }
 
 __all__ = ["GROUPS", "VIEWS", "Figure", "State", "View", "describe"]

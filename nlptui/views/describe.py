@@ -156,6 +156,46 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "backward_score": (N_("log of the sum over all ways on from the tag {label} at '{token}': {value}"),),
 }
+# Of analyses: by the analysis and the last part of the name, or else by the analysis alone.
+ANALYSES: dict[str, tuple[str, ...]] = {
+    "rollout.rollout": (
+        N_("how much of '{key}' in the input is left in '{query}' after this layer{where}: {value}"),
+    ),
+    "rollout": (N_("how much '{query}' takes from '{key}' here, heads and residual{where}: {value}"),),
+    "patterns.entropy": (N_("how spread this head looks, in nats; 0: at one token only{where}: {value}"),),
+    "patterns.distance": (N_("how many tokens away this head looks, on average{where}: {value}"),),
+    "patterns.previous": (
+        N_("the share of its weight that this head gives the token before{where}: {value}"),
+    ),
+    "patterns.first": (N_("the share of its weight that this head gives the first token{where}: {value}"),),
+    "patterns.self": (N_("the share of its weight that this head gives the token itself{where}: {value}"),),
+    "patterns.duplicate": (
+        N_("the share of its weight that this head gives the same token, earlier{where}: {value}"),
+    ),
+    "patterns.induction": (
+        N_("the share of its weight that this head gives what followed the same token{where}: {value}"),
+    ),
+    "patterns": (N_("how much this counts for the pattern, '{query}' looking at '{key}'{where}: {value}"),),
+    "lens.probs": (
+        N_("the probability of '{word}' at '{token}' if this layer were the last one{where}: {value}"),
+        N_("the probability of the label {label} for '{token}' if this were the last layer{where}: {value}"),
+    ),
+    "lens.logits": (
+        N_("the score of '{word}' at '{token}' if this layer were the last one{where}: {value}"),
+        N_("the score of the label {label} for '{token}' if this were the last layer{where}: {value}"),
+    ),
+    "lens.answer": (N_("how probable this layer finds the model's answer at '{token}'{where}: {value}"),),
+    "lens": (N_("a step on the way from this layer to an answer, at '{token}'{where}: {value}"),),
+    "sources.total": (N_("the logit at '{token}', the sum of all parts: {value}"),),
+    "sources.heads": (N_("what this head adds to the logit at '{query}'{where}: {value}"),),
+    "sources.bias_part": (N_("what a bias adds to the logit at '{token}'{where}: {value}"),),
+    "sources": (
+        N_("how much one unit more of {unit} would add to the logit at '{token}'{where}: {value}"),
+        N_("what this part adds to the logit at '{token}'{where}: {value}"),
+    ),
+    "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
+    "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
+}
 _PARAMETER = (
     N_("component {unit} of row {first} of the embedding matrix {name}: {value}"),
     N_("element {index} of the parameter {name}: {value}"),
@@ -293,6 +333,8 @@ def sentence(origin: Origin, value: str, fields: Fields, row: str, column: str) 
 def templates(name: str) -> tuple[str, ...]:
     """The templates for the kind of `name`: by its last two parts, or else by its last."""
     parts = name.split(".")
+    if parts[0] == "analysis":
+        return ANALYSES.get(f"{parts[1]}.{parts[-1]}") or ANALYSES.get(parts[1], ())
     return TEMPLATES.get(".".join(parts[-2:])) or TEMPLATES.get(parts[-1]) or _PARAMETER
 
 

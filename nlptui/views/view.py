@@ -32,6 +32,8 @@ class State:
     """One of `View.choices`; anything else means the first of them."""
     by: By = "table"
     """Whether colours compare within the table or within each row."""
+    target: int | None = None
+    """The token or label of the output that the view asks about; None: the likeliest."""
 
 
 def _one(trace: Trace) -> int:
@@ -39,6 +41,10 @@ def _one(trace: Trace) -> int:
 
 
 def _no_choice(trace: Trace) -> tuple[str, ...]:
+    return ()
+
+
+def _nothing_more(trace: Trace, state: State) -> tuple[str, ...]:
     return ()
 
 
@@ -59,6 +65,8 @@ class View:
     """How many heads or directions `,` and `.` walk."""
     choices: Callable[[Trace], tuple[str, ...]] = _no_choice
     """What `State.name` may choose; empty where there is no choice."""
+    needs: Callable[[Trace, State], tuple[str, ...]] = _nothing_more
+    """The analyses that have to be made of the run before the view can draw: "analysis.rollout", say."""
 
     @property
     def heading(self) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from nlptui.config import BertConfig, GPTConfig, RecurrentConfig, TransformerConfig, Word2VecConfig
+from nlptui.engine.analyses import analyse
 from nlptui.nn import Batch, build_model
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Recorder, Trace
+from nlptui.views import VIEWS, Figure, State
 
 TOKENS = ("the", "can", "[/bold]", "中文", "the")
 TARGET = ("<s>", "le", "chat")
@@ -76,10 +80,9 @@ def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
         batch.target_ids = torch.tensor([target.ids])
         label_sets["tgt"] = TARGET
     if family == "lstm-chars":
-        batch.chars = torch.tensor(
-            [[1 + (i + j) % 8 for j in range(4)] for i in range(len(tokens))], dtype=torch.long
-        )
-        batch.chars = batch.chars.view(1, -1, 4)
+        chars = tuple(tuple(1 + (i + j) % 8 for j in range(4)) for i in range(len(tokens)))
+        encoding = replace(encoding, char_ids=chars)
+        batch.chars = torch.tensor(chars, dtype=torch.long).view(1, -1, 4)
     recorder = Recorder(parameters)
     with torch.no_grad():
         model(batch, recorder)
@@ -93,6 +96,21 @@ def run(family: str, tokens: tuple[str, ...] = TOKENS, **more: object) -> Trace:
         text=encoding.text,
         **more,
     )
+
+
+def analysed(trace: Trace, *names: str) -> Trace:
+    """The trace with the analyses in it, as the engine makes them."""
+    for name in names:
+        family = next(family for family, config in CONFIGS.items() if config == trace.config)
+        engine = SimpleNamespace(model=network(family), config=trace.config, device="cpu", name=family)
+        analyse(engine, trace, name)
+    return trace
+
+
+def drawn(view: str, trace: Trace, state: State) -> Figure:
+    """The figure of a view, with the analyses that it needs."""
+    analysed(trace, *VIEWS[view].needs(trace, state))
+    return VIEWS[view].draw(trace, state)
 
 
 @cache

@@ -14,15 +14,27 @@ import torch
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Edit, Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
-from nlptui.views.figure import Bars, HeatTable, Tokens, Tree
+from nlptui.views.figure import Bars, HeatTable, Lines, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
-from tests.views.conftest import CONFIGS, TAGS, TARGET, TOKENS, VOCABULARY, encoding_of, network, run, shared
+from tests.views.conftest import (
+    CONFIGS,
+    TAGS,
+    TARGET,
+    TOKENS,
+    VOCABULARY,
+    analysed,
+    drawn,
+    encoding_of,
+    network,
+    run,
+    shared,
+)  # fmt: skip
 
 RECURRENT = ("rnn", "lstm", "gru")
 
 
 def draw(view, trace, **state):
-    return VIEWS[view].draw(trace, State(**state))
+    return drawn(view, trace, State(**state))
 
 
 def cells(part):
@@ -43,7 +55,7 @@ def every_figure(trace):
             for head in range(view.heads(trace)):
                 for name in view.choices(trace) or (None,):
                     for position in (0, 2):
-                        yield view.draw(trace, State(layer, head, position, name))
+                        yield drawn(view.name, trace, State(layer, head, position, name))
 
 
 def test_every_cell_equals_the_element_that_its_source_names(trace):
@@ -90,8 +102,9 @@ def test_what_a_run_did_not_record_is_said_not_raised(trace):
 def test_states_out_of_range_take_the_nearest(trace):
     for view in VIEWS.values():
         if view.applies(trace):
-            last = view.draw(trace, State(view.layers(trace) - 1, view.heads(trace) - 1, len(TOKENS) - 1))
-            beyond = view.draw(trace, State(99, 99, 99, "no such thing"))
+            last = State(view.layers(trace) - 1, view.heads(trace) - 1, len(TOKENS) - 1)
+            last = drawn(view.name, trace, last)
+            beyond = drawn(view.name, trace, State(99, 99, 99, "no such thing"))
             assert last.title == beyond.title
             assert [part.title for part in last.parts] == [part.title for part in beyond.parts]
 
@@ -549,6 +562,7 @@ def test_a_figure_of_512_tokens_is_drawn_at_once_and_copies_nothing_large(family
     for view in VIEWS.values():
         if not view.applies(trace):
             continue
+        analysed(trace, *view.needs(trace, State(position=511)))
         times = []
         for _ in range(3):
             start = time.perf_counter()
@@ -562,7 +576,7 @@ def test_a_figure_of_512_tokens_is_drawn_at_once_and_copies_nothing_large(family
 
 def test_parts_are_of_known_types(trace):
     for figure in every_figure(trace):
-        assert all(isinstance(part, HeatTable | Bars | Tokens | Tree) for part in figure.parts)
+        assert all(isinstance(part, HeatTable | Bars | Lines | Tokens | Tree) for part in figure.parts)
 
 
 def test_views_load_no_torch():

@@ -50,11 +50,11 @@ ANALYSES: dict[str, Analysis] = {
 def analyse(engine: Engine, trace: Trace, name: str) -> None:
     """Record the analysis that `name` begins with into `trace.analyses`, if it is not there yet.
 
-    Raises UserError for an unknown analysis, one that the model has nothing for, and a position or a target
-    that it does not have.
+    Of an empty text nothing is made. Raises UserError for an unknown analysis, one that the model has nothing
+    for, and a position or a target that it does not have.
     """
     asked = parse(name)
-    if asked.prefix in trace.done:
+    if asked.prefix in trace.done or not trace.encoding.ids:
         return
     analysis = ANALYSES[asked.name]
     if not analysis.fits(engine.config):

@@ -31,7 +31,7 @@ class Asked:
     def position_of(self, size: int) -> int:
         """The position, one of `size`. Raises UserError where there is none or no such one."""
         return _within(
-            self.position, size, _("{prefix} needs a position from 0 to {last}: .at_0"), self.prefix
+            self.position, size, _("{prefix} needs a position from 0 to {last}, such as .at_0"), self.prefix
         )
 
 

@@ -48,12 +48,22 @@ def place(name: str) -> str:
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
-    """`{layer}.logits` and `{layer}.probs` (batch pos vocab) of every layer, and the norm before them."""
+    """`top`, the model's own answer at each position (batch pos); of every layer `{layer}.logits` and
+    `{layer}.probs` (batch pos vocab), the norm before them, and `{layer}.answer`, the probability of `top`.
+    """
+    config: Any = trace.config
+    mlm = "mlm." if config.task == "pretraining" else ""
+    scope = rec.bind(pos="tgt") if config.arch == "transformer" else rec
     with torch.no_grad():
+        final: Any = trace[f"{mlm}logits"].value
+        top = scope("top", final.argmax(-1), "batch pos", by=f"argmax({mlm}logits)")
         for name in layers(trace):
             x: Any = trace[name].value
-            scope = rec.at(place(name), x=name, **({"pos": "tgt"} if name.startswith("decoder") else {}))
-            _read(engine.model, trace.config, x, scope)
+            inner = scope.at(place(name), x=name, top="top")
+            _read(engine.model, config, x, inner)
+            probs: Any = rec.root.activations[f"{inner.prefix}{mlm}probs"].value
+            answer = probs.gather(-1, top[..., None])[..., 0]
+            inner("answer", answer, "batch pos", by=f"pick({mlm}probs, top)")
 
 
 def _read(model: Any, config: Any, x: Any, scope: Recorder) -> None:
