@@ -126,7 +126,9 @@ class Workbench:
     def _drawn(self, view: View, run: Place, place: Place) -> Figure:
         """The view of one run at `place`, with the analyses that it needs."""
         trace = self.trace(run)
-        self.engine(run.model).analyse(trace, *view.needs(trace, _state(place)))
+        needed = view.needs(trace, _state(place))
+        if needed:
+            self.engine(run.model).analyse(trace, *needed)
         return _draw(view, trace, place)
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:

@@ -66,12 +66,39 @@ async def test_keys_pressed_faster_than_answers_come_add_up() -> None:
 async def test_tab_walks_the_stages_of_attention_and_back() -> None:
     async with opened("gpt") as session:
         seen = []
-        for _step in range(4):
+        for _step in range(6):
             await session.press("tab")
-            seen.append(session.place.name)
-        assert seen == ["scores", "scaled", "dot", "weights"]
-        await session.press("shift+tab")
-        assert session.place.name == "dot"
+            seen.append(view(session)[0] if session.place.name is None else session.place.name)
+        assert seen == ["scores", "scaled", "dot", "heads", "rollout", "attention"]
+        await session.press("shift+tab", "shift+tab")
+        assert view(session)[0] == "heads"
+
+
+@pytest.mark.parametrize(
+    ("family", "group", "presses", "name"),
+    [
+        ("gpt", "3", 1, "lens"),
+        ("gpt", "3", 2, "sources"),
+        ("gpt", "5", 4, "heads"),
+        ("gpt", "5", 5, "rollout"),
+        ("tag-lstm", "4", 2, "through_time"),
+    ],
+)
+async def test_views_of_analyses_show_numbers_that_open(
+    family: str, group: str, presses: int, name: str
+) -> None:
+    async with opened(family) as session:
+        if group == "3":  # the others are open at the start
+            await session.press(group)
+        for _step in range(presses):
+            await session.press("tab")
+        assert view(session)[0] == name and session.pane.figure.view == name
+        assert session.pane.figure.parts and not session.explorer.problem
+        if name == "through_time":
+            await session.press("w")
+        assert session.explorer.origin().name.startswith("analysis.")
+        await session.press("enter")
+        assert "analysis." in session.text()
 
 
 @pytest.mark.parametrize(
