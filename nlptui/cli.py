@@ -515,7 +515,12 @@ def tokenize(text: str | None, tokenizer: str, as_json: bool) -> None:
 
 @cli.command(help=N_("Write down everything that a model computes from a text."))
 @run_options
-@option("--only", multiple=True, metavar="GLOB", help=N_("Only activations named so, as in '*.weights'."))
+@option(
+    "--only",
+    multiple=True,
+    metavar="GLOB",
+    help=N_("Only activations named so, as in '*.weights'; analyses too, as 'analysis.rollout.*'."),
+)
 @option("--npz", type=FILE, metavar="FILE", help=N_("Write the arrays into an .npz file."))
 @option("--csv", type=FILE, metavar="FILE", help=N_("Write a CSV file with one line an element."))
 @json_option
@@ -529,7 +534,9 @@ def trace(
     if (npz is not None) + (csv is not None) + as_json > 1:
         raise click.UsageError(_("choose one of --json, --npz and --csv"), click.get_current_context())
     sentence = whole_text(text)
-    made = traced(load(model), sentence, pair, edits)
+    engine = load(model)
+    made = traced(engine, sentence, pair, edits)
+    engine.analyse(made, *(name for name in only if name.startswith("analysis.")))
     names = show.chosen(made, only)
     if file := npz or csv:
         (show.write_npz if npz else show.write_csv)(file, made, names)

@@ -90,11 +90,11 @@ def metric_lines(metrics: Mapping[str, float], baselines: Mapping[str, float] | 
 def chosen(trace: Trace, only: Sequence[str]) -> list[str]:
     """The activations whose names match one of the patterns (all without patterns), in the order computed.
 
-    A pattern that fits no activation may fit inputs or parameters; one that chooses nothing is an error.
+    A pattern that fits no activation may fit inputs, parameters or analyses; to choose nothing is an error.
     """
     if not only:
         return list(trace.activations)
-    others = [*trace.inputs, *trace.parameters]
+    others = [*trace.inputs, *trace.parameters, *trace.analyses]
     found: dict[str, None] = {}
     for pattern in only:
         names = [name for name in trace.activations if fnmatch.fnmatchcase(name, pattern)]

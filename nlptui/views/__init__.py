@@ -9,6 +9,7 @@ from nlptui.locale import N_
 from nlptui.views import (
     activation,
     attention,
+    attribution,
     embedding,
     gates,
     head_patterns,
@@ -32,6 +33,7 @@ GROUPS: dict[int, str] = {
     4: N_("Recurrent"),
     5: N_("Attention"),
     6: N_("Output"),
+    7: N_("Attribution"),
     9: N_("Everything"),
 }
 """The keys of the groups and their titles, marked for translation."""
@@ -50,6 +52,7 @@ VIEWS: dict[str, View] = {
         head_patterns,
         rollout,
         output,
+        attribution,
         tree,
         activation,
     )  # fmt: skip

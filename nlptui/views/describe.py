@@ -193,6 +193,15 @@ ANALYSES: dict[str, tuple[str, ...]] = {
         N_("how much one unit more of {unit} would add to the logit at '{token}'{where}: {value}"),
         N_("what this part adds to the logit at '{token}'{where}: {value}"),
     ),
+    "attribution.integrated": (
+        N_("what '{token}' adds to the answer's score by integrated gradients: {value}"),
+    ),
+    "attribution.gradient_input": (
+        N_("what '{token}' adds to the answer's score by gradient × input: {value}"),
+    ),
+    "attribution.left_out": (N_("how far the answer's score falls without '{token}': {value}"),),
+    "attribution.attention": (N_("the share of '{token}' in the answer's vector by rollout: {value}"),),
+    "attribution": (N_("how fast the answer's score grows with unit {unit} of '{token}': {value}"),),
     "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
     "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
 }

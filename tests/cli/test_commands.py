@@ -229,6 +229,31 @@ def test_view(nlptui: Nlptui, tmp_path: Path) -> None:
     assert said["parts"][0]["values"] == weights["values"][0][2]
 
 
+@pytest.mark.parametrize("name", ["rollout", "heads", "lens", "sources"])
+def test_a_view_of_an_analysis_shows_what_trace_prints(nlptui: Nlptui, name: str) -> None:
+    said = nlptui("view", name, "a can", "-m", "gpt", "--position", "1", "--json").json
+    table = said["parts"][0]
+    assert said["view"] == name and table["kind"] == "HeatTable" and table["values"]
+    if name == "rollout":
+        pattern = "analysis.rollout.blocks.0.rollout"
+        made = nlptui("trace", "a can", "-m", "gpt", "--only", pattern, "--json").json["activations"]
+        assert list(made) == [pattern] and made[pattern]["values"][0] == table["values"]
+        assert made[pattern]["axes"] == ["batch", "query", "key"] and made[pattern]["formula"]
+
+
+def test_gradients_through_time_on_the_command_line(nlptui: Nlptui) -> None:
+    said = nlptui("view", "through_time", "a can", "-m", "tag-lstm", "--position", "1", "--json").json
+    chart, norms, _units = said["parts"]
+    assert chart["kind"] == "Lines" and norms["kind"] == "HeatTable"
+    name = "analysis.gradient.at_1.to_0.layers.0.forward.hidden"
+    opened = nlptui("explain", "a can", "-m", "tag-lstm", "--name", name, "--index", "0,0,2", "--json").json
+    assert [term["name"] for term in opened["terms"]] == ["layers.0.forward.hidden", "logits"]
+    said = nlptui("explain", "a can", "-m", "tag-lstm", "--name", name, "--index", "0,0,2").out
+    assert "by autograd" in said
+    refused = nlptui("view", "through_time", "a can", "-m", "gpt", status=1)
+    assert "has nothing that the view through_time shows" in refused.err
+
+
 def test_locate(nlptui: Nlptui, models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NLPTUI_HOME", str(tmp_path))
     monkeypatch.setenv("NLPTUI_DATA", str(tmp_path / "corpora"))

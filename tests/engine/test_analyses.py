@@ -52,10 +52,8 @@ def fitting(name: str) -> list[str]:
     ]
 
 
-ASKED = {
-    "gradient": f"analysis.gradient.at_1.to_{TARGET % 2}",
-    "sources": f"analysis.sources.to_{TARGET % 2}",
-}
+ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution")}
+ASKED["sources"] = "analysis.sources.to_0"
 CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
 
 
@@ -68,13 +66,13 @@ def test_every_cell_opens_and_comes_to_its_value(folder: Path, name: str, family
     model.analyse(trace, prefix)
     assert set(trace.activations) == before
     made = [key for key, value in trace.analyses.items() if value.kind == "analysis"]
-    assert made and all(key.startswith(prefix + ".") for key in trace.analyses)
+    assert made and all(key.startswith((prefix + ".", "analysis.rollout.")) for key in trace.analyses)
     choose = random.Random(3)
     for key in made:
         shape = trace[key].shape
         assert len(shape) == len(trace[key].axes), key
         opened = model.explain(trace, key, tuple(choose.randrange(size) for size in shape))
-        same = opened.value == opened.total
+        same = opened.value == opened.total or (math.isnan(opened.value) and math.isnan(opened.total))
         assert same or abs(opened.value - opened.total) <= 1e-5 * max(1.0, abs(opened.value)), (key, opened)
         assert opened.terms or not any(opened.formula), key
 
@@ -256,11 +254,11 @@ def test_parts_and_heads_of_gpt_by_hand(folder: Path) -> None:
 # -- gradients
 
 
-def logit(model: Engine, trace: Trace, position: int, edits: list[Edit]) -> float:
+def logit(model: Engine, trace: Trace, position: int, edits: list[Edit], target: int = TARGET % 2) -> float:
     changed = model.trace(TEXT, edits=edits)
     name = "mlm.logits" if "mlm.logits" in changed else "logits"
     value = changed[name].value
-    return float(value[0, position, TARGET % 2] if value.ndim == 3 else value[0, TARGET % 2])
+    return float(value[0, position, target] if value.ndim == 3 else value[0, target])
 
 
 @pytest.mark.parametrize("family", ["tag-rnn", "tag-lstm", "tag-gru", "lm-lstm", "class-lstm", "bert", "gpt"])
@@ -312,3 +310,67 @@ def test_gradients_see_the_edits(folder: Path) -> None:
     model.analyse(trace, "analysis.gradient.at_4.to_1")
     cut = trace["analysis.gradient.at_4.to_1.layers.1.forward.cell"].value[0]
     assert float(cut[2].abs().max()) == 0.0 and float(cut[4].abs().max()) > 0.0
+
+
+# -- attribution
+
+
+@pytest.mark.parametrize("family", ["tag-lstm", "lm-gru", "class-lstm", "bert", "class-bert", "gpt"])
+def test_integrated_gradients_add_up_and_equal_a_fine_sum(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    model.model.double()
+    trace = model.trace(TEXT)
+    prefix = "analysis.attribution.to_1." if "class" in family else "analysis.attribution.at_3.to_1."
+    model.analyse(trace, prefix)
+    found = trace[f"{prefix}integrated"].value[0]
+    embed = trace["token_embed"].value[0]
+
+    def score(share: float) -> float:
+        return logit(model, trace, 3, [Edit("token_embed", (), "scale", share)], target=1)
+
+    gain = score(1.0) - score(0.0)
+    assert float(found.sum()) == pytest.approx(gain, abs=1e-6)
+    assert float(trace[f"{prefix}gap"].value[0]) == pytest.approx(0.0, abs=1e-6)
+    # The derivative of the score along the way, for one token alone: by differences of forced embeddings.
+    token, step, steps = 1, 1e-5, 60
+    total = 0.0
+    for n in range(steps):
+        share = (n + 0.5) / steps
+        ends = []
+        for sign in (1, -1):
+            more = Edit("token_embed", (0, token), "scale", 1 + sign * step / share)
+            moved = [Edit("token_embed", (), "scale", share), more]
+            ends.append(logit(model, trace, 3, moved, target=1))
+        total += (ends[0] - ends[1]) / (2 * step) / steps
+    assert embed.shape[0] > token
+    assert float(found[token]) == pytest.approx(total, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["gpt", "lm-rnn", "class-lstm"])
+def test_left_out_equals_the_text_without_the_character(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    text = "the old duck"[:11]
+    trace = model.trace(text)
+    name = "analysis.attribution.at_6.to_2." if family != "class-lstm" else "analysis.attribution.to_1."
+    target = 1 if family == "class-lstm" else 2
+    model.analyse(trace, name)
+    found = trace[f"{name}left_out"].value[0]
+    for i in range(len(text)):
+        if family != "class-lstm" and i == 6:
+            assert math.isnan(found[i])
+            continue
+        without = model.trace(text[:i] + text[i + 1 :])["logits"].value
+        before = trace["logits"].value
+        if family == "class-lstm":
+            expected = float(before[0, target] - without[0, target])
+        else:
+            expected = float(before[0, 6, target] - without[0, 6 - (i < 6), target])
+        assert float(found[i]) == pytest.approx(expected, abs=1e-5), i
+
+
+def test_attention_is_the_row_of_the_rollout(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    trace = model.analyse(model.trace(TEXT), "analysis.attribution.at_4.to_1")
+    found = trace["analysis.attribution.at_4.to_1.attention"].value[0]
+    expected = trace["analysis.rollout.blocks.1.rollout"].value[0, 4]
+    assert torch.equal(found, expected) and float(found[5:].abs().sum()) == 0.0

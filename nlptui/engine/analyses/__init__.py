@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nlptui.engine.analyses import gradient, lens, patterns, rollout, sources
+from nlptui.engine.analyses import attribution, gradient, lens, patterns, rollout, sources
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -36,9 +36,12 @@ class Analysis:
     fits: Callable[[Any], bool]
     """Whether a model's config has what it needs."""
     record: Callable[[Engine, Trace, Asked, Recorder], None]
+    after: tuple[str, ...] = ()
+    """The analyses that it builds on, where the model has them."""
 
 
 ANALYSES: dict[str, Analysis] = {
+    "attribution": Analysis(attribution.fits, attribution.record, after=("rollout",)),
     "gradient": Analysis(gradient.fits, gradient.record),
     "rollout": Analysis(rollout.fits, rollout.record),
     "patterns": Analysis(patterns.fits, patterns.record),
@@ -63,6 +66,9 @@ def analyse(engine: Engine, trace: Trace, name: str) -> None:
                 model=visible(engine.name), name=asked.name
             )
         )
+    for before in analysis.after:
+        if ANALYSES[before].fits(engine.config):
+            analyse(engine, trace, f"{PREFIX}{before}")
     root = Recorder(trace.parameters)
     root.met.update(dict.fromkeys(trace.activations))
     root.inputs.update(trace.inputs)

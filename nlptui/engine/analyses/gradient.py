@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nlptui.engine.inputs import batch_of
 from nlptui.locale import _
-from nlptui.trace import Activation, Recorder, Steps, Trace
+from nlptui.trace import Activation, Edit, Recorder, Steps, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked
@@ -41,35 +41,52 @@ def logits_name(trace: Trace, asked: Asked) -> str:
     return next(name for name in names if name in trace.activations)
 
 
+def logit_of(trace: Trace, asked: Asked) -> tuple[str, tuple[int, ...]]:
+    """The scores and the place in them (without the batch) that are asked about."""
+    name = logits_name(trace, asked)
+    shape = trace[name].shape
+    target = asked.target_of(shape[-1])
+    return name, (asked.position_of(shape[1]), target) if len(shape) == 3 else (target,)
+
+
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`{name}` and `{name}.norm` for every vector of KINDS: the gradient of the target's logit.
 
     At the position asked for, or of the text where it has one answer. What comes after that position in a
     causal network has the gradient 0.
     """
-    name = logits_name(trace, asked)
-    shape = trace[name].shape
-    target = asked.target_of(shape[-1])
-    place = (asked.position_of(shape[1]), target) if len(shape) == 3 else (target,)
-    watched, value = _run(engine, trace, name, place)
+    name, place = logit_of(trace, asked)
+    watched, value = run_again(engine, trace, name, place)
     definition = _("∂ {logit} / ∂ x, by autograd: back through every step from the logit to x")
     element = f"{name}[{','.join(map(str, (0, *place)))}]"
     for key, gradient in _gradients(watched, value).items():
-        whole = trace[key]
-        full = f"{rec.prefix}{key}"
-        rec.root.met[full] = None
-        rec.root.activations[full] = Activation(
-            full, gradient, whole.axes, scope=rec, kind="analysis",
-            definition=definition.format(logit=element), made_of=((key, None), (name, (0, *place))),
-        )  # fmt: skip
+        made_of = ((key, None), (name, (0, *place)))
+        full = define(rec, key, gradient, trace[key].axes, definition.format(logit=element), made_of)
         rec(f"{key}.norm", gradient.norm(dim=-1), "batch pos", by=f"sqrt(sum(square({full})))")
+
+
+def define(
+    rec: Recorder,
+    name: str,
+    value: Tensor,
+    axes: tuple[str, ...],
+    definition: str,
+    made_of: tuple[tuple[str, tuple[int, ...] | None], ...],
+) -> str:
+    """Record what only a definition can say; its full name."""
+    full = f"{rec.prefix}{name}"
+    rec.root.met[full] = None
+    rec.root.activations[full] = Activation(
+        full, value, axes, scope=rec, kind="analysis", definition=definition, made_of=made_of
+    )
+    return full
 
 
 class _Watched(Recorder):
     """A recorder that keeps what the graph runs through: a recurrent layer's steps one by one."""
 
-    def __init__(self, trace: Trace) -> None:
-        super().__init__(trace.parameters, trace.edits)
+    def __init__(self, trace: Trace, more: tuple[Edit, ...] = ()) -> None:
+        super().__init__(trace.parameters, (*trace.edits, *more))
         self.steps_of: dict[str, list[Tensor]] = {}
 
     def steps(self, length: int, backward: bool = False) -> Steps:
@@ -111,9 +128,11 @@ class _WatchedSteps(Steps):
         return super().close(stack, axes)
 
 
-def _run(engine: Engine, trace: Trace, name: str, place: tuple[int, ...]) -> tuple[_Watched, Tensor]:
-    """The run again, with a graph; the logit that is asked about."""
-    watched = _Watched(trace)
+def run_again(
+    engine: Engine, trace: Trace, name: str, place: tuple[int, ...], *more: Edit
+) -> tuple[_Watched, Tensor]:
+    """The run again with a graph, and with edits more; the logit `name` at `place` that is asked about."""
+    watched = _Watched(trace, more)
     with torch.enable_grad():
         engine.model(batch_of(trace.encoding, engine.device), watched)
         value: Any = watched.activations[name].value
