@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.views.figure import Bars, HeatTable, Lines, Tokens, Tree
+from nlptui.views.figure import Bars, HeatTable, Lines, Points, Tokens, Tree
 
 if TYPE_CHECKING:
     from nlptui.views.figure import Figure
@@ -113,6 +113,11 @@ def _rows(part: object) -> list[Sequence[object]]:
         case Lines():
             return [
                 [s.name, x, y] for s in part.series for x, y in zip(s.x.tolist(), s.y.tolist(), strict=True)
+            ]
+        case Points():
+            return [
+                ["", *part.axes],
+                *([label, *xy] for label, xy in zip(part.labels, part.values.tolist(), strict=True)),
             ]
         case Tokens():
             return [["token", "id", "start", "end"], *([t.text, t.id, t.start, t.end] for t in part.tokens)]

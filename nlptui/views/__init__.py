@@ -18,6 +18,8 @@ from nlptui.views import (
     output,
     rollout,
     sources,
+    space,
+    surprisal,
     through_time,
     tokens,
     tree,
@@ -34,6 +36,7 @@ GROUPS: dict[int, str] = {
     5: N_("Attention"),
     6: N_("Output"),
     7: N_("Attribution"),
+    8: N_("Generation"),
     9: N_("Everything"),
 }
 """The keys of the groups and their titles, marked for translation."""
@@ -43,6 +46,7 @@ VIEWS: dict[str, View] = {
     for module in (
         tokens,
         embedding,
+        space,
         hidden,
         lens,
         sources,
@@ -53,6 +57,7 @@ VIEWS: dict[str, View] = {
         rollout,
         output,
         attribution,
+        surprisal,
         tree,
         activation,
     )  # fmt: skip

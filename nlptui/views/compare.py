@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from nlptui.locale import _
-from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, Tokens
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Points, Source, Tokens
 from nlptui.views.view import decimals
 
 
@@ -45,7 +45,7 @@ def named(part: Part, label: str, trace: int) -> Part:
         if isinstance(source, tuple):
             return replace(part, title=title, source=tuple(replace(row, trace=trace) for row in source))
         return replace(part, title=title, source=_in_trace(source, trace))
-    if isinstance(part, Bars | Tokens):
+    if isinstance(part, Bars | Points | Tokens):
         return replace(part, title=title, source=_in_trace(part.source, trace))
     return replace(part, title=title)
 

@@ -10,7 +10,7 @@ import string
 from functools import cache
 
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Tokens, Tree
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES, UNEDITED, place
 
 Fields = dict[str, str]
@@ -202,6 +202,13 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "attribution.left_out": (N_("how far the answer's score falls without '{token}': {value}"),),
     "attribution.attention": (N_("the share of '{token}' in the answer's vector by rollout: {value}"),),
     "attribution": (N_("how fast the answer's score grows with unit {unit} of '{token}': {value}"),),
+    "space.cosine": (N_("how alike the vectors of '{query}' and '{key}' point{where}: {value}"),),
+    "space.map": (N_("coordinate {component} of '{token}' on the map{where}: {value}"),),
+    "space.share": (N_("the share of the spread along coordinate {component} of the map{where}: {value}"),),
+    "space": (N_("unit {unit} of the vector of '{token}', made one long{where}: {value}"),),
+    "surprisal.prob": (N_("how probable '{token}' was after what stands before it: {value}"),),
+    "surprisal.surprisal": (N_("how surprising '{token}' was after what stands before it: {value} nats"),),
+    "surprisal": (N_("over the whole text: {value}"),),
     "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
     "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
 }
@@ -239,6 +246,9 @@ def describe(figure: Figure, part: int, row: int, col: int = 0) -> str:
         return _bar(shown, row)
     if isinstance(shown, Tokens):
         return _token(shown, row)
+    if isinstance(shown, Points):
+        x, y = map(number, shown.values[row])
+        return _("'{token}' lies at {x}, {y} of the map").format(token=shown.labels[row], x=x, y=y)
     if isinstance(shown, Tree):
         return _branch(shown, row)
     return _point(shown, row, col)

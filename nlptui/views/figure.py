@@ -219,6 +219,28 @@ class Lines:
         return None
 
 
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Labelled points on a plane: `values` has a row (x, y) for each, `source` elements for (point, axis)."""
+
+    title: str
+    labels: tuple[str, ...]
+    values: Array
+    source: Source | None = None
+    axes: tuple[str, str] = ("", "")
+    """What stands along x and along y."""
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), labels=_labels(self.labels), axes=_labels(self.axes))
+        _set(self, values=_matrix(self.title, self.values, 2))
+        if self.values.shape != (len(self.labels), 2):
+            raise ValueError(f"points {self.title!r}: values {self.values.shape}, {len(self.labels)} labels")
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """What Enter opens at point `row`: its x (col 0) or its y."""
+        return self.source.origin(row, col) if self.source else None
+
+
 @dataclass(frozen=True)
 class Token:
     """One token, or a word of the output: what to show, its id (None for a word), and its code points.
@@ -298,7 +320,7 @@ class Tree:
         return Origin(line.path, ()) if line.leaf else None
 
 
-Part: TypeAlias = HeatTable | Bars | Lines | Tokens | Tree
+Part: TypeAlias = HeatTable | Bars | Lines | Points | Tokens | Tree
 
 
 @dataclass(frozen=True, eq=False)

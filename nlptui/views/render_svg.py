@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from nlptui.locale import _
 from nlptui.views import palette
 from nlptui.views.cells import clip, number_format, standing, width_of
-from nlptui.views.figure import Array, Bars, Figure, HeatTable, Lines, Part, Series, Tokens, Tree
+from nlptui.views.figure import Array, Bars, Figure, HeatTable, Lines, Part, Points, Series, Tokens, Tree
 from nlptui.views.render_text import scale_of, token_grid
 
 LIMIT = 600
@@ -112,6 +112,8 @@ def draw_content(canvas: Canvas, part: Part) -> None:
         _bars(canvas, part)
     elif isinstance(part, Lines):
         _chart(canvas, part)
+    elif isinstance(part, Points):
+        _points(canvas, part)
     elif isinstance(part, Tokens):
         _tokens(canvas, part)
     else:
@@ -252,6 +254,23 @@ def _chart(canvas: Canvas, chart: Lines) -> None:
         canvas.text(key + 18, canvas.y + 14, series.name, size=11)
         key += (cell_len(series.name) + 5) * _CHAR
     canvas.y += 18
+
+
+def _points(canvas: Canvas, part: Points) -> None:
+    left, top = _MARGIN + 9 * _CHAR, canvas.y + 6
+    canvas.rect(left, top, _PLOT_WIDTH, _PLOT_HEIGHT, "line")
+    if part.labels:
+        x, y = (_ends(part.values[:, axis].astype(float)) for axis in (0, 1))
+        across = left + _shares(part.values[:, 0], x) * _PLOT_WIDTH
+        down = top + (1 - _shares(part.values[:, 1], y)) * _PLOT_HEIGHT
+        for label, at, height in zip(part.labels, across.tolist(), down.tolist(), strict=True):
+            canvas.rect(at - 2, height - 2, 4, 4, "f0")
+            end = at + 6 + cell_len(label) * _CHAR > left + _PLOT_WIDTH
+            canvas.text(at - 6 if end else at + 6, height + 4, label, "right" if end else "", size=11)
+        _axis_labels(canvas, left, top, x, y, False)
+    canvas.text(left + _PLOT_WIDTH / 2, top + _PLOT_HEIGHT + 14, part.axes[0], "middle faint", size=11)
+    canvas.text(left, top - 4, part.axes[1], "faint", size=11)
+    canvas.y = top + _PLOT_HEIGHT + 20
 
 
 def _axis_labels(

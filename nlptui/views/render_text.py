@@ -12,12 +12,14 @@ from rich.cells import cell_len
 
 from nlptui.locale import _
 from nlptui.views.cells import bar, clip, fit, number_format, shade, standing, width_of
-from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Tokens, Tree
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Points, Tokens, Tree
+from nlptui.views.point_layout import placed
 
 LIMIT = 64
 """Rows and columns of a table, tokens and tree lines that are written out; what is left out is counted."""
 _LABEL_WIDTH = 16
 _COLUMN_WIDTH = 10
+_MAP_LINES = 20
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -45,6 +47,8 @@ def part_lines(part: Part, width: int, most: int) -> Iterator[str]:
         yield from _bars(part, width, most)
     elif isinstance(part, Lines):
         yield from _chart(part, width)
+    elif isinstance(part, Points):
+        yield from _points(part, width, most)
     elif isinstance(part, Tokens):
         yield from _tokens(part, width, most)
     else:
@@ -129,6 +133,24 @@ def _chart(chart: Lines, width: int) -> Iterator[str]:
     x = [float(value) for series in chart.series for value in series.x[[0, -1] if len(series.x) else []]]
     if x:
         yield clip(f"{chart.x_label} {min(x):g} … {max(x):g}", width)
+
+
+def _points(part: Points, width: int, most: int) -> Iterator[str]:
+    """The map in cells, then what its axes are, then each point's numbers."""
+    yield clip(part.title, width)
+    room = min(width, 100)
+    lines = [""] * _MAP_LINES
+    for place in sorted(placed(part, room, _MAP_LINES), key=lambda place: place.x):
+        lines[place.y] += " " * (place.x - cell_len(lines[place.y])) + place.text
+    yield from lines
+    yield clip(
+        " · ".join(f"{sign} {axis}" for sign, axis in zip("→↑", part.axes, strict=True) if axis), width
+    )
+    head = width_of(list(part.labels[:most]), width // 3)
+    write = number_format(part.values, 3)
+    for label, row in zip(part.labels[:most], part.values.tolist(), strict=False):
+        yield f"{fit(label, head)}  {'  '.join(fit(write(value), 9, right=True) for value in row)}"
+    yield from _left_out(len(part.labels) - most, 0, width)
 
 
 def spark(y: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int, log: bool = False) -> str:

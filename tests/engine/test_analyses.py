@@ -374,3 +374,58 @@ def test_attention_is_the_row_of_the_rollout(folder: Path) -> None:
     found = trace["analysis.attribution.at_4.to_1.attention"].value[0]
     expected = trace["analysis.rollout.blocks.1.rollout"].value[0, 4]
     assert torch.equal(found, expected) and float(found[5:].abs().sum()) == 0.0
+
+
+# -- the space of vectors
+
+
+@pytest.mark.parametrize("family", ["word2vec", "tag-lstm", "bert", "gpt", "translator"])
+def test_cosines_and_maps_by_numpy(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.space")
+    names = [name.removeprefix("analysis.space.").removesuffix(".cosine") for name in trace.analyses]
+    names = [name for name in names if f"analysis.space.{name}.cosine" in trace.analyses]
+    assert len(names) == {"word2vec": 1, "tag-lstm": 2, "bert": 3, "gpt": 3, "translator": 6}[family]
+    for name in names:
+        x = trace.array(name)[0].astype(np.float64)
+        norms = np.linalg.norm(x, axis=1)
+        cosine = trace.array(f"analysis.space.{name}.cosine")[0]
+        np.testing.assert_allclose(cosine, x @ x.T / np.outer(norms, norms), atol=1e-5)
+        values, vectors = np.linalg.eigh(np.cov(x.T))
+        plane = (x - x.mean(0)) @ vectors[:, [-1, -2]]
+        found = trace.array(f"analysis.space.{name}.map")[0]
+        for axis in range(2):
+            np.testing.assert_allclose(np.abs(found[:, axis]), np.abs(plane[:, axis]), atol=1e-4)
+            assert found[np.abs(found[:, axis]).argmax(), axis] >= 0
+        share = trace.array(f"analysis.space.{name}.share")[0]
+        np.testing.assert_allclose(share, values[[-1, -2]] / values.sum(), atol=1e-4)
+
+
+def test_one_token_has_a_map(folder: Path) -> None:
+    model = engine(folder, "word2vec")
+    trace = model.analyse(model.trace("can"), "analysis.space")
+    assert trace["analysis.space.token_embed.map"].value.tolist() == [[[0.0, 0.0]]]
+
+
+# -- surprisal
+
+
+@pytest.mark.parametrize("family", ["gpt", "gpt1", "lm-lstm"])
+def test_surprisal_is_the_cross_entropy(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.surprisal")
+    ids = torch.tensor(trace.encoding.ids)
+    with torch.no_grad():
+        logits = model.model(Batch(ids[None]))["logits"][0]
+    expected = torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction="none")
+    found = trace["analysis.surprisal.surprisal"].value[0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert float(trace["analysis.surprisal.perplexity"].value) == pytest.approx(
+        math.exp(expected.mean()), rel=1e-5
+    )
+    assert trace.labels("analysis.surprisal.prob", "pos") == tuple(trace.encoding.tokens[1:])
+
+
+def test_one_token_has_no_surprisal(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    assert not model.analyse(model.trace("a"), "analysis.surprisal").analyses

@@ -14,7 +14,7 @@ import torch
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Edit, Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
-from nlptui.views.figure import Bars, HeatTable, Lines, Tokens, Tree
+from nlptui.views.figure import Bars, HeatTable, Lines, Points, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
 from tests.views.conftest import (
     CONFIGS,
@@ -43,6 +43,8 @@ def cells(part):
         return [(r, c) for r in range(len(part.rows)) for c in range(len(part.cols))]
     if isinstance(part, Bars):
         return [(r, 0) for r in range(len(part.labels))]
+    if isinstance(part, Points):
+        return [(r, c) for r in range(len(part.labels)) for c in range(2)]
     return []
 
 
@@ -68,7 +70,7 @@ def test_every_cell_equals_the_element_that_its_source_names(trace):
                 assert origin is not None, (figure.title, part.title)
                 assert len(origin.index) == trace[origin.name].value.ndim
                 expected = trace[origin.name].value.detach().numpy()[origin.index]
-                shown = part.values[row, col] if isinstance(part, HeatTable) else part.values[row]
+                shown = part.values[row, col] if isinstance(part, HeatTable | Points) else part.values[row]
                 np.testing.assert_equal(shown, expected)
                 checked += 1
     assert checked > (200 if trace.config.arch == "word2vec" else 1000), "word2vec has three activations"
@@ -576,7 +578,9 @@ def test_a_figure_of_512_tokens_is_drawn_at_once_and_copies_nothing_large(family
 
 def test_parts_are_of_known_types(trace):
     for figure in every_figure(trace):
-        assert all(isinstance(part, HeatTable | Bars | Lines | Tokens | Tree) for part in figure.parts)
+        assert all(
+            isinstance(part, HeatTable | Bars | Lines | Points | Tokens | Tree) for part in figure.parts
+        )
 
 
 def test_views_load_no_torch():

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nlptui.engine.analyses import attribution, gradient, lens, patterns, rollout, sources
+from nlptui.engine.analyses import attribution, gradient, lens, patterns, rollout, sources, space, surprisal
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -47,6 +47,8 @@ ANALYSES: dict[str, Analysis] = {
     "patterns": Analysis(patterns.fits, patterns.record),
     "lens": Analysis(lens.fits, lens.record),
     "sources": Analysis(sources.fits, sources.record),
+    "space": Analysis(space.fits, space.record),
+    "surprisal": Analysis(surprisal.fits, surprisal.record),
 }
 
 

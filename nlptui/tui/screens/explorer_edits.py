@@ -86,7 +86,7 @@ class EditActions:
 
     def cell_text(self: ExplorerScreen) -> str:
         """The number (or the word) under the cursor."""
-        from nlptui.views.figure import Bars, HeatTable, Tokens, Tree
+        from nlptui.views.figure import Bars, HeatTable, Points, Tokens, Tree
 
         pane: FigurePane = self.active_pane()
         row, col = pane.cell
@@ -98,6 +98,8 @@ class EditActions:
                 return str(part.values[row, col])
             case Bars():
                 return str(part.values[row])
+            case Points():
+                return ", ".join(map(str, part.values[row].tolist()))
             case Tokens():
                 return part.tokens[row].text
             case Tree():
