@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
 
 
+RECURRENT = ("rnn", "lstm", "gru")
+"""Architectures that have directions where others have heads."""
+
+
 class ViewTabs(Words):
     """One line over the view."""
 
@@ -79,9 +83,12 @@ def _stands(shown: Shown) -> list[Word]:
             Word("]", "accent", "layer_up"),
         ]
     if shown.heads > 1:
+        which = _("head {n} (0–{last})")
+        if shown.model.arch in RECURRENT:
+            which = _("direction {n} (0–{last})")
         words += [
             Word("  ,", "accent", "head_before"),
-            Word(f" {_('head {n} (0–{last})').format(n=shown.place.head, last=shown.heads - 1)} "),
+            Word(f" {which.format(n=shown.place.head, last=shown.heads - 1)} "),
             Word(".", "accent", "head_after"),
         ]
     return words
