@@ -345,6 +345,9 @@ recipe_options = options(
 layer_option = option("--layer", type=COUNT, default=0, help=N_("The layer, counted from 0."))
 head_option = option("--head", type=COUNT, default=0, help=N_("The head or direction, counted from 0."))
 name_option = option("--name", metavar="NAME", help=N_("For a view of one activation: which."))
+target_option = option(
+    "--target", metavar="TOKEN", help=N_("The token or label of the output asked about; else the likeliest.")
+)
 
 
 # ------------------------------------------------------------------------------------------- texts and models
@@ -422,12 +425,15 @@ def cli() -> None:
 @option("--layer", type=COUNT, help=N_("The layer, counted from 0."))
 @option("--head", type=COUNT, help=N_("The head or direction, counted from 0."))
 @name_option
+@option("--position", type=COUNT, help=N_("The token that the view is about."))
+@target_option
 @option("--at", metavar="ROW,COL[,TABLE]", help=N_("Where the cell cursor stands."))
 @edit_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 def explore(
     text: str | None, model: str | None, pair: str | None, view: str | None, layer: int | None,
-    head: int | None, name: str | None, at: str | None, edits: tuple[str, ...], low_bandwidth: bool,
+    head: int | None, name: str | None, position: int | None, target: str | None, at: str | None,
+    edits: tuple[str, ...], low_bandwidth: bool,
 ) -> None:  # fmt: skip
     cursor = None if at is None else _cell(at)
     from nlptui.cli_output import message
@@ -435,7 +441,8 @@ def explore(
 
     sentence = None if text is None else whole_text(text)
     if reason := no_screen():
-        state = {"layer": layer or 0, "head": head or 0, "name": name}
+        state = {"layer": layer or 0, "head": head or 0, "name": name, "position": position or 0}
+        state["target"] = target
         print_screen(sentence, model, pair, view, edits, state)
         hint = _("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer")
         message(hint.format(reason=reason))
@@ -443,7 +450,8 @@ def explore(
     from nlptui.tui.app import run_app
 
     status = run_app(
-        sentence, model, view, layer, head, cursor, pair=pair, name=name, edits=edits,
+        sentence, model, view, layer, head, cursor, pair=pair, name=name, position=position, target=target,
+        edits=edits,
         device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
     )  # fmt: skip
     raise click.exceptions.Exit(status)
@@ -471,6 +479,7 @@ def print_screen(
     engine = load(model or default_model())
     sentence = EXAMPLES.get(engine.config.language, EXAMPLES["en"]) if text is None else text
     trace = traced(engine, sentence, pair, edits)
+    state["target"] = engine.target(state["target"]) if state["target"] else None
     write_line(plain_screen(trace, view or "", state, text_width(), engine.analyse))
 
 
@@ -669,6 +678,7 @@ def explain(
 @layer_option
 @head_option
 @option("--position", type=COUNT, default=0, help=N_("The token that the view is about."))
+@target_option
 @name_option
 @option("--by", type=Choice(("table", "row")), default="table", help=N_("What the colours compare."))
 @option("--text", "as_text", is_flag=True, help=N_("Print plain text (the default)."))
@@ -691,6 +701,7 @@ def draw(
         raise click.UsageError(problem, click.get_current_context())
     sentence = whole_text(text)
     engine = load(model)
+    state["target"] = engine.target(state["target"]) if state["target"] else None
     figure = figure_of(traced(engine, sentence, pair, edits), view_name, state, engine.analyse)
     from nlptui.views import render
 

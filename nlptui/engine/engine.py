@@ -246,6 +246,23 @@ class Engine:
             analyse(self, trace, name)
         return trace
 
+    def target(self, name: str) -> int:
+        """The number of a token or label of the output: `name` is that number, or its text.
+
+        Raises UserError for a text that is none of them.
+        """
+        if name.isdecimal():
+            return int(name)
+        found = self.config.labels.index(name) if name in self.config.labels else None
+        found = self.tokenizer.find(name) if found is None and not self.config.labels else found
+        if found is None:
+            raise UserError(
+                _("{model} has no token or label {name!r} in its output").format(
+                    model=visible(self.name), name=visible(name)
+                )
+            )
+        return found
+
     def explain(self, trace: Trace, name: str, index: Sequence[int]) -> Derivation:
         """How the element of `name` at `index` (batch included) was made. Raises UserError if unknown."""
         if name.startswith(ANALYSIS) and name not in trace:

@@ -132,6 +132,13 @@ _VIEWS = (
         "show_output", ("p",), N_("output"), N_("Go to the output beside the view; Esc comes back."), VIEW
     ),
     Action(
+        "choose_target",
+        ("equals_sign",),
+        N_("ask about this"),
+        N_("Let attribution ask about the answer under the output's cursor; elsewhere: the likeliest."),
+        VIEW,
+    ),
+    Action(
         "switch_digits", ("z",), N_("numbers or shades"), N_("Show tables as numbers or as shades."), VIEW
     ),
     Action(

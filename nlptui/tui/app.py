@@ -56,6 +56,8 @@ def run_app(
     *,
     pair: str | None = None,
     name: str | None = None,
+    position: int | None = None,
+    target: str | None = None,
     edits: tuple[str, ...] = (),
     device: str = "auto",
     low_bandwidth: bool = False,
@@ -75,7 +77,8 @@ def run_app(
     cursor = dict(zip(("row", "col", "part"), at or (), strict=False))
     place = first_place(
         Place.restored(settings.last), text, model,
-        view=view, layer=layer, head=head, name=name, edits=edits or None, **cursor,
+        view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
+        **cursor,
     )  # fmt: skip
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)
     app = _program(place, settings, device, low_bandwidth, trouble)

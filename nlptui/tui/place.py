@@ -44,6 +44,8 @@ class Place:
     by: str = "table"
     edits: tuple[str, ...] = ()
     """Edits in force, each as `NAME[0,2,:,:]=zero`."""
+    target: str = ""
+    """The token or label that views of attribution ask about, or its number; empty: the likeliest."""
     tokenizer: str = ""
     """A second tokenizer for the token row; empty: the model's own."""
     reading: str = "ids"
@@ -81,6 +83,8 @@ class Place:
         options += ["--name", self.name] if self.name else []
         at = f"{self.row},{self.col}" + (f",{self.part}" if self.part else "")
         options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
+        options += ["--position", str(self.position)] if self.position else []
+        options += ["--target", self.target] if self.target else []
         for edit in self.edits:
             options += ["--edit", edit]
         words = [*options, "--", text] if text.startswith("-") else [text, *options]
@@ -88,7 +92,10 @@ class Place:
 
     def kept(self) -> dict[str, Any]:
         """What the settings file keeps of it."""
-        fields = ("model", "text", "view", "layer", "head", "name", "row", "col", "part", "by", "reading")
+        fields = (
+            "model", "text", "view", "layer", "head", "name", "position", "target", "row", "col", "part",
+            "by", "reading",
+        )  # fmt: skip
         return {key: getattr(self, key) for key in fields} | {"text": self.text[:KEPT_LIMIT]}
 
     @staticmethod

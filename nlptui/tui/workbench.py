@@ -126,10 +126,12 @@ class Workbench:
     def _drawn(self, view: View, run: Place, place: Place) -> Figure:
         """The view of one run at `place`, with the analyses that it needs."""
         trace = self.trace(run)
-        needed = view.needs(trace, _state(place))
+        engine = self.engine(run.model)
+        state = _state(place, engine)
+        needed = view.needs(trace, state)
         if needed:
-            self.engine(run.model).analyse(trace, *needed)
-        return _draw(view, trace, place)
+            engine.analyse(trace, *needed)
+        return view.draw(trace, state)
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
@@ -249,11 +251,12 @@ def _view(fitting: list[View], name: str) -> View:
     return next(named[n] for n in (name, *EARLIEST, *named) if n in named)
 
 
-def _state(place: Place) -> State:
+def _state(place: Place, engine: Engine | None = None) -> State:
     from nlptui.views.view import State
 
     by: Literal["row", "table"] = "row" if place.by == "row" else "table"
-    return State(place.layer, place.head, place.position, place.name, by)
+    target = engine.target(place.target) if place.target and engine is not None else None
+    return State(place.layer, place.head, place.position, place.name, by, target)
 
 
 def _draw(view: View, trace: Trace, place: Place) -> Figure:

@@ -241,6 +241,17 @@ def test_a_view_of_an_analysis_shows_what_trace_prints(nlptui: Nlptui, name: str
         assert made[pattern]["axes"] == ["batch", "query", "key"] and made[pattern]["formula"]
 
 
+def test_a_view_asks_about_the_answer_that_is_named(nlptui: Nlptui) -> None:
+    arguments = ("view", "attribution", "a can", "-m", "tag-lstm", "--position", "1", "--json")
+    named = nlptui(*arguments, "--target", "VERB").json
+    assert named == nlptui(*arguments, "--target", "1").json and "VERB" in named["title"]
+    assert named["parts"][0]["source"]["name"] == "analysis.attribution.at_1.to_1.integrated"
+    letter = nlptui("view", "sources", "a can", "-m", "gpt", "--target", "c", "--json").json
+    assert letter["title"].endswith("c")
+    refused = nlptui(*arguments, "--target", "nowhere", status=1)
+    assert "tag-lstm has no token or label 'nowhere' in its output" in refused.err
+
+
 def test_gradients_through_time_on_the_command_line(nlptui: Nlptui) -> None:
     said = nlptui("view", "through_time", "a can", "-m", "tag-lstm", "--position", "1", "--json").json
     chart, norms, _units = said["parts"]

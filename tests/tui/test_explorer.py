@@ -101,6 +101,17 @@ async def test_views_of_analyses_show_numbers_that_open(
         assert "analysis." in session.text()
 
 
+async def test_attribution_asks_about_the_answer_under_the_cursor() -> None:
+    async with opened("tag-lstm") as session:
+        await session.press("7", "p", "j", "equals_sign")
+        first = session.explorer.shown.figure.parts[0].source.name
+        label = session.explorer.query_one("#output").figure.parts[0].labels[1]
+        assert session.place.target and label in session.explorer.shown.figure.title
+        await session.press("escape", "equals_sign")
+        assert session.place.target == "" and session.explorer.shown.figure.parts[0].source.name != first
+        assert "likeliest" in session.text()
+
+
 @pytest.mark.parametrize(
     ("key", "name"), [("1", "tokens"), ("2", "embedding"), ("6", "output"), ("9", "tree")]
 )

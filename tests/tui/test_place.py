@@ -27,6 +27,12 @@ def test_a_table_that_is_not_the_first_has_its_number() -> None:
     assert words(Place("m", "t", row=3, col=4, part=2))[-2:] == ["--at", "3,4,2"]
 
 
+def test_a_token_and_what_is_asked_about_are_named() -> None:
+    place = Place("m", "t", view="attribution", position=3, target="17")
+    assert words(place)[-4:] == ["--position", "3", "--target", "17"]
+    assert Place.restored(place.kept()) == place
+
+
 def test_an_activation_is_named() -> None:
     assert words(Place("m", "t", view="activation", name="blocks.0.attn.q"))[4:8] == [
         "--view", "activation", "--name", "blocks.0.attn.q",

@@ -17,7 +17,9 @@ def rows() -> list[tuple[int, str, str]]:
 
 
 def test_every_view_is_listed_under_its_key() -> None:
-    assert [(key, name) for key, name, _test in rows()] == [(view.group, name) for name, view in VIEWS.items()]
+    assert [(key, name) for key, name, _test in rows()] == [
+        (view.group, name) for name, view in VIEWS.items()
+    ]
 
 
 def test_the_tests_that_are_named_are_there() -> None:

@@ -15,6 +15,7 @@ from nlptui.tui.place import Place
 from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
+from nlptui.views.figure import Bars
 
 if TYPE_CHECKING:
     from nlptui.tui.screens.explorer import ExplorerScreen
@@ -44,8 +45,9 @@ class ViewActions:
         def chosen(name: str | None) -> None:
             if name:
                 # Edits name what another model may not have.
-                edits = self.place.edits if name == self.place.model else ()
-                self.go(replace(self.place, model=name, edits=edits))
+                same = name == self.place.model
+                edits, target = (self.place.edits, self.place.target) if same else ((), "")
+                self.go(replace(self.place, model=name, edits=edits, target=target))
 
         self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
 
@@ -158,6 +160,20 @@ class ViewActions:
         if pane.display and self.query_one("#answer").display:
             pane.take_focus()
             self.draw_readout()
+
+    def action_choose_target(self: ExplorerScreen) -> None:
+        """Ask about the token or label under the cursor of the output; elsewhere, the likeliest again."""
+        pane = self.active_pane()
+        origin = self.origin() if pane.id == "output" else None
+        if origin is None or origin.name.rsplit(".", 1)[-1] not in ("probs", "logits", "emission"):
+            self.go(replace(self.place, target=""))
+            self.say(_("Attribution and the like ask about the likeliest answer."))
+            return
+        position = origin.index[1] if len(origin.index) > 2 else self.place.position
+        self.go(replace(self.place, target=str(origin.index[-1]), position=position))
+        part = pane.box.part if pane.box else None
+        label = part.labels[pane.cell[0]] if isinstance(part, Bars) else str(origin.index[-1])
+        self.say(_("Attribution and the like ask about {answer}.").format(answer=_quoted(label)))
 
     def action_widen(self: ExplorerScreen) -> None:
         """The view alone, or with tree and output beside it."""
