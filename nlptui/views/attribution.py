@@ -29,6 +29,8 @@ _MEANS = {
     "attention": N_("each token's share by the attention weights alone, whatever the answer"),
 }
 _SCORES = ("logits", "emission", "mlm.logits", "start.logits")
+SHORT = 64
+"""Tokens up to which all methods are computed at once."""
 _ARCHS = ("rnn", "lstm", "gru", "bert", "gpt")
 
 
@@ -55,9 +57,16 @@ def prefix(trace: Trace, state: State) -> str:
     return f"analysis.attribution{at}.to_{target}."
 
 
+def full_name(before: str, method: str) -> str:
+    """Under which name a method's numbers are recorded."""
+    if method == "left_out":
+        return before.replace("analysis.attribution", "analysis.left_out") + "fall"
+    return f"{before}{method}"
+
+
 def methods(trace: Trace, before: str) -> list[str]:
     """The methods that were recorded."""
-    return [method for method in _METHODS if f"{before}{method}" in trace]
+    return [method for method in _METHODS if full_name(before, method) in trace]
 
 
 def choices(trace: Trace) -> tuple[str, ...]:
@@ -73,7 +82,7 @@ def draw(trace: Trace, state: State) -> Figure:
     if not found:
         return nothing(trace, "attribution", title)
     method = chosen(tuple(found), state.name)
-    name = f"{before}{method}"
+    name = full_name(before, method)
     labels = trace.labels(name, "pos")
     bars = Bars(
         title=_(_METHODS[method]),
@@ -83,7 +92,7 @@ def draw(trace: Trace, state: State) -> Figure:
         scale=_scale(method),
         axis="pos",
     )
-    tables = [cut(trace, f"{before}{one}", "", "pos", scale=_scale(one)) for one in found]
+    tables = [cut(trace, full_name(before, one), "", "pos", scale=_scale(one)) for one in found]
     words = [_(_METHODS[one]) for one in found]
     table = stack(_("all methods, each by its own scale"), tables, words, "method", "row")
     whom = _whom(trace, state)
@@ -118,7 +127,11 @@ def _applies(thing: object) -> bool:
 
 def _needs(trace: Trace, state: State) -> tuple[str, ...]:
     before = prefix(trace, state)
-    return (before,) if before else ()
+    if not before:
+        return ()
+    # One run for each token: of long texts only where it is asked for.
+    short = len(trace.labels("token_embed", "pos")) <= SHORT
+    return (before, full_name(before, "left_out")) if short or state.name == "left_out" else (before,)
 
 
 VIEW = View("attribution", 7, N_("Attribution"), applies=_applies, draw=draw, choices=choices, needs=_needs)

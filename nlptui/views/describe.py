@@ -199,7 +199,7 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "attribution.gradient_input": (
         N_("what '{token}' adds to the answer's score by gradient × input: {value}"),
     ),
-    "attribution.left_out": (N_("how far the answer's score falls without '{token}': {value}"),),
+    "left_out": (N_("how far the answer's score falls without '{token}': {value}"),),
     "attribution.attention": (N_("the share of '{token}' in the answer's vector by rollout: {value}"),),
     "attribution": (N_("how fast the answer's score grows with unit {unit} of '{token}': {value}"),),
     "space.cosine": (N_("how alike the vectors of '{query}' and '{key}' point{where}: {value}"),),

@@ -52,7 +52,7 @@ def fitting(name: str) -> list[str]:
     ]
 
 
-ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution")}
+ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution", "left_out")}
 ASKED["sources"] = "analysis.sources.to_0"
 CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
 
@@ -351,10 +351,10 @@ def test_left_out_equals_the_text_without_the_character(folder: Path, family: st
     model = engine(folder, family)
     text = "the old duck"[:11]
     trace = model.trace(text)
-    name = "analysis.attribution.at_6.to_2." if family != "class-lstm" else "analysis.attribution.to_1."
+    name = "analysis.left_out.at_6.to_2." if family != "class-lstm" else "analysis.left_out.to_1."
     target = 1 if family == "class-lstm" else 2
     model.analyse(trace, name)
-    found = trace[f"{name}left_out"].value[0]
+    found = trace[f"{name}fall"].value[0]
     for i in range(len(text)):
         if family != "class-lstm" and i == 6:
             assert math.isnan(found[i])

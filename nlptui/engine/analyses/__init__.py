@@ -16,7 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nlptui.engine.analyses import attribution, gradient, lens, patterns, rollout, sources, space, surprisal
+from nlptui.engine.analyses import (
+    attribution,
+    gradient,
+    left_out,
+    lens,
+    patterns,
+    rollout,
+    sources,
+    space,
+    surprisal,
+)
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -43,6 +53,7 @@ class Analysis:
 ANALYSES: dict[str, Analysis] = {
     "attribution": Analysis(attribution.fits, attribution.record, after=("rollout",)),
     "gradient": Analysis(gradient.fits, gradient.record),
+    "left_out": Analysis(left_out.fits, left_out.record),
     "rollout": Analysis(rollout.fits, rollout.record),
     "patterns": Analysis(patterns.fits, patterns.record),
     "lens": Analysis(lens.fits, lens.record),
