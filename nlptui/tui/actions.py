@@ -391,7 +391,8 @@ BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 _KEY_NAMES = {
     "left_square_bracket": "[", "right_square_bracket": "]",
     "left_parenthesis": "(", "right_parenthesis": ")",
-    "comma": ",", "full_stop": ".", "slash": "/", "question_mark": "?", "colon": ":", "dollar_sign": "$",
+    "equals_sign": "=", "comma": ",", "full_stop": ".", "slash": "/",
+    "question_mark": "?", "colon": ":", "dollar_sign": "$",
     "greater_than_sign": ">", "less_than_sign": "<", "escape": "Esc", "enter": "Enter", "tab": "Tab",
     "shift+tab": "Shift+Tab", "backspace": "Backspace", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "pageup": "PageUp", "pagedown": "PageDown", "home": "Home", "end": "End", "f1": "F1",

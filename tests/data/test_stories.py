@@ -101,7 +101,7 @@ def test_questions_of_every_kind_come_often(language: str) -> None:
             for kind, starts in openings.items()
             if any(re.match(start, question) for start in starts)
         )
-        assert min(counts[kind] for kind in openings) > 20
+        assert min(counts[kind] for kind in openings) > 15
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

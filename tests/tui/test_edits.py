@@ -170,7 +170,7 @@ async def test_capital_y_copies_the_command_that_opens_this_place() -> None:
         await session.press("]", ".", "j", "l", "Y")
         assert shlex.split(session.app.clipboard) == [
             "nlptui", "it's old", "--model", "gpt", "--view", "attention", "--layer", "1", "--head", "1",
-            "--at", "1,1",
+            "--at", "1,1", "--position", "1",
         ]  # fmt: skip
 
 
