@@ -10,6 +10,7 @@ import torch
 
 from nlptui.data import find
 from nlptui.data.generators import LESSON_CHINESE, LESSON_SENTENCES, ambiguous_en
+from nlptui.data.splits import corpus_names
 from nlptui.engine import Engine
 from nlptui.engine.explain import Derivation
 from nlptui.tasks import load_examples
@@ -122,7 +123,7 @@ FLOORS: dict[str, dict[str, float]] = {
     "nli-bert-en": {"accuracy": 0.90},
 }
 """What a model has to reach on the test split to ship."""
-CEILINGS = {"gpt-shakespeare": {"loss": 1.60}}
+CEILINGS = {"gpt-shakespeare": {"loss": 1.55}}
 """What a loss may not be above."""
 
 
@@ -221,7 +222,13 @@ def test_the_readme_gives_the_models_numbers(name: str) -> None:
     config = engine(name).config
     shown = {float(number) for number in re.findall(r"\d+\.\d+", row)}
     measured = [*config.metrics.items(), *config.baselines.items()]
-    told = [value for metric, value in measured if "_at_" not in metric]  # curves stand on the card
+    corpora = tuple(f"_{corpus}" for corpus in corpus_names(config.data, "train"))
+    # Curves, and the numbers of each corpus without a floor, stand on the card alone.
+    told = [
+        value
+        for metric, value in measured
+        if "_at_" not in metric and (not metric.endswith(corpora) or metric in FLOORS.get(name, {}))
+    ]
     for value in told:
         if value != config.metrics.get("perplexity") and value != config.baselines.get("perplexity"):
             assert any(abs(number - value) < 6e-4 for number in shown), (value, row)
