@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from nlptui.engine import Engine
-from nlptui.engine.analyses import ANALYSES, parse
+from nlptui.engine.analyses import ANALYSES, attribution, parse
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
 from nlptui.trace import Edit, Trace
@@ -429,3 +429,19 @@ def test_surprisal_is_the_cross_entropy(folder: Path, family: str) -> None:
 def test_one_token_has_no_surprisal(folder: Path) -> None:
     model = engine(folder, "gpt")
     assert not model.analyse(model.trace("a"), "analysis.surprisal").analyses
+
+
+def test_more_points_are_taken_where_few_do_not_add_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = engine(folder, "gpt")
+    taken: list[int] = []
+    integral = attribution._integral
+
+    def counted(*arguments: Any) -> Any:
+        taken.append(arguments[-1])
+        return integral(*arguments)
+
+    monkeypatch.setattr(attribution, "_integral", counted)
+    monkeypatch.setattr(attribution, "POINTS", (1, 2, 32))
+    trace = model.analyse(model.trace(TEXT), "analysis.attribution.at_3.to_1")
+    assert taken == [1, 2, 32]
+    assert abs(float(trace["analysis.attribution.at_3.to_1.gap"].value[0])) < attribution.CLOSE
