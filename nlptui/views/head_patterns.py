@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
+from nlptui.views import attention
 from nlptui.views.attention import modules
 from nlptui.views.figure import Array, Figure, HeatTable
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, config_of, cut, nothing, stack, titled
+from nlptui.views.view import State, View, cut, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -81,7 +82,7 @@ VIEW = View(
     "heads",
     5,
     N_("Heads"),
-    applies=lambda thing: getattr(config_of(thing), "arch", "") in ("transformer", "bert", "gpt"),
+    applies=attention.VIEW.applies,
     draw=draw,
     layers=lambda trace: max(1, len(modules(trace))),
     needs=lambda trace, state: ("analysis.patterns",) if modules(trace) else (),

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nlptui.locale import N_, _
+from nlptui.views import attention
 from nlptui.views.figure import Figure
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, config_of, cut, nothing, titled
+from nlptui.views.view import State, View, cut, nothing, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -46,7 +47,7 @@ VIEW = View(
     "rollout",
     5,
     N_("Rollout"),
-    applies=lambda thing: getattr(config_of(thing), "arch", "") in ("transformer", "bert", "gpt"),
+    applies=attention.VIEW.applies,
     draw=draw,
     layers=lambda trace: max(1, len(stacks(trace))),
     needs=lambda trace, state: ("analysis.rollout",) if stacks(trace) else (),

@@ -93,22 +93,9 @@ class _Watched(Recorder):
         return _WatchedSteps(self, length, backward)
 
     def at(self, scope: str, **bindings: str) -> Recorder:
-        return _scoped(super().at(scope, **bindings))
-
-
-class _WatchedScope(Recorder):
-    """A scope of such a recorder."""
-
-    def steps(self, length: int, backward: bool = False) -> Steps:
-        return _WatchedSteps(self, length, backward)
-
-    def at(self, scope: str, **bindings: str) -> Recorder:
-        return _scoped(super().at(scope, **bindings))
-
-
-def _scoped(child: Recorder) -> Recorder:
-    child.__class__ = _WatchedScope
-    return child
+        child = super().at(scope, **bindings)
+        child.__class__ = _Watched  # its scopes watch too; the steps are kept at the root
+        return child
 
 
 class _WatchedSteps(Steps):

@@ -188,7 +188,7 @@ def _from_mlm(trace: Trace, rec: Recorder, target: int) -> Walk:
 
 def _unpool(walk: Walk, pooler: str, method: str) -> None:
     """From the pooled vector's direction to one for each position."""
-    top: Any = walk.value(walk.trace[f"{pooler}.pooled"].name)
+    top: Any = walk.value(f"{pooler}.pooled")
     x = _pooled_from(walk.trace)
     length = x.shape[1]
     if method == "cls":
