@@ -17,6 +17,7 @@ What the functions compute, with B batch, P positions, H heads, D width:
     conv(x, w)                          convolution over the last axis but one, zeros beyond both ends
     softmax(x)  mean(x)                 over the last axis; mean keeps it (size 1); softmax of only −∞ is 0
     sum(x)  argmax(x)                   over the last axis, which goes; the place of the first of the greatest
+    row_sum(x)  row_max(x)              over the last axis, which stays (size 1); the max of only −∞ is 0
     sum_all(x)                          over the last two axes, which go
     pick(x, i)                          the place i of the last axis, which goes
     mean_head(x)                        over the heads                   (B H …) → (B …)
@@ -27,8 +28,10 @@ What the functions compute, with B batch, P positions, H heads, D width:
     embedding(i, w)                     row i of w
     heads(x, n)  join(x)                (B P H·n) → (B H P n), and back
     concat(x, …)  swap(x)               along the last axis; the last two axes
+    row(x, n)                           row n of the last axis but one, which stays (size 1)
     first(x)  column(x, n)  prev(x)     position 0; column n of the last axis; the step before, 0 at the start
     tanh sigmoid relu gelu gelu_tanh square sqrt exp log    element by element; log 0 = −∞
+    positive(x)                         1 where x > 0, else 0
 
 Along a lattice (B P tag), with a the scores of going from tag i to tag j:
 
@@ -44,7 +47,7 @@ The last position is the last where m is true.
 
 from __future__ import annotations
 
-from nlptui.formula.derive import explain
+from nlptui.formula.derive import explain, reads
 from nlptui.formula.evaluator import Evaluator
 from nlptui.formula.notation import notation
 from nlptui.formula.syntax import Binary, Call, Name, Node, Number, names_in, parse, unparse
@@ -52,5 +55,5 @@ from nlptui.formula.terms import ELEMENTWISE, Derivation, Position, Term, produc
 
 __all__ = [
     "ELEMENTWISE", "Binary", "Call", "Derivation", "Evaluator", "Name", "Node", "Number", "Position", "Term",
-    "explain", "names_in", "notation", "parse", "product", "quotient", "total", "unparse",
+    "explain", "names_in", "notation", "parse", "product", "quotient", "reads", "total", "unparse",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import replace
 from nlptui.errors import UserError
 from nlptui.formula.evaluator import Evaluator
 from nlptui.formula.notation import notation
-from nlptui.formula.syntax import Binary, Call, Name, Node, parse
+from nlptui.formula.syntax import Binary, Call, Name, Node, names_in, parse
 from nlptui.formula.terms import Derivation, Position, Term
 from nlptui.locale import _
 from nlptui.trace import Activation, Trace
@@ -82,3 +82,9 @@ def _missing(trace: Trace, node: Node, module: bool) -> Iterator[str]:
         takes_weights = node.function in ("linear", "conv", "embedding")
         for place, argument in enumerate(node.arguments):
             yield from _missing(trace, argument, module=takes_weights and place > 0)
+
+
+def reads(trace: Trace, name: str) -> tuple[str, ...]:
+    """The names in the formula by which `name` was made, in order; an edit of it is left aside."""
+    made = f"{name}.unedited" if f"{name}.unedited" in trace else name
+    return names_in(parse(trace[made].formula))

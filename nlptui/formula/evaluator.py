@@ -91,7 +91,7 @@ class Evaluator:
                 return (*first[:-1], self.shape(node.arguments[1])[-1])
             case "heads":
                 width = _whole(node.arguments[1])
-                return (first[0], first[2] // width, first[1], width)
+                return (*first[:-2], first[-1] // width, first[-2], width)
             case "join":
                 return (first[0], first[2], first[1] * first[3])
             case "concat":
@@ -106,8 +106,10 @@ class Evaluator:
                 return (first[0], *first[2:])
             case "max_char":
                 return (*first[:2], *first[3:])
-            case "mean":
+            case "mean" | "row_max" | "row_sum":
                 return (*first[:-1], 1)
+            case "row":
+                return (*first[:-2], 1, first[-1])
             case "swap":
                 return (*first[:-2], first[-1], first[-2])
             case "column":
@@ -184,6 +186,14 @@ class Evaluator:
 
     def _fn_mean(self, args: tuple[Node, ...], index: Position) -> Made:
         return averaged(self._row(args[0], index))
+
+    def _fn_row_sum(self, args: tuple[Node, ...], index: Position) -> Made:
+        return added(self._row(args[0], index))
+
+    def _fn_row_max(self, args: tuple[Node, ...], index: Position) -> Made:
+        found = greatest(self._row(args[0], index))
+        # A row of nothing but −∞ has no largest number; 0 leaves all its exponentials 0.
+        return found if found.value != -math.inf else Made(0.0, found.leaves, None)
 
     def _fn_sum(self, args: tuple[Node, ...], index: Position) -> Made:
         return added(self._row(args[0], (*index, 0)))
@@ -314,8 +324,8 @@ class Evaluator:
         return self.leaf(weight, (row, index[-1]))
 
     def _fn_heads(self, args: tuple[Node, ...], index: Position) -> Made:
-        b, h, p, d = index
-        return self.made(args[0], (b, p, h * _whole(args[1]) + d))
+        *lead, h, p, d = index
+        return self.made(args[0], (*lead, p, h * _whole(args[1]) + d))
 
     def _fn_join(self, args: tuple[Node, ...], index: Position) -> Made:
         b, p, c = index
@@ -336,6 +346,9 @@ class Evaluator:
 
     def _fn_swap(self, args: tuple[Node, ...], index: Position) -> Made:
         return self.made(args[0], (*index[:-2], index[-1], index[-2]))
+
+    def _fn_row(self, args: tuple[Node, ...], index: Position) -> Made:
+        return self.made(args[0], (*index[:-2], _whole(args[1]), index[-1]))
 
     def _fn_column(self, args: tuple[Node, ...], index: Position) -> Made:
         return self.made(args[0], (*index, _whole(args[1])))

@@ -106,6 +106,7 @@ ELEMENTWISE: dict[str, Callable[[float], float]] = {
     "relu": lambda x: max(x, 0.0),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
+    "positive": lambda x: float(x > 0),
     "square": lambda x: x * x,
     "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan,
     "exp": _exp,

@@ -14,7 +14,7 @@ from nlptui.tui.place import READINGS, Place
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown, ViewName
 
-WALKED_CHOICES = 8
+WALKED_CHOICES = 12
 """A view with more choices than this (every activation, say) is not walked choice by choice."""
 
 

@@ -445,3 +445,65 @@ def test_more_points_are_taken_where_few_do_not_add_up(folder: Path, monkeypatch
     trace = model.analyse(model.trace(TEXT), "analysis.attribution.at_3.to_1")
     assert taken == [1, 2, 32]
     assert abs(float(trace["analysis.attribution.at_3.to_1.gap"].value[0])) < attribution.CLOSE
+
+
+@pytest.mark.parametrize("family", ATTENTIVE)
+def test_the_steps_of_attention_by_numpy(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.steps", "analysis.steps.at_2")
+    modules = [name.removesuffix("weights") for name in trace.activations if name.endswith("attn.weights")]
+    assert modules
+    for module in modules:
+        q, k, v, z = (trace.array(module + name)[0].astype(np.float64) for name in ("q", "k", "v", "z"))
+        scores = trace.array(f"{module}scores")[0].astype(np.float64)
+        made = {name: trace.array(f"analysis.steps.{module}{name}")[0] for name in ("max", "exp", "sum")}
+        np.testing.assert_array_equal(made["max"][..., 0], scores.max(-1))
+        exp = np.exp(scores - scores.max(-1, keepdims=True))
+        np.testing.assert_allclose(made["exp"], exp, atol=1e-6)
+        np.testing.assert_allclose(made["sum"][..., 0], exp.sum(-1), rtol=1e-6)
+        query = min(2, q.shape[1] - 1)
+        product = trace.array(f"analysis.steps.at_2.{module}product")[0]
+        np.testing.assert_allclose(product, np.einsum("hd,hkd->hkd", q[:, query], k), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(product.sum(-1), trace.array(f"{module}dot")[0][:, query], atol=1e-5)
+        weighted = trace.array(f"analysis.steps.at_2.{module}weighted")[0]
+        weights = exp[:, query] / exp[:, query].sum(-1, keepdims=True)
+        np.testing.assert_allclose(weighted, np.einsum("hk,hkd->hkd", weights, v), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(weighted.sum(1), z[:, query], atol=1e-6)
+        side_by_side = np.concatenate(list(z), axis=-1)
+        np.testing.assert_allclose(trace.array(f"analysis.steps.{module}concat")[0], side_by_side)
+        matrix = model.parameters[f"{module}wo.weight"].detach().numpy().astype(np.float64)
+        width = z.shape[-1]
+        for head, own in enumerate(trace.array(f"analysis.steps.{module}head_out")[0]):
+            expected = z[head] @ matrix[:, head * width : (head + 1) * width].T
+            np.testing.assert_allclose(own, expected, atol=1e-6)
+
+
+def test_norms_by_torch(folder: Path) -> None:
+    model = engine(folder, "bert")
+    trace = model.analyse(model.trace(TEXT), "analysis.norms")
+    before = trace["blocks.1.attn_sum"].value
+    after = trace["blocks.1.attn_norm"].value
+    made = {name: trace[f"analysis.norms.blocks.1.attn_norm.{name}"].value[..., 0] for name in NORMS}
+    torch.testing.assert_close(made["variance"], before.var(-1, unbiased=False))
+    torch.testing.assert_close(made["after_mean"], after.mean(-1), atol=1e-6, rtol=0.0)
+    torch.testing.assert_close(made["after_variance"], after.var(-1, unbiased=False))
+    layer = model.model.get_submodule("blocks.1.attn_norm")
+    fused = torch.nn.functional.layer_norm(before, before.shape[-1:], layer.weight, layer.bias, layer.eps)
+    torch.testing.assert_close(after, fused, atol=1e-5, rtol=0.0)
+
+
+NORMS = ("variance", "after_mean", "after_variance")
+
+
+def test_a_unit_that_never_fires_is_dead(folder: Path) -> None:
+    model = engine(folder, "bert")
+    size = model.model.get_submodule("blocks.0.mlp.up").bias.numel()  # type: ignore[union-attr]
+    with torch.no_grad():
+        model.model.get_submodule("blocks.0.mlp.up").bias.fill_(50.0)[: size // 4] = -50.0  # type: ignore[union-attr, operator]
+    trace = model.analyse(model.trace(TEXT), "analysis.units")
+    assert trace.array("analysis.units.blocks.0.mlp.dead")[0, 0] == pytest.approx((size // 4) / size)
+    post = trace.array("blocks.1.mlp.post")[0]
+    silent = trace.array("analysis.units.blocks.1.mlp.silent")[0, :, 0]
+    np.testing.assert_allclose(silent, (post <= 0).mean(-1), atol=1e-6)
+    dead = trace.array("analysis.units.blocks.1.mlp.dead")[0, 0]
+    assert dead == pytest.approx((post <= 0).all(0).mean(), abs=1e-6) and dead <= silent.max() + 1e-6

@@ -21,11 +21,14 @@ from nlptui.engine.analyses import (
     gradient,
     left_out,
     lens,
+    norms,
     patterns,
     rollout,
     sources,
     space,
+    steps,
     surprisal,
+    units,
 )
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
@@ -59,6 +62,9 @@ ANALYSES: dict[str, Analysis] = {
     "lens": Analysis(lens.fits, lens.record),
     "sources": Analysis(sources.fits, sources.record),
     "space": Analysis(space.fits, space.record),
+    "norms": Analysis(norms.fits, norms.record),
+    "units": Analysis(units.fits, units.record),
+    "steps": Analysis(steps.fits, steps.record),
     "surprisal": Analysis(surprisal.fits, surprisal.record),
 }
 
