@@ -6,13 +6,14 @@ commands that run a model, so that the others answer at once.
 
 from __future__ import annotations
 
+import dataclasses
 import gettext
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from nlptui import __version__, cli_names
 from nlptui.errors import UserError
 from nlptui.locale import LANGUAGES, N_, _, language, preferred_language, set_language
+from nlptui.sampling import PLAIN, Sampling
 from nlptui.text import visible
 
 if TYPE_CHECKING:
@@ -348,6 +350,15 @@ name_option = option("--name", metavar="NAME", help=N_("For a view of one activa
 target_option = option(
     "--target", metavar="TOKEN", help=N_("The token or label of the output asked about; else the likeliest.")
 )
+sampling_options = options(
+    option("--temperature", type=click.FloatRange(min=0),
+           help=N_("Below 1 keeps to the likely; 0 always takes the likeliest.")),
+    option("--top-k", type=COUNT, help=N_("Only the K likeliest tokens; 0: all.")),
+    option("--top-p", type=click.FloatRange(0, 1, min_open=True),
+           help=N_("Only the likeliest tokens that have probability P together.")),
+    option("--seed", type=COUNT, help=N_("The same seed writes the same text.")),
+    option("--written", metavar="IDS", help=N_("What a translator's decoder has read so far: 12,5,903.")),
+)  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- texts and models
@@ -380,14 +391,31 @@ def load(model: str) -> Engine:
     return Engine.load(model, device=settings().device, pooling=settings().pooling)
 
 
-def traced(engine: Engine, text: str, pair: str | None, edits: tuple[str, ...]) -> Trace:
-    """The trace of a text; says so where the text was too long."""
+def traced(
+    engine: Engine, text: str, pair: str | None, edits: tuple[str, ...], written: str | None = None
+) -> Trace:
+    """The trace of a text; says so where the text was too long. `written`: what the decoder has read."""
     from nlptui.engine.explain import Edit
 
-    made: Trace = engine.trace(text, pair=pair, edits=tuple(map(Edit.parse, edits)))
+    ids = None if written is None else written_ids(written)
+    made: Trace = engine.trace(text, pair=pair, edits=tuple(map(Edit.parse, edits)), target=ids)
     if made.truncated:
         say_truncated(len(made.encoding.ids))
     return made
+
+
+def written_ids(text: str) -> tuple[int, ...]:
+    """The ids of `--written`."""
+    if not re.fullmatch(r"\s*(\d{1,9}\s*(,\s*\d{1,9}\s*)*)?", text):
+        problem = _("--written {text}: write ids, as in --written 12,5,903").format(text=visible(text))
+        raise click.UsageError(problem, click.get_current_context())
+    return tuple(int(part) for part in text.split(",") if part.strip())
+
+
+def chosen_sampling(options: Mapping[str, Any]) -> Sampling | None:
+    """The settings of the options that are given; None where none is."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return dataclasses.replace(PLAIN, **given) if given else None
 
 
 def say_truncated(used: int) -> None:
@@ -427,23 +455,30 @@ def cli() -> None:
 @name_option
 @option("--position", type=COUNT, help=N_("The token that the view is about."))
 @target_option
+@sampling_options
 @option("--at", metavar="ROW,COL[,TABLE]", help=N_("Where the cell cursor stands."))
 @edit_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 def explore(
     text: str | None, model: str | None, pair: str | None, view: str | None, layer: int | None,
     head: int | None, name: str | None, position: int | None, target: str | None, at: str | None,
-    edits: tuple[str, ...], low_bandwidth: bool,
+    edits: tuple[str, ...], low_bandwidth: bool, written: str | None, **sampling: Any,
 ) -> None:  # fmt: skip
+    how = chosen_sampling(sampling)
     cursor = None if at is None else _cell(at)
     from nlptui.cli_output import message
     from nlptui.tui.guards import no_screen
 
     sentence = None if text is None else whole_text(text)
     if reason := no_screen():
-        state = {"layer": layer or 0, "head": head or 0, "name": name, "position": position or 0}
-        state["target"] = target
-        print_screen(sentence, model, pair, view, edits, state)
+        state: dict[str, Any] = {
+            "layer": layer or 0,
+            "head": head or 0,
+            "name": name,
+            "position": position or 0,
+        }
+        state |= {"target": target, "sampling": how or PLAIN}
+        print_screen(sentence, model, pair, view, edits, state, written)
         hint = _("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer")
         message(hint.format(reason=reason))
         return
@@ -451,7 +486,7 @@ def explore(
 
     status = run_app(
         sentence, model, view, layer, head, cursor, pair=pair, name=name, position=position, target=target,
-        edits=edits,
+        edits=edits, sampling=how, written=written,
         device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
     )  # fmt: skip
     raise click.exceptions.Exit(status)
@@ -468,7 +503,7 @@ def _cell(at: str) -> tuple[int, ...]:
 
 def print_screen(
     text: str | None, model: str | None, pair: str | None, view: str | None, edits: tuple[str, ...],
-    state: dict[str, Any],
+    state: dict[str, Any], written: str | None = None,
 ) -> None:  # fmt: skip
     """The explorer's first screen on stdout."""
     from nlptui.cli_output import text_width, write_line
@@ -478,7 +513,7 @@ def print_screen(
 
     engine = load(model or default_model())
     sentence = EXAMPLES.get(engine.config.language, EXAMPLES["en"]) if text is None else text
-    trace = traced(engine, sentence, pair, edits)
+    trace = traced(engine, sentence, pair, edits, written)
     state["target"] = engine.target(state["target"]) if state["target"] else None
     write_line(plain_screen(trace, view or "", state, text_width(), engine.analyse))
 
@@ -679,6 +714,7 @@ def explain(
 @head_option
 @option("--position", type=COUNT, default=0, help=N_("The token that the view is about."))
 @target_option
+@sampling_options
 @name_option
 @option("--by", type=Choice(("table", "row")), default="table", help=N_("What the colours compare."))
 @option("--text", "as_text", is_flag=True, help=N_("Print plain text (the default)."))
@@ -688,7 +724,8 @@ def explain(
 @json_option
 def draw(
     view_name: str, text: str | None, model: str, pair: str | None, edits: tuple[str, ...], as_text: bool,
-    svg: Path | None, html: Path | None, width: int | None, as_json: bool, **state: Any,
+    svg: Path | None, html: Path | None, width: int | None, as_json: bool, written: str | None,
+    temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None, **state: Any,
 ) -> None:  # fmt: skip
     from nlptui.cli_output import dumps, text_width, write_line, write_text
     from nlptui.cli_show import figure_values
@@ -702,7 +739,9 @@ def draw(
     sentence = whole_text(text)
     engine = load(model)
     state["target"] = engine.target(state["target"]) if state["target"] else None
-    figure = figure_of(traced(engine, sentence, pair, edits), view_name, state, engine.analyse)
+    how = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    state["sampling"] = chosen_sampling(how) or PLAIN
+    figure = figure_of(traced(engine, sentence, pair, edits, written), view_name, state, engine.analyse)
     from nlptui.views import render
 
     if svg:

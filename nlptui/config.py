@@ -169,6 +169,10 @@ class BertConfig(ModelConfig):
     poolings: tuple[str, ...] = ()
     """Of a classifier: poolers that stand on one encoder, each with a head of its own; `pooling` is the one
     in use. Empty: that one alone."""
+    deep_supervision: float = 0.0
+    """While a network learns to answer questions: the weight in the loss of the answers that its head would
+    give after each block but the last (Lee et al. 2015). They teach the lower blocks to find names, which the
+    upper ones build on."""
 
 
 @dataclass(frozen=True, kw_only=True)

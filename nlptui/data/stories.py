@@ -7,9 +7,11 @@ that change nothing. What is told is true, so the state of the world after the l
 question. Where the answer's words stand in the passage more than once, the mention counts that makes it true:
 of a place, the last sentence that says that the person, or the person who holds the object, came there; of a
 holder or an object, the last sentence in which the object was taken, carried or given. Part of train only
-asks to find a name, as practice in reading on, and many of its objects and places are no words. Names,
-places, objects and colours of train, dev and test have none in common, so that nothing but the story tells
-the answer. Every row is made from a fixed seed. The words stand in `stories_en.txt` and `stories_zh.txt`.
+asks to find a name, or what stands behind it, as practice: these questions name it at the same places as the
+others do, for where a question names it is the first thing that a network learns. Many of train's people,
+objects and places are any words, or no words. Names, places, objects and colours of train, dev and test have
+none in common, so that nothing but the story tells the answer. Every row is made from a fixed seed. The words
+stand in `stories_en.txt` and `stories_zh.txt`.
 
 Knows nothing of tokens: LONGEST, in code points, is what keeps a story within a small model's context.
 """
@@ -36,12 +38,15 @@ LONGEST = {"en": 175, "zh": 66}
 SEEDS = {"train": 1, "dev": 2, "test": 3}
 PLACE_KINDS = ("be", "walk", "fetch", "carry", "deliver")
 """What happens at a place that the sentence names."""
-_INVENTED = 0.1
+_INVENTED = 0.15
 """The share of English people whose names are made of syllables, as readers meet names they never saw."""
 _DESCRIBED = 0.25
 """The share of objects that have an adjective."""
-_STRANGE = 0.15
-"""The share of train's objects and places that are no words, so that a reader cannot know them by heart."""
+_STRANGE = 0.5
+"""The share of train's people, objects and places that are called by any word, or by none, so that a reader
+cannot know them by heart. In Chinese people are made of surnames and characters anyway."""
+_NO_WORD = 0.2
+"""The share of those that is no word."""
 
 
 class Event(NamedTuple):
@@ -192,8 +197,8 @@ class World:
 
 
 _SORTS = {"P": "P", "Q": "P", "O": "O", "L": "L"}
-PRACTICE = 0.25
-"""The share of train's questions that only ask to find a name, which a network learns first."""
+PRACTICE = 0.35
+"""The share of train's questions that ask to find a name or what follows it, which is learned first."""
 LEAD = 1
 """In train, how many times as often the answer may stand at one place among the names (by last mentions) as
 at the rarest: where it is mostly the last, or mostly not, a network learns that and nothing else."""
@@ -301,13 +306,27 @@ class _Teller:
         return self.stands[standing] <= LEAD * min(others, default=0) + 20
 
     def _practice(self, passage: str, named: dict[str, dict[str, int]]) -> Question | None:
-        """Find a name: its last mention. None where another word ends with the same characters."""
+        """Find a name: its last mention, or what follows it to the end of the sentence.
+
+        None where another word ends with the same characters, or where nothing follows.
+        """
         sort = self.rng.choice([sort for sort, places in named.items() if places])
+        if sort == "P" and self.rng.random() < 0.6:
+            return self._deed(passage, self.rng.choice(list(named["P"])))
         name = self.rng.choice(list(named[sort]))
         if passage.rindex(name) != named[sort][name]:
             return None
         text, _begins = self._worded(f"?find_{sort}", Event("", **{sort: name}))
         return text, passage, name, named[sort][name]
+
+    def _deed(self, passage: str, name: str) -> Question | None:
+        """What is said of somebody who is named once: from the name to the end of the sentence."""
+        after = passage.index(name) + len(name) + len(self.space)
+        rest = re.match(r"\w[^.。]*", passage[after:])
+        if rest is None or passage.count(name) != 1:
+            return None
+        text, _begins = self._worded("?did", Event("", P=name))
+        return text, passage, rest[0], after
 
     def _told(self, events: list[Event]) -> tuple[str, list[dict[str, int]]]:
         passage, begins = "", []
@@ -326,6 +345,8 @@ class _Teller:
         if "surnames" in lists:
             given = lists[f"people {self.split}"]
             return rng.choice(lists["surnames"]) + "".join(rng.sample(given, rng.randint(1, 2)))
+        if self._strange():
+            return rng.choice(lists["words train"]).capitalize()
         if rng.random() >= _INVENTED:
             return rng.choice(lists[f"people {self.split}"])
         while True:
@@ -342,8 +363,10 @@ class _Teller:
         return self.split == "train" and self.rng.random() < _STRANGE
 
     def _no_word(self) -> str:
-        """Syllables, or two characters, that are no word of dev and test."""
+        """Any word; or syllables, or two characters, that are no word of dev and test."""
         rng, lists = self.rng, self.words.lists
+        if self.words.language == "en" and rng.random() >= _NO_WORD:
+            return rng.choice(lists["words train"])
         while True:
             if self.words.language == "zh":
                 made = "".join(rng.sample(self.characters, 2))

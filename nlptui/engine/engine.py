@@ -20,7 +20,7 @@ from nlptui.engine import checkpoint
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.check import differences
-from nlptui.engine.generation import Sampling, Step, TextSoFar, generate, steps_of
+from nlptui.engine.generation import Step, TextSoFar, choose, generate, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
 from nlptui.engine.segmenter import segmenter_for
@@ -28,6 +28,7 @@ from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
 from nlptui.nn import OFF, Batch
+from nlptui.sampling import Sampling
 from nlptui.tasks import load_examples, task_for
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
@@ -42,9 +43,10 @@ EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
     "translation": {"text": "", "tokens": []},
     "skip_gram": {"candidates": []},
 }
-GREEDY = Sampling(temperature=0.0)
 NSP_LABELS = ("next", "not next")
 PAIR_TASKS = ("pretraining", "question_answering", "classification")
+LONGEST_CHARACTER = 8
+"""Tokens that one character takes at most: its bytes, and more for safety."""
 TEMPERATURE = 1.0
 """What sampling starts from, here and on the command line; 0 is greedy."""
 
@@ -143,15 +145,18 @@ class Engine:
         only: Sequence[str] | None = None,
         *,
         pair: str | None = None,
-        target: str | None = None,
+        target: str | Sequence[int] | None = None,
     ) -> Trace:
         """Run `text` and write down everything, with `edits` made on the way.
 
-        only: globs of names to keep. target: for a translator, the text to force on the decoder; without it,
-        the
-        decoder reads what it wrote without edits, and the output is what it would write at each position.
+        only: globs of names to keep. target: for a translator, what to force on the decoder, as text or ids;
+        without it the decoder reads what it wrote without edits, and the output is what it would write at
+        each position.
         Raises UserError for an edit that fits nothing.
         """
+        if target is not None and self.config.task != "translation":
+            message = _("{name} writes no translation; leave out what the decoder has read")
+            raise UserError(message.format(name=visible(self.name)))
         changes = tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits or ())
         _refuse_answers(changes, "emission" if getattr(self.config, "crf", False) else "logits")
         if any(edit.op == "mean" for edit in changes):
@@ -174,7 +179,9 @@ class Engine:
             )
         return blank
 
-    def _recorded(self, trace: Trace, only: Sequence[str] | None, target: str | None) -> Trace:
+    def _recorded(
+        self, trace: Trace, only: Sequence[str] | None, target: str | Sequence[int] | None
+    ) -> Trace:
         started = time.perf_counter()
         target_ids = self._target_ids(trace.encoding, target) if self.config.task == "translation" else None
         recorder = Recorder(trace.parameters, trace.edits, only)
@@ -369,6 +376,45 @@ class Engine:
         scores = self._cached_scores(ids) if cache else self._fresh_scores(ids)
         return generate(scores, self.tokenizer.decode, max_tokens, sampling, end, ids)
 
+    def next_step(self, trace: Trace, sampling: Sampling, token: int | None = None) -> Step | None:
+        """The token after the end of `trace`: `token`, or the one that `sampling` chooses.
+
+        None where that is the end of the text. Of a character that takes several tokens the text comes whole,
+        with the id of its last token. Raises UserError if the model writes no text.
+        """
+        if self.config.task not in ("language_model", "translation"):
+            next(self.generate(""))
+        cut = trace.truncated and self.config.task == "language_model"
+        if "logits" not in trace.activations or (cut and token is None):
+            # Nothing to go on from, or more than the network reads at once: a window slides over it.
+            how = (sampling.temperature, sampling.top_k, sampling.top_p, sampling.seed)
+            return next(self.generate(trace.text, 1, *how), None)
+        ids = list(trace.encoding.ids)
+        if self.config.task == "translation":
+            ids = trace["target_ids"].value[0].tolist()[1:]
+        text = TextSoFar(self.tokenizer.decode, ids)
+        logits: Any = trace["logits"].value[0, -1].cpu()
+        found, logprob = choose(logits, sampling, len(ids))
+        if token is not None:
+            found, logprob = token, float(logits.double().log_softmax(-1)[token])
+        if found == self.tokenizer.specials.get("eos"):
+            return None
+        added = text.add(found)
+        if added or self.config.task == "translation":
+            return Step(found, added, logprob)
+        return self._whole_character([*ids, found], text, sampling)
+
+    def _whole_character(self, ids: list[int], text: TextSoFar, sampling: Sampling) -> Step | None:
+        """The rest of a character of which `ids` end with a part."""
+        scores = self._fresh_scores(ids)
+        last: int | None = None
+        for _n in range(LONGEST_CHARACTER):
+            last, logprob = choose(scores(last), sampling, len(ids) + _n)
+            added = "" if last == self.tokenizer.specials.get("eos") else text.add(last)
+            if added:
+                return Step(last, added, logprob)
+        return None
+
     def prompt_used(self, prompt: str) -> str | None:
         """The end of `prompt` that the first token is written from, where the model cannot read all of it."""
         ids = [] if self.config.task == "translation" else self._prompt_ids(prompt)
@@ -459,13 +505,27 @@ class Engine:
         found = self.task.translate(self.model, [encoding.ids], self.device)[0]  # type: ignore[attr-defined]
         return [Step(i, text.add(i), logprob) for i, logprob in zip(found.ids, found.logprobs, strict=True)]
 
-    def _target_ids(self, encoding: Encoding, target: str | None) -> tuple[int, ...]:
+    def _target_ids(self, encoding: Encoding, target: str | Sequence[int] | None) -> tuple[int, ...]:
         """What the decoder reads: <s>, then `target` or what it writes by itself."""
         if target is None:
             ids = tuple(step.id for step in self._translation(encoding))
+        elif not isinstance(target, str):
+            ids = tuple(target)
+            self._check_ids(ids)
         else:
             ids = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
         return (self.tokenizer.specials["bos"], *ids)
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        """Raise UserError for ids that the decoder cannot read: unknown ones, or too many."""
+        size, room = len(self.tokenizer.vocabulary()), self.config.context - 1
+        wrong = [i for i in ids if not 0 <= i < size]
+        if wrong:
+            words = _("{model} has no token {id}; ids go from 0 to {last}")
+            raise UserError(words.format(model=visible(self.name), id=wrong[0], last=size - 1))
+        if len(ids) > room:
+            words = _("{n} tokens are written, but {model} can write at most {room}")
+            raise UserError(words.format(n=len(ids), model=visible(self.name), room=room))
 
 
 def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nlptui.errors import UserError
-from nlptui.locale import _
+from nlptui.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -25,30 +24,6 @@ class Step:
     """What it adds to the text; empty while a character is not complete."""
     logprob: float
     """Natural logarithm of the probability that the model gave it, before temperature and cuts."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen from its scores."""
-
-    temperature: float = 0.0
-    """Scores are divided by it; 0 takes the likeliest token (greedy)."""
-    top_k: int = 0
-    """Only the k likeliest tokens stay; 0: all."""
-    top_p: float = 1.0
-    """Only the smallest set of likeliest tokens whose probabilities reach p stays (Holtzman et al. 2020)."""
-    seed: int = 0
-    """Start of the random numbers."""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise UserError(
-                _("temperature is {value}; it must be 0 (greedy) or more").format(value=self.temperature)
-            )
-        if self.top_k < 0:
-            raise UserError(_("top-k is {value}; it must be 0 (all) or more").format(value=self.top_k))
-        if not 0 < self.top_p <= 1:
-            raise UserError(_("top-p is {value}; it must be above 0 and at most 1").format(value=self.top_p))
 
 
 def allowed(logits: Tensor, sampling: Sampling) -> Tensor:
@@ -63,13 +38,21 @@ def allowed(logits: Tensor, sampling: Sampling) -> Tensor:
     return scores
 
 
-def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[int, float]:
-    """The next token's id and the log-probability that the model itself gave it."""
+def drawn(probs: Tensor, draw: float) -> int:
+    """The token whose stretch of the line from 0 to 1 holds `draw`; each is as long as its probability."""
+    ends = probs.double().cumsum(-1)
+    place = int(torch.searchsorted(ends, draw * float(ends[-1]), right=True))
+    # What rounding leaves beyond the last end belongs to the last token that has any length.
+    return min(place, int(probs.nonzero()[-1]))
+
+
+def choose(logits: Tensor, sampling: Sampling, tokens: int) -> tuple[int, float]:
+    """The id of what follows `tokens` tokens, and the log-probability that the model itself gave it."""
     logits = logits.detach().cpu()
     if sampling.temperature == 0:
         token = int(logits.argmax())
     else:
-        token = int(torch.multinomial(allowed(logits, sampling).softmax(-1), 1, generator=generator))
+        token = drawn(allowed(logits, sampling).softmax(-1), sampling.draw(tokens))
     return token, float(logits.double().log_softmax(-1)[token])
 
 
@@ -120,11 +103,11 @@ def generate(
     next_scores: given the token chosen last (None at first), the scores (vocab) of the one after it.
     decode: ids → text; the text of a token is what it adds to that of `prompt` and the tokens before it.
     """
-    generator = torch.Generator().manual_seed(sampling.seed)
+    read = len(prompt or [])
     text = TextSoFar(decode, prompt or [])
     last: int | None = None
-    for _n in range(max_tokens):
-        last, logprob = choose(next_scores(last), sampling, generator)
+    for n in range(max_tokens):
+        last, logprob = choose(next_scores(last), sampling, read + n)
         if last == end:
             return
         yield Step(last, text.add(last), logprob)

@@ -28,7 +28,7 @@ What the functions compute, with B batch, P positions, H heads, D width:
     embedding(i, w)                     row i of w
     heads(x, n)  join(x)                (B P H·n) → (B H P n), and back
     concat(x, …)  swap(x)               along the last axis; the last two axes
-    row(x, n)                           row n of the last axis but one, which stays (size 1)
+    row(x, n)  at(x, n)                 row n of the last axis but one, which stays (size 1), or goes
     first(x)  column(x, n)  prev(x)     position 0; column n of the last axis; the step before, 0 at the start
     tanh sigmoid relu gelu gelu_tanh square sqrt exp log    element by element; log 0 = −∞
     positive(x)                         1 where x > 0, else 0

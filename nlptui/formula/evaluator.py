@@ -108,6 +108,8 @@ class Evaluator:
                 return (*first[:2], *first[3:])
             case "mean" | "row_max" | "row_sum":
                 return (*first[:-1], 1)
+            case "at":
+                return (*first[:-2], first[-1])
             case "row":
                 return (*first[:-2], 1, first[-1])
             case "swap":
@@ -346,6 +348,9 @@ class Evaluator:
 
     def _fn_swap(self, args: tuple[Node, ...], index: Position) -> Made:
         return self.made(args[0], (*index[:-2], index[-1], index[-2]))
+
+    def _fn_at(self, args: tuple[Node, ...], index: Position) -> Made:
+        return self.made(args[0], (*index[:-1], _whole(args[1]), index[-1]))
 
     def _fn_row(self, args: tuple[Node, ...], index: Position) -> Made:
         return self.made(args[0], (*index[:-2], _whole(args[1]), index[-1]))

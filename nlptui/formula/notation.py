@@ -19,6 +19,7 @@ _NOTATION = {
     "row_sum": "Σᵢ {0}ᵢ",
     "row_max": "maxᵢ {0}ᵢ",
     "row": "{0}[{1}]",
+    "at": "{0}[{1}]",
     "sum_all": "Σᵢⱼ {0}ᵢⱼ",
     "argmax": "argmaxᵢ {0}ᵢ",
     "pick": "{0}[{1}]",

@@ -70,6 +70,8 @@ class Bert(nn.Module):
             self.span = SpanHead(config.d_model)
         elif not config.poolings:
             self.head = LabelHead(config.d_model, len(config.labels))
+        self._lower: list[Tensor] = []
+        """What the lower blocks handed on in this step, where they are taught too."""
         initialise(self)
 
     def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
@@ -81,7 +83,8 @@ class Bert(nn.Module):
         hidden = self.encode(batch, rec)
         task, top = self.config.task, self._top
         if task == "question_answering":
-            return self.span(hidden, rec.bind(x=top, span="span"))  # type: ignore[no-any-return]
+            found: dict[str, Tensor] = self.span(hidden, rec.bind(x=top, span="span"))
+            return found | self._early_spans()
         if task == "tagging":
             hidden = dropout(hidden, self.config.dropout, self.training)
             return {"logits": self.head.logits(hidden, rec.bind(x=top))}
@@ -100,6 +103,12 @@ class Bert(nn.Module):
             pooled, rec.at("nsp", x="pooler.pooled", nsp="nsp", label="nsp_label"), module="nsp"
         )
         return {"mlm.logits": mlm, "nsp.logits": nsp}
+
+    def _early_spans(self) -> dict[str, Tensor]:
+        """In training under deep supervision, `early.{i}.start.logits` and so on, after each lower block."""
+        early, self._lower = self._lower, []
+        spans = [self.span(hidden) for hidden in early]
+        return {f"early.{i}.{name}": value for i, span in enumerate(spans) for name, value in span.items()}
 
     def _pool_each(self, hidden: Tensor, mask: Tensor | None, rec: Rec) -> dict[str, Tensor]:
         """`logits` of the pooler in use, and each pooler's own; on record, only of the one in use."""
@@ -126,6 +135,8 @@ class Bert(nn.Module):
         x = self._embed(batch, rec)
         below = "embed_norm"
         for i, block in enumerate(self.blocks):
+            if i and self.training and self.config.deep_supervision:
+                self._lower.append(x)
             x = block(x, mask, rec.at(f"blocks.{i}", x=below, mask="attention_mask"))
             below = f"blocks.{i}.mlp_norm"
         return x

@@ -96,9 +96,17 @@ class QuestionAnswering(Task[QuestionExample]):
         return batch.to(device), {name: value.to(device) for name, value in targets.items()}
 
     def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        start = _cross_entropy(outputs["start.logits"], targets["passage"], targets["start"])
-        end = _cross_entropy(outputs["end.logits"], targets["passage"], targets["end"])
-        return (start + end) / 2, {}
+        places = {f".{edge}.logits": targets[edge] for edge in ("start", "end")}
+        found = {
+            name: _cross_entropy(logits, targets["passage"], places["." + ".".join(name.split(".")[-2:])])
+            for name, logits in outputs.items()
+        }
+        early = [value for name, value in found.items() if name.startswith("early.")]
+        loss = (found["start.logits"] + found["end.logits"]) / 2
+        if not early:
+            return loss, {}
+        weight: float = self.config.deep_supervision  # type: ignore[attr-defined]
+        return loss + weight * torch.stack(early).sum() / 2, {"last": loss}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[QuestionExample], device: str, batch_size: int

@@ -47,7 +47,8 @@ class Action:
 
 SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
 NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
-GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, RUNS, PROGRAM)
+WRITING = N_("Writing")
+GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, WRITING, RUNS, PROGRAM)
 TOGETHER = (
     ("app", "explorer", "table"),
     ("app", "explain", "table"),
@@ -222,6 +223,41 @@ _EDITS = (
     ),
 )
 
+_WRITING = (
+    Action(
+        "write_token",
+        ("space",),
+        N_("write on"),
+        N_("Write one token more: the one that the model and the sampling choose."),
+        WRITING,
+    ),
+    Action("take_back", ("b",), N_("take back"), N_("Take the last token back."), WRITING),
+    Action(
+        "write_this",
+        ("plus",),
+        N_("write this"),
+        N_("Write the token under the cursor, and go on from there."),
+        WRITING,
+    ),
+    Action("auto_write", ("A",), N_("write by itself"), N_("Write on by itself; again: stop."), WRITING),
+    Action(
+        "write_anew",
+        ("B",),
+        N_("from the start"),
+        N_("Begin a translation again, with nothing written; again: the model's own."),
+        WRITING,
+    ),
+    Action(
+        "choose_sampling",
+        ("percent_sign",),
+        N_("sampling"),
+        N_("Set temperature, top-k, top-p and the seed."),
+        WRITING,
+    ),
+    Action("cooler", ("left_curly_bracket",), N_("cooler"), N_("Lower the temperature by 0.1."), WRITING),
+    Action("warmer", ("right_curly_bracket",), N_("warmer"), N_("Raise the temperature by 0.1."), WRITING),
+)
+
 _RUNS = (
     Action("train", ("t",), N_("train"), N_("Train a model in the background."), RUNS, show=True),
     Action("show_runs", ("r",), N_("runs"), N_("Open or close the panel of training runs."), RUNS),
@@ -382,6 +418,7 @@ ACTIONS: tuple[Action, ...] = (
     *_NUMBERS,
     *_EDITS,
     *_EXPLAIN,
+    *_WRITING,
     *_RUNS,
     *_PROGRAM,
     *_DIALOG,
@@ -392,7 +429,8 @@ _KEY_NAMES = {
     "left_square_bracket": "[", "right_square_bracket": "]",
     "left_parenthesis": "(", "right_parenthesis": ")",
     "equals_sign": "=", "comma": ",", "full_stop": ".", "slash": "/",
-    "question_mark": "?", "colon": ":", "dollar_sign": "$",
+    "question_mark": "?", "colon": ":", "dollar_sign": "$", "percent_sign": "%", "plus": "+",
+    "left_curly_bracket": "{", "right_curly_bracket": "}", "space": "Space",
     "greater_than_sign": ">", "less_than_sign": "<", "escape": "Esc", "enter": "Enter", "tab": "Tab",
     "shift+tab": "Shift+Tab", "backspace": "Backspace", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "pageup": "PageUp", "pagedown": "PageDown", "home": "Home", "end": "End", "f1": "F1",

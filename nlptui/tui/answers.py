@@ -94,6 +94,14 @@ class Explained:
     """activation, input or parameter."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """Where writing on has led to; `ended` where the model ends the text, and nothing was written."""
+
+    place: Place
+    ended: bool = False
+
+
 # From the clerk.
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import _, preferred_language, set_language
 from nlptui.locale import language as present_language
+from nlptui.sampling import Sampling
 from nlptui.text import visible
 from nlptui.tui import guards
 from nlptui.tui.place import PAIR_MARK, Place
@@ -59,6 +60,8 @@ def run_app(
     position: int | None = None,
     target: str | None = None,
     edits: tuple[str, ...] = (),
+    sampling: Sampling | None = None,
+    written: str | None = None,
     device: str = "auto",
     low_bandwidth: bool = False,
     language: str | None = None,
@@ -78,7 +81,7 @@ def run_app(
     place = first_place(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
-        **cursor,
+        sampling=sampling, written=written, **cursor,
     )  # fmt: skip
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)
     app = _program(place, settings, device, low_bandwidth, trouble)

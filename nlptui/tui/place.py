@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nlptui.sampling import PLAIN, Sampling
+
 PAIR_MARK = "|||"
 """In the prompt, what stands between two sentences for a model that reads pairs."""
 READINGS = ("ids", "one-hot", "embedding")
@@ -19,6 +21,21 @@ TEXT_LIMIT = 20_000
 """Characters of the prompt that are sent to a model; no shipped context comes near it."""
 KEPT_LIMIT = 4_000
 """Characters of the prompt that are kept for the next session."""
+
+
+def read_ids(text: str) -> tuple[int, ...]:
+    """The numbers of "12,5,903". Raises ValueError for anything else."""
+    return tuple(int(part) for part in text.split(",") if part.strip())
+
+
+def sampling_options(sampling: Sampling) -> list[str]:
+    """The options of the command line that are not as they start."""
+    found: list[str] = []
+    for field in dataclasses.fields(sampling):
+        value = getattr(sampling, field.name)
+        if value != getattr(PLAIN, field.name):
+            found += [f"--{field.name.replace('_', '-')}", f"{value:g}"]
+    return found
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,10 @@ class Place:
     """Edits in force, each as `NAME[0,2,:,:]=zero`."""
     target: str = ""
     """The token or label that views of attribution ask about, or its number; empty: the likeliest."""
+    sampling: Sampling = PLAIN
+    """How the next token is chosen."""
+    written: str | None = None
+    """Of a translator: the ids that the decoder has read so far, "12,5,903"; None: what it writes itself."""
     tokenizer: str = ""
     """A second tokenizer for the token row; empty: the model's own."""
     reading: str = "ids"
@@ -68,9 +89,14 @@ class Place:
         return second.strip() if mark else None
 
     @property
-    def run(self) -> tuple[str, str, tuple[str, ...]]:
+    def run(self) -> tuple[str, str, tuple[str, ...], str | None]:
         """What decides the numbers: two places with the same run show the same trace."""
-        return (self.model, self.text[:TEXT_LIMIT], self.edits)
+        return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written)
+
+    @property
+    def written_ids(self) -> tuple[int, ...] | None:
+        """The ids of `written`."""
+        return None if self.written is None else read_ids(self.written)
 
     def command(self) -> str:
         """The command line that opens this place, quoted for a shell."""
@@ -85,6 +111,8 @@ class Place:
         options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
         options += ["--position", str(self.position)] if self.position else []
         options += ["--target", self.target] if self.target else []
+        options += sampling_options(self.sampling)
+        options += ["--written", self.written] if self.written is not None else []
         for edit in self.edits:
             options += ["--edit", edit]
         words = [*options, "--", text] if text.startswith("-") else [text, *options]

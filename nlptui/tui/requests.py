@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nlptui.tui.place import Place
 
@@ -34,6 +34,17 @@ class Explain:
     place: Place
     origin: Origin
     lane: ClassVar[str] = "explain"
+
+
+@dataclass(frozen=True)
+class WriteOn:
+    """The place with one more token written, or one less."""
+
+    place: Place
+    step: Literal["on", "back"] = "on"
+    token: int | None = None
+    """The id to write; None: the one that the model and the sampling choose."""
+    lane: ClassVar[str] = "write_on"
 
 
 # To the clerk, which handles files.

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlptui.locale import _, language
 from nlptui.text import visible
-from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName
+from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
 from nlptui.tui.place import TEXT_LIMIT, Place
-from nlptui.tui.requests import Explain, Show
+from nlptui.tui.requests import Explain, Show, WriteOn
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
@@ -55,6 +55,8 @@ class Workbench:
                 return self.show(place)
             case Explain(place=place, origin=origin):
                 return self.explain(place, origin)
+            case WriteOn(place=place, step=step, token=token):
+                return self.back(place) if step == "back" else self.write_on(place, token)
         raise TypeError(f"the workbench has no answer to {request!r}")
 
     # runs
@@ -71,7 +73,9 @@ class Workbench:
 
         def run() -> Trace:
             edits = tuple(map(Edit.parse, place.edits))
-            return self.engine(place.model).trace(place.sentence, pair=place.pair, edits=edits)
+            engine = self.engine(place.model)
+            written = place.written_ids if engine.config.task == "translation" else None
+            return engine.trace(place.sentence, pair=place.pair, edits=edits, target=written)
 
         return _kept(self._traces, place.run, RUNS_KEPT, run)
 
@@ -171,6 +175,32 @@ class Workbench:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
         return said
 
+    # one token more, one less
+
+    def write_on(self, place: Place, token: int | None) -> Written:
+        """One token after what is there: `token`, or the one that sampling chooses."""
+        engine, trace = self.engine(place.model), self.trace(place)
+        step = engine.next_step(trace, place.sampling, token)
+        if step is None:
+            return Written(place, ended=True)
+        if engine.config.task != "translation":
+            return Written(replace(place, text=place.sentence + step.text))
+        before = () if place.written is None else place.written_ids or ()
+        return Written(replace(place, written=",".join(map(str, (*before, step.id)))))
+
+    def back(self, place: Place) -> Written:
+        """The last token taken back."""
+        engine, trace = self.engine(place.model), self.trace(place)
+        if engine.config.task == "translation":
+            ids = place.written_ids
+            if ids is None:
+                ids = tuple(token["id"] for token in trace.output["tokens"])
+            return Written(replace(place, written=",".join(map(str, ids[:-1]))), ended=not ids)
+        spans = [span for span in trace.encoding.offsets if span is not None]
+        if not spans:
+            return Written(place, ended=True)
+        return Written(replace(place, text=place.sentence[: spans[-1][0]]))
+
     # how a number was made
 
     def explain(self, place: Place, origin: Origin) -> Explained:
@@ -256,7 +286,7 @@ def _state(place: Place, engine: Engine | None = None) -> State:
 
     by: Literal["row", "table"] = "row" if place.by == "row" else "table"
     target = engine.target(place.target) if place.target and engine is not None else None
-    return State(place.layer, place.head, place.position, place.name, by, target)
+    return State(place.layer, place.head, place.position, place.name, by, target, place.sampling)
 
 
 def _draw(view: View, trace: Trace, place: Place) -> Figure:

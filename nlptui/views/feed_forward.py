@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, HeatTable, Source, told
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, told
 from nlptui.views.names import clamp, of_kind, place
 from nlptui.views.view import State, View, config_of, cut, fix, nothing, stack, titled
 
@@ -80,7 +80,7 @@ def draw(trace: Trace, state: State) -> Figure:
         n=post.shape[1],
         order=_("by number") if state.name == _ORDERS[1] else _("by activity at the chosen token"),
     )
-    parts = (
+    parts: tuple[Part, ...] = (
         stack(_("share of units that are silent"), [silent], [_("silent")], "statistic"),
         top(trace, f"{module}post", position),
         *tables,

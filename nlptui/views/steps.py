@@ -76,9 +76,8 @@ class _Walk:
         match stage:
             case "x":
                 sources = dict.fromkeys((self.read("q"), self.read("k")))
-                words = (_("x, which asks"), _("x, which is asked"))
-                if len(sources) == 1:
-                    words = (_("x"),)
+                both = (_("x, which asks"), _("x, which is asked"))
+                words = both if len(sources) > 1 else (_("x"),)
                 return [self.table(n, "pos", "d_model", w) for n, w in zip(sources, words, strict=True)]
             case "qkv":
                 axes = {"q": ("query", _("queries")), "k": ("key", _("keys")), "v": ("key", _("values"))}

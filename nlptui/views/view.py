@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
+from nlptui.sampling import PLAIN, Sampling
 from nlptui.views.figure import Array, By, Figure, Fixed, HeatTable, Scale, Source
 from nlptui.views.names import TOKEN_AXES, clamp, kind
 
@@ -34,6 +35,8 @@ class State:
     """Whether colours compare within the table or within each row."""
     target: int | None = None
     """The token or label of the output that the view asks about; None: the likeliest."""
+    sampling: Sampling = PLAIN
+    """How the next token is chosen, where the view is about that."""
 
 
 def _one(trace: Trace) -> int:

@@ -17,6 +17,7 @@ from nlptui.engine import Engine
 from nlptui.engine.analyses import ANALYSES, attribution, parse
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
+from nlptui.sampling import Sampling
 from nlptui.trace import Edit, Trace
 from tests.engine.models import FAMILIES, make_model
 
@@ -507,3 +508,41 @@ def test_a_unit_that_never_fires_is_dead(folder: Path) -> None:
     np.testing.assert_allclose(silent, (post <= 0).mean(-1), atol=1e-6)
     dead = trace.array("analysis.units.blocks.1.mlp.dead")[0, 0]
     assert dead == pytest.approx((post <= 0).all(0).mean(), abs=1e-6) and dead <= silent.max() + 1e-6
+
+
+@pytest.mark.parametrize("family", ["gpt", "lm-lstm", "translator"])
+def test_the_next_token_by_numpy(folder: Path, family: str) -> None:
+    """Temperature, top-k and top-p written in another way than the engine's."""
+    model = engine(folder, family)
+    trace = model.trace("the old")
+    logits = trace.array("logits")[0, -1].astype(np.float64)
+    k, p, temperature = 6, 0.7, 1.7
+    how = Sampling(temperature, k, p, 5)
+    before = f"analysis.next.{how.suffix}."
+    model.analyse(trace, before)
+    made = {name.removeprefix(before): trace.array(name)[0] for name in trace.analyses if before in name}
+    probs = np.exp(logits / temperature) / np.exp(logits / temperature).sum()
+    np.testing.assert_allclose(made["probs"], probs, atol=1e-6)
+    order = sorted(range(len(logits)), key=lambda i: -logits[i])[:k]
+    assert set(np.flatnonzero(made["keep_k"])) == set(order)
+    kept, total = [], 0.0
+    for token in order:
+        if total < p:
+            kept.append(token)
+        total += probs[token] / probs[order].sum()
+    assert set(np.flatnonzero(made["keep_p"])) == set(kept)
+    final = np.zeros(len(logits))
+    final[kept] = probs[kept] / probs[kept].sum()
+    np.testing.assert_allclose(made["final"], final, atol=1e-6)
+    np.testing.assert_allclose(made["cumulative"], np.cumsum(final), atol=1e-6)
+    assert int(made["choice"]) == int(np.argmax(np.cumsum(final) > float(made["draw"])))
+    step = model.next_step(trace, how)
+    assert step is None or step.id == int(made["choice"])
+
+
+def test_greedy_keeps_the_likeliest_alone(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    trace = model.analyse(model.trace(TEXT), f"analysis.next.{Sampling().suffix}")
+    final = trace.array(f"analysis.next.{Sampling().suffix}.final")[0]
+    assert final.max() == 1.0 and final.sum() == 1.0
+    assert int(final.argmax()) == int(trace.array("logits")[0, -1].argmax())

@@ -9,9 +9,10 @@ import torch
 
 from nlptui.config import TransformerConfig
 from nlptui.engine import Engine
-from nlptui.engine.generation import Sampling, allowed, generate
+from nlptui.engine.generation import allowed, generate
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
+from nlptui.sampling import Sampling
 
 WRITERS = ["gpt", "gpt1", "lm-lstm", "lm-rnn", "lm-gru", "translator"]
 
@@ -137,3 +138,45 @@ def test_a_prompt_beyond_the_context_is_used_from_its_end(engines: dict[str, Eng
 def test_models_that_write_nothing_say_so(engines: dict[str, Engine]) -> None:
     with pytest.raises(UserError, match="writes no text"):
         engines["tag-lstm"].generate("the old")
+
+
+@pytest.mark.parametrize("family", WRITERS)
+def test_step_by_step_writes_what_generating_writes(engines: dict[str, Engine], family: str) -> None:
+    engine = engines[family]
+    translates = engine.config.task == "translation"
+    for seed in range(20):  # one that writes no special token, which the text would not hold
+        settings = {"temperature": 1.3, "top_k": 9, "top_p": 0.9, "seed": seed}
+        steps = list(engine.generate("the old", max_tokens=8, **settings))
+        if len(steps) >= 3 and all(step.text for step in steps):
+            break
+    else:
+        pytest.fail("every seed wrote a special token")
+    text, ids = "the old", []
+    for step in steps:
+        trace = engine.trace(text, target=ids) if translates else engine.trace(text)
+        found = engine.next_step(trace, Sampling(**settings))
+        assert found is not None and (found.id, found.text) == (step.id, step.text)
+        assert abs(found.logprob - step.logprob) <= 1e-5
+        text, ids = (text, [*ids, found.id]) if translates else (text + found.text, ids)
+
+
+def test_another_token_can_be_written(engines: dict[str, Engine]) -> None:
+    engine = engines["translator"]
+    trace = engine.trace("the old", target=[9, 7])
+    assert trace.label_sets["tgt"][1:] == tuple(engine.tokenizer.token(i) for i in (9, 7))
+    step = engine.next_step(trace, Sampling(), token=11)
+    assert step is not None and step.id == 11
+    logprobs = trace["logits"].value[0, -1].double().log_softmax(-1)  # type: ignore[union-attr]
+    assert step.logprob == pytest.approx(float(logprobs[11]))
+    assert engine.next_step(trace, Sampling(), token=engine.tokenizer.specials["eos"]) is None
+
+
+def test_what_cannot_be_written_is_told(engines: dict[str, Engine]) -> None:
+    translator = engines["translator"]
+    size = len(translator.tokenizer.vocabulary())
+    with pytest.raises(UserError, match=f"no token {size}; ids go from 0 to {size - 1}"):
+        translator.trace("the old", target=[1, size])
+    with pytest.raises(UserError, match="can write at most"):
+        translator.trace("the old", target=[1] * translator.config.context)
+    with pytest.raises(UserError, match="writes no translation"):
+        engines["gpt"].trace("the old", target=[1])

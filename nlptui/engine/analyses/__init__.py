@@ -3,6 +3,7 @@
     analysis.rollout.blocks.0.mixing              NAME, then what the analysis records
     analysis.sources.to_17.blocks.0.attn          of token (or label) 17's logit
     analysis.gradient.at_5.to_17.embed            of the same at position 5
+    analysis.next.t_800.k_40.p_950.s_1.final      with temperature 0.8, top-k 40, top-p 0.95, seed 1
 
 A name asks for its analysis: `Engine.analyse(trace, "analysis.rollout")` puts everything that begins so into
 `trace.analyses`. What a formula can say opens as any other activation does; what autograd made opens to its
@@ -21,6 +22,7 @@ from nlptui.engine.analyses import (
     gradient,
     left_out,
     lens,
+    next_token,
     norms,
     patterns,
     rollout,
@@ -33,6 +35,7 @@ from nlptui.engine.analyses import (
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
 from nlptui.locale import _
+from nlptui.sampling import Sampling
 from nlptui.text import visible
 from nlptui.trace import Recorder, Trace, did_you_mean
 
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from nlptui.engine.engine import Engine
 
 PREFIX = "analysis."
+_NAME = re.compile(
+    r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.(t_\d+\.k_\d+\.p_\d+\.s_\d+))?(?:\.|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ ANALYSES: dict[str, Analysis] = {
     "lens": Analysis(lens.fits, lens.record),
     "sources": Analysis(sources.fits, sources.record),
     "space": Analysis(space.fits, space.record),
+    "next": Analysis(next_token.fits, next_token.record),
     "norms": Analysis(norms.fits, norms.record),
     "units": Analysis(units.fits, units.record),
     "steps": Analysis(steps.fits, steps.record),
@@ -100,7 +107,7 @@ def analyse(engine: Engine, trace: Trace, name: str) -> None:
 
 def parse(name: str) -> Asked:
     """What `analysis.NAME[.at_P][.to_T][.…]` asks for. Raises UserError for an unknown analysis."""
-    found = re.match(r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.|$)", name)
+    found = _NAME.match(name)
     if not found or found[1] not in ANALYSES:
         tried = name.removeprefix(PREFIX).split(".")[0]
         raise UserError(
@@ -108,5 +115,5 @@ def parse(name: str) -> Asked:
                 name=visible(tried), hint=did_you_mean(tried, list(ANALYSES))
             )
         )
-    position, target = (None if part is None else int(part) for part in found.groups()[1:])
-    return Asked(found[1], position, target)
+    position, target = (None if part is None else int(part) for part in found.groups()[1:3])
+    return Asked(found[1], position, target, Sampling.read(found[4]) if found[4] else None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nlptui.errors import UserError
 from nlptui.locale import _
+from nlptui.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -15,13 +16,16 @@ class Asked:
     name: str
     position: int | None = None
     target: int | None = None
+    sampling: Sampling | None = None
+    """How the next token is chosen, where that is asked about."""
 
     @property
     def prefix(self) -> str:
         """What the names of everything that it records begin with, without the last dot."""
         at = "" if self.position is None else f".at_{self.position}"
         to = "" if self.target is None else f".to_{self.target}"
-        return f"analysis.{self.name}{at}{to}"
+        how = "" if self.sampling is None else f".{self.sampling.suffix}"
+        return f"analysis.{self.name}{at}{to}{how}"
 
     def target_of(self, size: int) -> int:
         """The target, one of `size`. Raises UserError where there is none or no such one."""

@@ -29,7 +29,7 @@ __all__ = ["fits", "record"]
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
-    """Of every attention layer `max`, `exp`, `sum`, `concat`, `head_out`; for one query `product`, `weighted`.
+    """Of every attention layer `max`, `exp`, `sum`, `concat`, `head_out`; of a query `product`, `weighted`.
 
     A query that an attention layer does not have (a translator's decoder may have fewer) counts as its last.
     """

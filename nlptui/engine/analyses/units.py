@@ -27,7 +27,7 @@ def modules(trace: Trace) -> list[str]:
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
-    """Of every feed-forward layer `silent` (batch pos stat), `highest` (batch d_ff) and `dead` (batch stat)."""
+    """Of every feed-forward layer `silent` (batch pos stat), `highest` (batch d_ff), `dead` (batch stat)."""
     for module in modules(trace):
         side = {"encoder": "src", "decoder": "tgt"}.get(module.split(".")[0], "tokens")
         scope = rec.at(module.rstrip("."), pos=side, post=f"{module}post")

@@ -39,6 +39,7 @@ from nlptui.tui.screens.base import AppScreen, TooSmall, size_classes
 from nlptui.tui.screens.explorer_edits import EditActions
 from nlptui.tui.screens.explorer_runs import RunActions
 from nlptui.tui.screens.explorer_views import ViewActions
+from nlptui.tui.screens.explorer_writing import WritingActions
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.readout import Readout
@@ -59,7 +60,7 @@ SLOW_PAUSE = 0.3
 TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
 
 
-class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
+class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppScreen):
     """The screen that the program opens with."""
 
     BINDINGS = bindings("explorer")
@@ -369,7 +370,8 @@ class ExplorerScreen(ViewActions, EditActions, RunActions, AppScreen):
     @on(Prompt.Changed)
     def text_changed(self, event: Prompt.Changed) -> None:
         """Run the sentence; the prompt says so once the typing pauses."""
-        self.go(replace(self.place, text=event.text))
+        self.writing = False
+        self.go(replace(self.place, text=event.text, written=None))
 
     @on(Prompt.Submitted)
     def text_submitted(self, event: Prompt.Submitted) -> None:

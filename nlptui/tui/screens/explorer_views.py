@@ -47,7 +47,8 @@ class ViewActions:
                 # Edits name what another model may not have.
                 same = name == self.place.model
                 edits, target = (self.place.edits, self.place.target) if same else ((), "")
-                self.go(replace(self.place, model=name, edits=edits, target=target))
+                self.writing = False
+                self.go(replace(self.place, model=name, edits=edits, target=target, written=None))
 
         self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
 
