@@ -17,6 +17,7 @@ from nlptui.engine import Engine
 from nlptui.engine.analyses import ANALYSES, attribution, parse
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
+from nlptui.nn.search import search
 from nlptui.sampling import Sampling
 from nlptui.trace import Edit, Trace
 from tests.engine.models import FAMILIES, make_model
@@ -72,6 +73,9 @@ def test_every_cell_opens_and_comes_to_its_value(folder: Path, name: str, family
     for key in made:
         shape = trace[key].shape
         assert len(shape) == len(trace[key].axes), key
+        if 0 in shape:
+            assert name == "beam", "a search that had no room"
+            continue
         opened = model.explain(trace, key, tuple(choose.randrange(size) for size in shape))
         same = opened.value == opened.total or (math.isnan(opened.value) and math.isnan(opened.total))
         assert same or abs(opened.value - opened.total) <= 1e-5 * max(1.0, abs(opened.value)), (key, opened)
@@ -546,3 +550,65 @@ def test_greedy_keeps_the_likeliest_alone(folder: Path) -> None:
     final = trace.array(f"analysis.next.{Sampling().suffix}.final")[0]
     assert final.max() == 1.0 and final.sum() == 1.0
     assert int(final.argmax()) == int(trace.array("logits")[0, -1].argmax())
+
+
+@pytest.mark.parametrize(
+    ("family", "beams", "depth"), [("gpt", 3, 4), ("lm-gru", 2, 5), ("translator", 4, 6)]
+)
+def test_the_beam_tree_finds_what_the_search_finds(folder: Path, family: str, beams: int, depth: int) -> None:
+    """Against nn.search, and against every continuation tried where the text is short enough for that."""
+    model = engine(folder, family)
+    translates = model.config.task == "translation"
+    trace = model.trace("the", target=[]) if translates else model.trace("the")
+    before = f"analysis.beam.w_{beams}.d_{depth}."
+    model.analyse(trace, before)
+    made = {
+        key: trace.array(before + key)[0] for key in ("token", "prob", "score", "kept", "depth", "parent")
+    }
+    ids = trace[("target_ids" if translates else "ids")].value[0].tolist()
+    end = model.tokenizer.specials.get("eos", -1)
+
+    def path(node: int) -> list[int]:
+        above = int(made["parent"][node])
+        return [*(path(above) if above >= 0 else []), int(made["token"][node])]
+
+    def logits(texts: list[list[int]]) -> torch.Tensor:
+        rows = torch.tensor(texts)
+        source = torch.tensor([trace.encoding.ids]).expand(len(texts), -1)
+        batch = Batch(source, target_ids=rows) if translates else Batch(rows)
+        with torch.no_grad():
+            return model.model(batch)["logits"][:, -1]
+
+    for node in range(len(made["token"])):
+        *front, token = path(node)
+        prob = logits([[*ids, *front]]).softmax(-1)[0, token]
+        assert made["prob"][node] == pytest.approx(float(prob), rel=1e-4)
+        assert len(front) + 1 == made["depth"][node]
+    texts: list[list[int]] = [list(ids)] * beams
+
+    def step(last: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        nonlocal texts
+        chosen = range(beams) if rows is None else rows.tolist()
+        if rows is not None:
+            texts = [[*texts[row], token] for row, token in zip(chosen, last.tolist(), strict=True)]
+        return logits(texts)
+
+    power = float(getattr(model.config, "length_power", 0.0))
+    found = search(step, torch.tensor([ids[-1]] * beams), end, depth, beams, power)[0]
+    inner = set(made["parent"].astype(int))
+    leaves = [n for n in range(len(made["token"])) if made["kept"][n] and n not in inner]
+    best = max(leaves, key=lambda n: made["score"][n])
+    assert [token for token in path(best) if token != end] == found.ids
+
+
+def test_the_cache_holds_what_one_run_computes(folder: Path) -> None:
+    for family in ("gpt", "translator"):
+        model = engine(folder, family)
+        trace = model.analyse(model.trace("the old"), "analysis.cache")
+        n = trace["logits"].shape[1]
+        used = trace.array("analysis.cache.used")[0]
+        np.testing.assert_array_equal(used, np.tril(np.ones((n, n))) + np.eye(n))
+        np.testing.assert_array_equal(trace.array("analysis.cache.with")[0], np.ones(n))
+        np.testing.assert_array_equal(trace.array("analysis.cache.without")[0], np.arange(1, n + 1))
+        off = [trace.array(name).max() for name in trace.analyses if name.endswith(".off")]
+        assert len(off) == 2 * model.config.n_layers and max(off) < 1e-5

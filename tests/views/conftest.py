@@ -102,7 +102,13 @@ def analysed(trace: Trace, *names: str) -> Trace:
     """The trace with the analyses in it, as the engine makes them."""
     for name in names:
         family = next(family for family, config in CONFIGS.items() if config == trace.config)
-        engine = SimpleNamespace(model=network(family), config=trace.config, device="cpu", name=family)
+        engine = SimpleNamespace(
+            model=network(family),
+            config=trace.config,
+            device="cpu",
+            name=family,
+            tokenizer=SimpleNamespace(specials={"eos": 1}),
+        )
         analyse(engine, trace, name)
     return trace
 

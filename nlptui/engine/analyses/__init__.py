@@ -3,6 +3,7 @@
     analysis.rollout.blocks.0.mixing              NAME, then what the analysis records
     analysis.sources.to_17.blocks.0.attn          of token (or label) 17's logit
     analysis.gradient.at_5.to_17.embed            of the same at position 5
+    analysis.beam.w_3.d_5.prob                    of a search with 3 beams, 5 tokens deep
     analysis.next.t_800.k_40.p_950.s_1.final      with temperature 0.8, top-k 40, top-p 0.95, seed 1
 
 A name asks for its analysis: `Engine.analyse(trace, "analysis.rollout")` puts everything that begins so into
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.engine.analyses import (
     attribution,
+    beam,
+    cache,
     gradient,
     left_out,
     lens,
@@ -44,7 +47,8 @@ if TYPE_CHECKING:
 
 PREFIX = "analysis."
 _NAME = re.compile(
-    r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.(t_\d+\.k_\d+\.p_\d+\.s_\d+))?(?:\.|$)"
+    r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.(t_\d+\.k_\d+\.p_\d+\.s_\d+))?"
+    r"(?:\.w_(\d+)\.d_(\d+))?(?:\.|$)"
 )
 
 
@@ -61,6 +65,8 @@ class Analysis:
 
 ANALYSES: dict[str, Analysis] = {
     "attribution": Analysis(attribution.fits, attribution.record, after=("rollout",)),
+    "beam": Analysis(beam.fits, beam.record),
+    "cache": Analysis(cache.fits, cache.record),
     "gradient": Analysis(gradient.fits, gradient.record),
     "left_out": Analysis(left_out.fits, left_out.record),
     "rollout": Analysis(rollout.fits, rollout.record),
@@ -116,4 +122,6 @@ def parse(name: str) -> Asked:
             )
         )
     position, target = (None if part is None else int(part) for part in found.groups()[1:3])
-    return Asked(found[1], position, target, Sampling.read(found[4]) if found[4] else None)
+    sampling = Sampling.read(found[4]) if found[4] else None
+    search = (int(found[5]), int(found[6])) if found[5] else None
+    return Asked(found[1], position, target, sampling, search)

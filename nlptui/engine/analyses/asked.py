@@ -18,6 +18,8 @@ class Asked:
     target: int | None = None
     sampling: Sampling | None = None
     """How the next token is chosen, where that is asked about."""
+    search: tuple[int, int] | None = None
+    """Of a beam search: how many beams, and how many tokens."""
 
     @property
     def prefix(self) -> str:
@@ -25,7 +27,8 @@ class Asked:
         at = "" if self.position is None else f".at_{self.position}"
         to = "" if self.target is None else f".to_{self.target}"
         how = "" if self.sampling is None else f".{self.sampling.suffix}"
-        return f"analysis.{self.name}{at}{to}{how}"
+        wide = "" if self.search is None else ".w_{}.d_{}".format(*self.search)
+        return f"analysis.{self.name}{at}{to}{how}{wide}"
 
     def target_of(self, size: int) -> int:
         """The target, one of `size`. Raises UserError where there is none or no such one."""
