@@ -404,6 +404,11 @@ def traced(
     return made
 
 
+def other_runs(text: str) -> Callable[[str], Trace]:
+    """Runs the same text through the model of a name."""
+    return lambda name: load(name).trace(text)
+
+
 def written_ids(text: str) -> tuple[int, ...]:
     """The ids of `--written`."""
     if not re.fullmatch(r"\s*(\d{1,9}\s*(,\s*\d{1,9}\s*)*)?", text):
@@ -515,7 +520,8 @@ def print_screen(
     sentence = EXAMPLES.get(engine.config.language, EXAMPLES["en"]) if text is None else text
     trace = traced(engine, sentence, pair, edits, written)
     state["target"] = engine.target(state["target"]) if state["target"] else None
-    write_line(plain_screen(trace, view or "", state, text_width(), engine.analyse))
+    others = other_runs(sentence)
+    write_line(plain_screen(trace, view or "", state, text_width(), engine.analyse, others))
 
 
 @cli.command(help=N_("List the models that are here."))
@@ -741,7 +747,8 @@ def draw(
     state["target"] = engine.target(state["target"]) if state["target"] else None
     how = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     state["sampling"] = chosen_sampling(how) or PLAIN
-    figure = figure_of(traced(engine, sentence, pair, edits, written), view_name, state, engine.analyse)
+    trace = traced(engine, sentence, pair, edits, written)
+    figure = figure_of(trace, view_name, state, engine.analyse, other_runs(sentence))
     from nlptui.views import render
 
     if svg:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Analyse = Callable[..., Any]
 """`Engine.analyse`."""
+Run = Callable[[str], "Trace"]
+"""The text through the model of a name."""
 ROWS = 8
 """Rows and columns of a table, and bars, on the first screen."""
 TOKENS = 32
@@ -33,8 +35,11 @@ def fitting_views(trace: Trace) -> list[str]:
     return [name for name, view in VIEWS.items() if view.applies(trace.config)]
 
 
-def figure_of(trace: Trace, view: str, state: Mapping[str, Any], analyse: Analyse) -> Figure:
-    """A view of a trace; `state` has the fields of `State`; `analyse` is the engine's.
+def figure_of(
+    trace: Trace, view: str, state: Mapping[str, Any], analyse: Analyse, run: Run | None = None
+) -> Figure:
+    """A view of a trace; `state` has the fields of `State`; `analyse` is the engine's; `run` runs another
+    model on the same text.
 
     Raises UserError for a view, layer, head, token or name that the trace does not have: who asks for one
     number is not shown another.
@@ -54,6 +59,10 @@ def figure_of(trace: Trace, view: str, state: Mapping[str, Any], analyse: Analys
     _check_counts(trace, VIEWS[view], wanted)
     _check_name(VIEWS[view].choices(trace), view, wanted.name)
     analyse(trace, *VIEWS[view].needs(trace, wanted))
+    if run is not None:
+        from nlptui.engine.library import list_models
+
+        trace.beside = {name: run(name) for name in VIEWS[view].beside(trace, list_models())}
     return VIEWS[view].draw(trace, wanted)
 
 
@@ -105,7 +114,14 @@ def _check_name(choices: tuple[str, ...], view: str, name: str | None) -> None:
     raise UserError(problem.format(name=visible(name), view=view, names=", ".join(map(visible, near)) + more))
 
 
-def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int, analyse: Analyse) -> str:
+def plain_screen(
+    trace: Trace,
+    view: str,
+    state: Mapping[str, Any],
+    width: int,
+    analyse: Analyse,
+    run: Run | None = None,
+) -> str:
     """The tokens, the view and the output, one under the other; `state` is the view's."""
     from nlptui.tui.workbench import EARLIEST
 
@@ -114,7 +130,7 @@ def plain_screen(trace: Trace, view: str, state: Mapping[str, Any], width: int, 
     wanted = dict.fromkeys(("tokens", chosen, "output"))
     figures = [
         _brief(
-            figure_of(trace, name, state if name == chosen else {}, analyse),
+            figure_of(trace, name, state if name == chosen else {}, analyse, run),
             width,
             2 if name == chosen else 1,
         )

@@ -475,6 +475,8 @@ class Trace:
     """What analyses made of the run, and what they were given: `analysis.*`."""
     done: set[str] = field(default_factory=set)
     """What was analysed already."""
+    beside: dict[str, Trace] = field(default_factory=dict)
+    """Runs of the same text through other models, by model, where a view shows several."""
     config: ModelConfig | None = None
     encoding: Any = None
     target: Any = None

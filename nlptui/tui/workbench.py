@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from nlptui.views.figure import Figure, Origin, Part, Tokens
     from nlptui.views.view import State, View
 
-MODELS_KEPT = 3
-RUNS_KEPT = 6
+MODELS_KEPT = 8
+RUNS_KEPT = 16
+"""Enough for a view that shows one model of each architecture, twice."""
 READING_SHOWN = 64
 """Numbers of an embedding row that the token pane gets."""
 EARLIEST = ("attention", "gates", "hidden", "embedding", "tokens")
@@ -135,7 +136,17 @@ class Workbench:
         needed = view.needs(trace, state)
         if needed:
             engine.analyse(trace, *needed)
+        trace.beside = self._beside(view, trace, run)
         return view.draw(trace, state)
+
+    def _beside(self, view: View, trace: Trace, run: Place) -> dict[str, Trace]:
+        """The same text through the other models that a view shows."""
+        from nlptui.engine.library import list_models
+
+        if view.beside is type(view).beside:
+            return {}
+        names = view.beside(trace, list_models()) if trace.encoding.tokens else ()
+        return {name: self.trace(beside(run, name)) for name in names}
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
@@ -206,6 +217,8 @@ class Workbench:
     def explain(self, place: Place, origin: Origin) -> Explained:
         """The derivation of one number, and what its indices stand for."""
         run = place.pinned if origin.trace == 0 and place.pinned is not None else place
+        if origin.trace > 1:
+            run = beside(place, list(self.trace(place).beside)[origin.trace - 2])
         trace = self.trace(run)
         index = origin.index or (0,) * len(trace[origin.name].shape)
         derivation = self.engine(run.model).explain(trace, origin.name, index)
@@ -216,6 +229,11 @@ class Workbench:
             wheres=tuple(where(trace, term.name, term.index) for term in derivation.terms),
             kind=trace[origin.name].kind,
         )
+
+
+def beside(place: Place, model: str) -> Place:
+    """The same sentence in another model, with nothing changed in it."""
+    return replace(place, model=model, text=place.sentence, edits=(), written=None, pinned=None)
 
 
 def first_model() -> str:

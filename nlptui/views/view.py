@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
@@ -47,6 +47,34 @@ def _no_choice(trace: Trace) -> tuple[str, ...]:
     return ()
 
 
+class Peer(Protocol):
+    """A line of the list of models, as far as views look at it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def arch(self) -> str:
+        """Its architecture."""
+
+    @property
+    def task(self) -> str:
+        """What it is for."""
+
+    @property
+    def language(self) -> str:
+        """What it reads: "en"."""
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be opened; empty if it can."""
+
+
+def _alone(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
+    return ()
+
+
 def _nothing_more(trace: Trace, state: State) -> tuple[str, ...]:
     return ()
 
@@ -70,6 +98,8 @@ class View:
     """What `State.name` may choose; empty where there is no choice."""
     needs: Callable[[Trace, State], tuple[str, ...]] = _nothing_more
     """The analyses that have to be made of the run before the view can draw: "analysis.rollout", say."""
+    beside: Callable[[Trace, Sequence[Peer]], tuple[str, ...]] = _alone
+    """The other models, of those there are, whose runs of the same text the view shows: `Trace.beside`."""
 
     @property
     def heading(self) -> str:

@@ -30,6 +30,9 @@ class EditActions:
         if origin is None or self.shown is None:
             self.say(_("This number is no element of the run, so it cannot be edited."))
             return
+        if origin.trace > 1:
+            self.say(_("This number is another model's; open that model (m) to edit it."))
+            return
         line = next((row for row in self.shown.tree.rows if row.path == origin.name and row.leaf), None)
         if line is None:
             self.say(

@@ -57,7 +57,12 @@ class WritingActions:
         if not self.writes():
             return
         origin = self.origin()
-        if origin is None or not origin.index or origin.name.rsplit(".", 1)[-1] not in SCORES:
+        if (
+            origin is None
+            or origin.trace > 1
+            or not origin.index
+            or origin.name.rsplit(".", 1)[-1] not in SCORES
+        ):
             self.say(_("Put the cursor on a candidate for the next token."))
             return
         self.writing = False
