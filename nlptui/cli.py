@@ -347,6 +347,7 @@ recipe_options = options(
 layer_option = option("--layer", type=COUNT, default=0, help=N_("The layer, counted from 0."))
 head_option = option("--head", type=COUNT, default=0, help=N_("The head or direction, counted from 0."))
 name_option = option("--name", metavar="NAME", help=N_("For a view of one activation: which."))
+mark_option = option("--mark", type=COUNT, help=N_("The token at the other end of a span from --position."))
 target_option = option(
     "--target", metavar="TOKEN", help=N_("The token or label of the output asked about; else the likeliest.")
 )
@@ -459,6 +460,7 @@ def cli() -> None:
 @option("--head", type=COUNT, help=N_("The head or direction, counted from 0."))
 @name_option
 @option("--position", type=COUNT, help=N_("The token that the view is about."))
+@mark_option
 @target_option
 @sampling_options
 @option("--at", metavar="ROW,COL[,TABLE]", help=N_("Where the cell cursor stands."))
@@ -467,7 +469,7 @@ def cli() -> None:
 def explore(
     text: str | None, model: str | None, pair: str | None, view: str | None, layer: int | None,
     head: int | None, name: str | None, position: int | None, target: str | None, at: str | None,
-    edits: tuple[str, ...], low_bandwidth: bool, written: str | None, **sampling: Any,
+    edits: tuple[str, ...], low_bandwidth: bool, written: str | None, mark: int | None, **sampling: Any,
 ) -> None:  # fmt: skip
     how = chosen_sampling(sampling)
     cursor = None if at is None else _cell(at)
@@ -482,7 +484,7 @@ def explore(
             "name": name,
             "position": position or 0,
         }
-        state |= {"target": target, "sampling": how or PLAIN}
+        state |= {"target": target, "sampling": how or PLAIN, "mark": mark}
         print_screen(sentence, model, pair, view, edits, state, written)
         hint = _("{reason}: this is the first screen as text; in a terminal, nlptui opens the explorer")
         message(hint.format(reason=reason))
@@ -491,7 +493,7 @@ def explore(
 
     status = run_app(
         sentence, model, view, layer, head, cursor, pair=pair, name=name, position=position, target=target,
-        edits=edits, sampling=how, written=written,
+        edits=edits, sampling=how, written=written, mark=mark,
         device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
     )  # fmt: skip
     raise click.exceptions.Exit(status)
@@ -719,6 +721,7 @@ def explain(
 @layer_option
 @head_option
 @option("--position", type=COUNT, default=0, help=N_("The token that the view is about."))
+@mark_option
 @target_option
 @sampling_options
 @name_option

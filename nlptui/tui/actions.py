@@ -93,6 +93,13 @@ _SENTENCE = (
         "previous_token", ("left_parenthesis",), N_("token before"), N_("Choose the token before."), SENTENCE
     ),
     Action("next_token", ("right_parenthesis",), N_("token after"), N_("Choose the token after."), SENTENCE),
+    Action(
+        "mark",
+        ("v",),
+        N_("mark a span"),
+        N_("Mark the chosen token as one end of a span; the other end follows. Again: no mark."),
+        SENTENCE,
+    ),
 )
 
 _VIEWS = (

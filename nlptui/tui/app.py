@@ -60,6 +60,7 @@ def run_app(
     position: int | None = None,
     target: str | None = None,
     edits: tuple[str, ...] = (),
+    mark: int | None = None,
     sampling: Sampling | None = None,
     written: str | None = None,
     device: str = "auto",
@@ -81,7 +82,7 @@ def run_app(
     place = first_place(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
-        sampling=sampling, written=written, **cursor,
+        mark=mark, sampling=sampling, written=written, **cursor,
     )  # fmt: skip
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)
     app = _program(place, settings, device, low_bandwidth, trouble)

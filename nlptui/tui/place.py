@@ -53,6 +53,8 @@ class Place:
     """For the view of any activation: which one."""
     position: int = 0
     """The token chosen."""
+    mark: int | None = None
+    """The token where a span was marked; its other end is `position`."""
     row: int = 0
     col: int = 0
     """The cell cursor."""
@@ -110,6 +112,7 @@ class Place:
         at = f"{self.row},{self.col}" + (f",{self.part}" if self.part else "")
         options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
         options += ["--position", str(self.position)] if self.position else []
+        options += ["--mark", str(self.mark)] if self.mark is not None else []
         options += ["--target", self.target] if self.target else []
         options += sampling_options(self.sampling)
         options += ["--written", self.written] if self.written is not None else []

@@ -304,7 +304,7 @@ def _state(place: Place, engine: Engine | None = None) -> State:
 
     by: Literal["row", "table"] = "row" if place.by == "row" else "table"
     target = engine.target(place.target) if place.target and engine is not None else None
-    return State(place.layer, place.head, place.position, place.name, by, target, place.sampling)
+    return State(place.layer, place.head, place.position, place.name, by, target, place.mark, place.sampling)
 
 
 def _draw(view: View, trace: Trace, place: Place) -> Figure:

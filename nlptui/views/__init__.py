@@ -19,8 +19,10 @@ from nlptui.views import (
     head_patterns,
     hidden,
     lens,
+    neighbours,
     next_token,
     output,
+    positions,
     rollout,
     sources,
     space,
@@ -30,6 +32,7 @@ from nlptui.views import (
     through_time,
     tokens,
     tree,
+    units_on,
 )  # fmt: skip
 from nlptui.views.describe import describe
 from nlptui.views.figure import Figure
@@ -54,6 +57,8 @@ VIEWS: dict[str, View] = {
         tokens.VIEW,
         embedding.VIEW,
         space.VIEW,
+        neighbours.VIEW,
+        positions.VIEW,
         hidden.VIEW,
         add_norm.VIEW,
         feed_forward.VIEW,
@@ -61,6 +66,7 @@ VIEWS: dict[str, View] = {
         sources.VIEW,
         gates.VIEW,
         through_time.VIEW,
+        units_on.VIEW,
         attention.VIEW,
         steps.VIEW,
         head_patterns.VIEW,

@@ -35,6 +35,8 @@ class State:
     """Whether colours compare within the table or within each row."""
     target: int | None = None
     """The token or label of the output that the view asks about; None: the likeliest."""
+    mark: int | None = None
+    """The token where a span was marked, whose other end is `position`; None: no span."""
     sampling: Sampling = PLAIN
     """How the next token is chosen, where the view is about that."""
 

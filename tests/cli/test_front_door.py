@@ -132,13 +132,13 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
     monkeypatch.setattr("nlptui.tui.app.run_app", run_app)
     words = ("a cat", "-m", "gpt", "--view", "attention", "--layer", "1", "--head", "2", "--at", "3,4")
     edits = ("--edit", "embed=zero", "--device", "cpu", "--lang", "zh", "--low-bandwidth", "--pair", "b")
-    asking = ("--position", "2", "--target", "e", "--top-k", "3", "--written", "4,5")
+    asking = ("--position", "2", "--target", "e", "--top-k", "3", "--written", "4,5", "--mark", "1")
     nlptui(*words, *edits, *asking, status=3)
     assert asked.pop() == (
         ("a cat", "gpt", "attention", 1, 2, (3, 4)),
         {
             "pair": "b", "name": None, "position": 2, "target": "e", "edits": ("embed=zero",),
-            "sampling": Sampling(1.0, 3), "written": "4,5",
+            "sampling": Sampling(1.0, 3), "written": "4,5", "mark": 1,
             "device": "cpu", "language": "zh", "low_bandwidth": True,
         },
     )  # fmt: skip

@@ -56,6 +56,8 @@ def fitting(name: str) -> list[str]:
 
 ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution", "left_out")}
 ASKED["sources"] = "analysis.sources.to_0"
+ASKED["units_on"] = "analysis.units_on.at_1.to_3"
+ASKED["neighbours"] = "analysis.neighbours.at_1"
 CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
 
 
@@ -612,3 +614,62 @@ def test_the_cache_holds_what_one_run_computes(folder: Path) -> None:
         np.testing.assert_array_equal(trace.array("analysis.cache.without")[0], np.arange(1, n + 1))
         off = [trace.array(name).max() for name in trace.analyses if name.endswith(".off")]
         assert len(off) == 2 * model.config.n_layers and max(off) < 1e-5
+
+
+def test_without_positions_an_encoder_is_blind_to_order_and_a_decoder_is_not(folder: Path) -> None:
+    """Against a network whose table of positions is zero, run on the text turned round."""
+    words = TEXT.split()[:4]
+    for family in ("tag-bert", "gpt"):
+        model = engine(folder, family)
+        text = " ".join(words) if family == "tag-bert" else "abcd"
+        made = model.analyse(model.trace(text), "analysis.positions")
+        table = model.parameters["pos_embedding.weight"].detach()
+        np.testing.assert_allclose(
+            made.array("analysis.positions.dot"), table.numpy() @ table.numpy().T, atol=1e-6
+        )
+        with torch.no_grad():
+            table.zero_()
+        inside = slice(1, -1) if family == "tag-bert" else slice(None)
+        here = model.trace(text).array("blocks.1.attn.z")[0][:, inside]
+        turned = " ".join(reversed(words)) if family == "tag-bert" else text[::-1]
+        there = model.trace(turned).array("blocks.1.attn.z")[0][:, inside][:, ::-1]
+        expected = np.abs(there - here).max((0, 2))
+        found = made.array("analysis.positions.blocks.1.attn.without")[0][inside]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        with_them = made.array("analysis.positions.blocks.1.attn.with")[0]
+        assert with_them.max() > 1e-3
+        assert (found.max() < 1e-5) == (family == "tag-bert"), "a causal network sees what stands before"
+
+
+def test_neighbours_are_those_of_the_engine(folder: Path) -> None:
+    model = engine(folder, "word2vec")
+    trace = model.analyse(model.trace("the old duck"), "analysis.neighbours.at_1")
+    similarity = trace.array("analysis.neighbours.at_1.similarity")[0]
+    for entry in model.neighbours("old", top=5):
+        assert similarity[entry["id"]] == pytest.approx(entry["similarity"], abs=1e-6)
+    assert similarity[trace.encoding.ids[1]] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("family", ["tag-lstm", "tag-gru"])
+def test_units_on_a_span_by_sets(folder: Path, family: str) -> None:
+    """A unit made to be on exactly there matches with 1, and the others as sets of tokens say."""
+    model = engine(folder, family)
+    kind = "cell" if family == "tag-lstm" else "hidden"
+    name = f"layers.0.forward.{kind}"
+    edits = [f"{name}[0,:,2]=force:0", f"{name}[0,1:4,2]=force:-0.9"]
+    trace = model.trace(TEXT, edits=edits)
+    model.analyse(trace, "analysis.units_on.at_3.to_1")
+    match = trace.array(f"analysis.units_on.at_3.to_1.{name}.match")[0]
+    side = trace.array(f"analysis.units_on.at_3.to_1.{name}.side")[0]
+    assert match[2] == 1 and side[2] == -1
+    states, span = trace.array(name)[0], {1, 2, 3}
+    for unit in range(states.shape[1]):
+        found = []
+        for sign in (1, -1):
+            on = {t for t, value in enumerate(states[:, unit]) if sign * value > 0.3}
+            found.append(len(on & span) / max(1, len(on | span)))
+        assert match[unit] == pytest.approx(max(found))
+    best = sorted(range(len(match)), key=lambda u: -match[u])[:8]
+    share = trace.array(f"analysis.units_on.at_3.to_1.{name}.share")[0]
+    for t in range(len(states)):
+        assert share[t] == pytest.approx(np.mean([side[u] * states[t, u] > 0.3 for u in best]))

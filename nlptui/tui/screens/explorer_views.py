@@ -75,6 +75,17 @@ class ViewActions:
         """The token after."""
         self.token_chosen(self.place.position + 1)
 
+    def action_mark(self: ExplorerScreen) -> None:
+        """Begin a span at the chosen token, or forget it."""
+        if self.place.mark is None:
+            self.go(replace(self.place, mark=self.place.position))
+            self.say(
+                _("A span begins at token {n}; choose the token where it ends.").format(n=self.place.position)
+            )
+        else:
+            self.go(replace(self.place, mark=None))
+            self.say(_("No span is marked."))
+
     # the views
 
     def action_group(self: ExplorerScreen, number: int) -> None:
