@@ -16,6 +16,8 @@ from nlptui.sampling import PLAIN, Sampling
 
 PAIR_MARK = "|||"
 """In the prompt, what stands between two sentences for a model that reads pairs."""
+FROM_PINNED = "=from:A"
+"""How an edit ends that takes its values from the pinned run."""
 READINGS = ("ids", "one-hot", "embedding")
 TEXT_LIMIT = 20_000
 """Characters of the prompt that are sent to a model; no shipped context comes near it."""
@@ -91,9 +93,15 @@ class Place:
         return second.strip() if mark else None
 
     @property
-    def run(self) -> tuple[str, str, tuple[str, ...], str | None]:
+    def run(self) -> tuple[Any, ...]:
         """What decides the numbers: two places with the same run show the same trace."""
-        return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written)
+        source = self.pinned.run if self.pinned is not None and self.patches else None
+        return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written, source)
+
+    @property
+    def patches(self) -> bool:
+        """Whether an edit takes values from the pinned run."""
+        return any(edit.endswith(FROM_PINNED) for edit in self.edits)
 
     @property
     def written_ids(self) -> tuple[int, ...] | None:

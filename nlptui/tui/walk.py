@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nlptui.tui.place import READINGS, Place
+from nlptui.tui.place import FROM_PINNED, READINGS, Place
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown, ViewName
@@ -99,5 +99,6 @@ def undone(place: Place) -> Place:
 def pinned(place: Place) -> Place:
     """The run at hand pinned as A; or, where one is pinned, unpinned."""
     if place.pinned is not None:
-        return replace(place, pinned=None, part=0)
+        kept = tuple(edit for edit in place.edits if not edit.endswith(FROM_PINNED))
+        return replace(place, pinned=None, part=0, edits=kept)
     return replace(place, pinned=replace(place, pinned=None))

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from nlptui.locale import _, language
 from nlptui.text import visible
 from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
-from nlptui.tui.place import TEXT_LIMIT, Place
+from nlptui.tui.place import FROM_PINNED, TEXT_LIMIT, Place
 from nlptui.tui.requests import Explain, Show, WriteOn
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
-    from nlptui.trace import Trace
+    from nlptui.trace import Edit, Trace
     from nlptui.views.figure import Figure, Origin, Part, Tokens
     from nlptui.views.view import State, View
 
@@ -70,15 +70,24 @@ class Workbench:
 
     def trace(self, place: Place) -> Trace:
         """The run of `place`."""
-        from nlptui.trace import Edit
 
         def run() -> Trace:
-            edits = tuple(map(Edit.parse, place.edits))
+            edits = tuple(self._edit(text, place) for text in place.edits)
             engine = self.engine(place.model)
             written = place.written_ids if engine.config.task == "translation" else None
             return engine.trace(place.sentence, pair=place.pair, edits=edits, target=written)
 
         return _kept(self._traces, place.run, RUNS_KEPT, run)
+
+    def _edit(self, text: str, place: Place) -> Edit:
+        """The edit that `text` asks for; one from the pinned run takes that run's values."""
+        from nlptui.trace import Edit
+
+        if not text.endswith(FROM_PINNED) or place.pinned is None:
+            return Edit.parse(text)
+        where = Edit.parse(text.removesuffix(FROM_PINNED) + "=zero")
+        values = self.trace(place.pinned).array(where.name)
+        return replace(where, op="from", tensor=values, source="A")
 
     # what is shown
 

@@ -236,6 +236,7 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "norms.variance": (N_("the variance over the units of '{token}' before LayerNorm{where}: {value}"),),
     "norms.after_mean": (N_("the mean over the units of '{token}' after LayerNorm{where}: {value}"),),
     "norms.after_variance": (N_("the variance over the units of '{token}' after LayerNorm{where}: {value}"),),
+    "timing": (N_("{row}, {column} tokens: {value}"),),
     "units_on.match": (N_("how exactly unit {unit} is on over the span and nowhere else{where}: {value}"),),
     "units_on.side": (N_("whether unit {unit} counts as on above (1) or below (−1){where}: {value}"),),
     "units_on.share": (N_("the share of the best units that are on at '{token}'{where}: {value}"),),

@@ -673,3 +673,25 @@ def test_units_on_a_span_by_sets(folder: Path, family: str) -> None:
     share = trace.array(f"analysis.units_on.at_3.to_1.{name}.share")[0]
     for t in range(len(states)):
         assert share[t] == pytest.approx(np.mean([side[u] * states[t, u] > 0.3 for u in best]))
+
+
+def test_operations_by_counting_and_times_that_are_times(folder: Path) -> None:
+    """FLOPs as torch counts them, of the matrix products; the rest is measured and only looked at."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from nlptui.engine.analyses import timing
+    from nlptui.nn.attention import Attention
+
+    n, d = 32, timing.WIDTH
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        Attention(d, 4)(torch.randn(1, n, d))
+    assert counter.get_total_flops() == timing.operations("attention", n)
+    for system, gates in (("RNN", 1), ("GRU", 3), ("LSTM", 4)):
+        assert timing.operations(system, n) == n * gates * 2 * (2 * d * d)
+    model = engine(folder, "tag-rnn")
+    trace = model.analyse(model.trace(TEXT), "analysis.timing")
+    assert (trace.array("analysis.timing.ms") > 0).all()
+    serial = trace.array("analysis.timing.serial")[0]
+    assert serial[-1].tolist() == [1] * len(timing.LENGTHS) and serial[0].tolist() == list(timing.LENGTHS)

@@ -222,3 +222,31 @@ async def test_an_edit_beyond_a_shorter_sentence_says_how_to_take_it_back() -> N
         assert "X takes back all edits." in session.text()
         await session.press("X")
         assert session.explorer.problem == ""
+
+
+async def test_a_value_is_patched_from_the_pinned_run(models: Path) -> None:
+    """Activation patching: of two sentences as long as each other, one gets a vector of the other's."""
+    async with opened("bert", view="hidden", text="the old can", layer=1) as session:
+        await session.press("c", "i", *["backspace"] * 3, *"tea", "escape")
+        assert session.place.pinned is not None and session.place.text == "the old tea"
+        await session.press("w", "j", "x")
+        what = session.app.screen.query_one("#edit-what")
+        assert what.choices[-1][0] == "from:A"
+        await session.press("j", "tab", "G", "enter")
+        (edit,) = session.place.edits
+        assert edit.endswith("=from:A")
+        engine = Engine.load(models / "bert")
+        name = edit.partition("[")[0]
+        index = edit.partition("[")[2].partition("]")[0]
+        given = engine.trace("the old can").array(name)
+        wanted = Edit.parse(f"{name}[{index}]=zero")
+        patched = Edit(name, wanted.index, "from", tensor=given)
+        expected = engine.trace("the old tea", edits=[patched]).array("mlm.probs")
+        assert not np.array_equal(expected, engine.trace("the old tea").array("mlm.probs"))
+        shown = session.app.engine.backend  # the run on screen is the patched one
+        assert shown.state == "ready" and "edited:" in session.text()
+        found = next(part for part in session.explorer.shown.output if hasattr(part, "labels"))
+        row = expected[0, found.source.index[1]]
+        np.testing.assert_allclose(found.values, row[list(found.source.rows)], atol=1e-6)
+        await session.press("c")
+        assert session.place.edits == ()

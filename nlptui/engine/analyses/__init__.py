@@ -35,6 +35,7 @@ from nlptui.engine.analyses import (
     space,
     steps,
     surprisal,
+    timing,
     units,
     units_on,
 )
@@ -82,6 +83,7 @@ ANALYSES: dict[str, Analysis] = {
     "next": Analysis(next_token.fits, next_token.record),
     "norms": Analysis(norms.fits, norms.record),
     "units_on": Analysis(units_on.fits, units_on.record),
+    "timing": Analysis(timing.fits, timing.record),
     "units": Analysis(units.fits, units.record),
     "steps": Analysis(steps.fits, steps.record),
     "surprisal": Analysis(surprisal.fits, surprisal.record),

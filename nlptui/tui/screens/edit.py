@@ -27,6 +27,8 @@ OPERATIONS = (
     ("scale", N_("scale: multiply by a number")),
     ("force", N_("force: set to a number")),
 )
+PATCH = ("from:A", N_("from A: take the value of the pinned run (patching)"))
+"""Offered where a run is pinned."""
 NEEDS_AMOUNT = ("scale", "force")
 
 
@@ -59,8 +61,9 @@ class EditScreen(Dialog):
 
     CSS_PATH = "edit.tcss"
 
-    def __init__(self, name: str, scopes: list[tuple[str, str]]) -> None:
+    def __init__(self, name: str, scopes: list[tuple[str, str]], pinned: bool = False) -> None:
         super().__init__()
+        self.operations = (*OPERATIONS, PATCH) if pinned else OPERATIONS
         self.edited = name
         self.scopes = scopes
 
@@ -71,7 +74,7 @@ class EditScreen(Dialog):
             yield Words(id="edit-title")
             with Horizontal():
                 yield ChoiceList([(key, f"{words}  [{key}]") for key, words in self.scopes], id="edit-where")
-                yield ChoiceList([(key, _(words)) for key, words in OPERATIONS], id="edit-what")
+                yield ChoiceList([(key, _(words)) for key, words in self.operations], id="edit-what")
             amount = Input("0", placeholder=_("number"), id="edit-amount", select_on_focus=True)
             amount.cursor_blink = False
             yield amount

@@ -47,7 +47,8 @@ class EditActions:
                 self.go(walk.with_edit(self.place, edit))
 
         source = self.source_of_cursor()
-        self.app.push_screen(EditScreen(origin.name, scopes(origin.index, line.axes, source)), edited)
+        places = scopes(origin.index, line.axes, source)
+        self.app.push_screen(EditScreen(origin.name, places, self.place.pinned is not None), edited)
 
     def source_of_cursor(self: ExplorerScreen) -> tuple[int | str, ...]:
         """The index of the current table's source, with "row" and "col" where its rows and columns stand."""
