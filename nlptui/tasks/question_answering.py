@@ -2,7 +2,8 @@
 
     P(start s, end e) = P(start = s) P(end = e), over  s ≤ e < s + LONGEST  within the passage
 The question is the first text of a pair, the passage the second; both probabilities are over the passage's
-tokens.
+tokens. What is answered are whole words: a span that begins or ends inside one is taken to the word's ends
+(as Devlin et al. 2019 do for SQuAD).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,14 @@ class QuestionAnswering(Task[QuestionExample]):
     def longest(self) -> int:
         """Tokens that an answer may have."""
         return int(self.option("longest_answer", LONGEST))
+
+    @cached_property
+    def continuing(self) -> frozenset[int]:
+        """The ids of tokens that go on with a word."""
+        return frozenset(i for i, token in enumerate(self.tokenizer.vocabulary()) if token.startswith("##"))
+
+    def _whole(self, example: QuestionExample, first: int, last: int) -> tuple[int, int]:
+        return whole_words([int(i) in self.continuing for i in example.ids], example.passage, first, last)
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[QuestionExample]:
         return [self.example(*row) for row in splits.questions(recipe_data, split)]
@@ -120,8 +130,8 @@ class QuestionAnswering(Task[QuestionExample]):
             for row, example in enumerate(chosen):
                 start, end = outputs["start.logits"][row], outputs["end.logits"][row]
                 best = best_spans(start, end, example.passage, 1, self.longest)
-                there += bool(best) and best[0][:2] == (example.start, example.end)
-                right += bool(best) and _reads_as_answer(example, *best[0][:2])
+                there += bool(best) and self._whole(example, *best[0][:2]) == (example.start, example.end)
+                right += bool(best) and _reads_as_answer(example, *self._whole(example, *best[0][:2]))
         total = max(len(examples), 1)
         return {"exact_match": right / total, "same_mention": there / total}
 
@@ -134,8 +144,7 @@ class QuestionAnswering(Task[QuestionExample]):
         """
         total = max(len(test_examples), 1)
         ends = {number for mark in SENTENCE_ENDS if (number := self.tokenizer.find(mark)) is not None}
-        inside = {i for i, token in enumerate(self.tokenizer.vocabulary()) if token.startswith("##")}
-        rule = LastWords(train_examples, ends, inside)
+        rule = LastWords(train_examples, ends, set(self.continuing))
         right = sum(_reads_as_answer(example, *rule.guess(example)) for example in test_examples)
         hits = [
             1 / (example.passage[1] - example.passage[0])
@@ -150,12 +159,15 @@ class QuestionAnswering(Task[QuestionExample]):
         text = encoding.text if encoding.pair is None else encoding.pair
         spans = []
         start, end = outputs["start.logits"][0], outputs["end.logits"][0]
+        inside = [i in self.continuing for i in encoding.ids]
         for first, last, prob in best_spans(start, end, passage, top, self.longest):
+            first, last = whole_words(inside, passage, first, last)
             begin, finish = encoding.offsets[first], encoding.offsets[last]
             if begin is not None and finish is not None:
                 answer = text[begin[0] : finish[1]]
                 spans.append({"text": answer, "start": begin[0], "end": finish[1], "prob": prob})
-        return {"spans": spans}
+        # Of spans within the same words the likeliest stands for all.
+        return {"spans": list({(s["start"], s["end"]): s for s in reversed(spans)}.values())[::-1]}
 
 
 def _reads_as_answer(example: QuestionExample, first: int, last: int) -> bool:
@@ -172,6 +184,15 @@ def passage_span(encoding: Encoding) -> tuple[int, int]:
         i for i in range(len(encoding)) if encoding.segments[i] == wanted and encoding.offsets[i] is not None
     ]
     return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def whole_words(inside: Sequence[bool], passage: tuple[int, int], first: int, last: int) -> tuple[int, int]:
+    """The span taken to the ends of its words; `inside` says of each token whether it goes on with a word."""
+    while first > passage[0] and inside[first]:
+        first -= 1
+    while last + 1 < passage[1] and inside[last + 1]:
+        last += 1
+    return first, last
 
 
 def best_spans(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.views.figure import Bars, HeatTable, Lines, Points, Tokens, Tree
+from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
 
 if TYPE_CHECKING:
     from nlptui.views.figure import Figure
@@ -118,6 +118,12 @@ def _rows(part: object) -> list[Sequence[object]]:
             return [
                 ["", *part.axes],
                 *([label, *xy] for label, xy in zip(part.labels, part.values.tolist(), strict=True)),
+            ]
+        case Thumbnails():
+            return [
+                [label, *line]
+                for label, image in zip(part.labels, part.images, strict=True)
+                for line in image.tolist()
             ]
         case Tokens():
             return [["token", "id", "start", "end"], *([t.text, t.id, t.start, t.end] for t in part.tokens)]

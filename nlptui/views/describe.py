@@ -10,7 +10,7 @@ import string
 from functools import cache
 
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Tokens, Tree
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES, UNEDITED, place
 
 Fields = dict[str, str]
@@ -295,6 +295,10 @@ def describe(figure: Figure, part: int, row: int, col: int = 0) -> str:
     if isinstance(shown, Points):
         x, y = map(number, shown.values[row])
         return _("'{token}' lies at {x}, {y} of the map").format(token=shown.labels[row], x=x, y=y)
+    if isinstance(shown, Thumbnails):
+        note = shown.notes[row] if shown.notes else ""
+        words = _("{label}: {note}; Enter shows it whole").format(label=shown.labels[row], note=note)
+        return words if note else _("{label}; Enter shows it whole").format(label=shown.labels[row])
     if isinstance(shown, Tree):
         return _branch(shown, row)
     return _point(shown, row, col)

@@ -241,6 +241,50 @@ class Points:
         return self.source.origin(row, col) if self.source else None
 
 
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Small pictures of matrices in rows of `columns`: all heads of all layers, say. Values from 0 to 1.
+
+    `origins` holds for each picture the array that it shows, with the index of the matrix in it.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    images: tuple[Array, ...]
+    origins: tuple[Origin, ...]
+    columns: int
+    notes: tuple[str, ...] = ()
+    """A few words below each picture."""
+
+    def __post_init__(self) -> None:
+        _set(self, title=visible(self.title), labels=_labels(self.labels), notes=_labels(self.notes))
+        _set(self, images=tuple(_matrix(self.title, image, 2) for image in self.images))
+        counts = {len(self.labels), len(self.images), len(self.origins), len(self.notes) or len(self.labels)}
+        if len(counts) > 1:
+            raise ValueError(f"thumbnails {self.title!r}: labels, images, origins, notes: {sorted(counts)}")
+
+    def origin(self, row: int, col: int = 0) -> Origin | None:
+        """The array that picture `row` shows."""
+        return self.origins[row]
+
+
+def thumbnail(image: Array, height: int, width: int) -> Array:
+    """`image` in height × width pixels: of several cells the largest, so that no bright one is lost."""
+    rows, cols = image.shape
+    if not rows or not cols:
+        return np.zeros((height, width))
+    down = [
+        image[rows * i // height : max(rows * i // height + 1, -(-rows * (i + 1) // height))]
+        for i in range(height)
+    ]
+    lines = np.stack([part.max(0) for part in down])
+    across = [
+        lines[:, cols * i // width : max(cols * i // width + 1, -(-cols * (i + 1) // width))]
+        for i in range(width)
+    ]
+    return np.stack([part.max(1) for part in across], axis=1)
+
+
 @dataclass(frozen=True)
 class Token:
     """One token, or a word of the output: what to show, its id (None for a word), and its code points.
@@ -320,7 +364,7 @@ class Tree:
         return Origin(line.path, ()) if line.leaf else None
 
 
-Part: TypeAlias = HeatTable | Bars | Lines | Points | Tokens | Tree
+Part: TypeAlias = HeatTable | Bars | Lines | Points | Thumbnails | Tokens | Tree
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views import attention
 from nlptui.views.attention import modules
-from nlptui.views.figure import Array, Figure, HeatTable
+from nlptui.views.figure import Array, Figure, HeatTable, Origin, Thumbnails
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, cut, nothing, stack, titled
+from nlptui.views.view import State, View, chosen, cut, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -28,6 +28,7 @@ _SHARES = {
     "induction": N_("induction"),
 }
 _SIZES = {"entropy": N_("entropy (nats)"), "distance": N_("distance")}
+_STAGES = ("pictures", "numbers")
 NAMED = 0.4
 """The share of its weight that a head gives to a pattern before it is named after it."""
 
@@ -63,11 +64,41 @@ def named(trace: Trace, module: str) -> str:
     return " · ".join(found)
 
 
+def pattern_of(trace: Trace, module: str, head: int) -> str:
+    """The pattern that a head shows clearly, with its share; empty where it shows none."""
+    kinds = _rows(trace, module, _SHARES)
+    scores = [float(trace.array(f"{PREFIX}{module}{kind}")[0, head]) for kind in kinds]
+    if not scores or max(scores) < NAMED:
+        return ""
+    return f"{_(_SHARES[kinds[scores.index(max(scores))]])} {max(scores):.2f}"
+
+
+def grid(trace: Trace, found: list[str]) -> Thumbnails:
+    """All heads of all layers, each with its pattern and its entropy."""
+    labels, images, origins, notes = [], [], [], []
+    count = max(trace[f"{module}weights"].shape[1] for module in found)
+    for module in found:
+        weights = trace.array(f"{module}weights")[0]
+        for head, image in enumerate(weights):
+            labels.append(f"{place(module + 'weights')} · {head}")
+            images.append(image)
+            origins.append(Origin(f"{module}weights", (0, head)))
+            entropy = float(trace.array(f"{PREFIX}{module}entropy")[0, head])
+            notes.append(
+                pattern_of(trace, module, head) or _("entropy {value}").format(value=f"{entropy:.2f}")
+            )
+    words = _("rows: layers; columns: heads; Enter opens one")
+    return Thumbnails(words, tuple(labels), tuple(images), tuple(origins), count, tuple(notes))
+
+
 def draw(trace: Trace, state: State) -> Figure:
-    """For the chosen layer: the patterns, then entropy and distance, for each head."""
+    """All heads as pictures; or for the chosen layer the patterns, entropy and distance of each head."""
     title, found = _(VIEW.title), modules(trace)
     if not found or f"{PREFIX}{found[0]}entropy" not in trace:
         return nothing(trace, "heads", title)
+    if chosen(_STAGES, state.name) == _STAGES[0]:
+        caption = _("Row of a picture: who looks; column: who is looked at. Bright: much weight.")
+        return Figure("heads", title, (grid(trace, found),), caption)
     module = found[clamp(state.layer, len(found))]
     parts = []
     if _rows(trace, module, _SHARES):
@@ -85,5 +116,6 @@ VIEW = View(
     applies=attention.VIEW.applies,
     draw=draw,
     layers=lambda trace: max(1, len(modules(trace))),
+    choices=lambda trace: _STAGES if modules(trace) else (),
     needs=lambda trace, state: ("analysis.patterns",) if modules(trace) else (),
 )

@@ -15,7 +15,20 @@ from rich.cells import cell_len
 from nlptui.locale import _
 from nlptui.views import palette
 from nlptui.views.cells import clip, number_format, standing, width_of
-from nlptui.views.figure import Array, Bars, Figure, HeatTable, Lines, Part, Points, Series, Tokens, Tree
+from nlptui.views.figure import (
+    Array,
+    Bars,
+    Figure,
+    HeatTable,
+    Lines,
+    Part,
+    Points,
+    Series,
+    Thumbnails,
+    Tokens,
+    Tree,
+    thumbnail,
+)
 from nlptui.views.render_text import scale_of, token_grid
 
 LIMIT = 600
@@ -24,6 +37,8 @@ _CHAR, _LINE, _MARGIN = 7.3, 18.0, 16.0
 _LABEL_CELLS = 20
 _PLOT_WIDTH, _PLOT_HEIGHT = 640.0, 200.0
 _POINTS = 800
+_PIXELS = 24
+"""Rows and columns of a small picture."""
 
 
 @dataclass
@@ -112,6 +127,8 @@ def draw_content(canvas: Canvas, part: Part) -> None:
         _bars(canvas, part)
     elif isinstance(part, Lines):
         _chart(canvas, part)
+    elif isinstance(part, Thumbnails):
+        _thumbnails(canvas, part)
     elif isinstance(part, Points):
         _points(canvas, part)
     elif isinstance(part, Tokens):
@@ -254,6 +271,37 @@ def _chart(canvas: Canvas, chart: Lines) -> None:
         canvas.text(key + 18, canvas.y + 14, series.name, size=11)
         key += (cell_len(series.name) + 5) * _CHAR
     canvas.y += 18
+
+
+def _thumbnails(canvas: Canvas, part: Thumbnails) -> None:
+    """The pictures in rows, a square for each pixel."""
+    side, gap = 96, 16
+    for start in range(0, len(part.labels), part.columns):
+        top = canvas.y + 14
+        for column, number in enumerate(range(start, min(start + part.columns, len(part.labels)))):
+            left = _MARGIN + column * (side + gap)
+            canvas.text(left, top - 4, clip(part.labels[number], int(side / _CHAR) + 2), "faint", size=11)
+            image = part.images[number]
+            rows, cols = (min(size, _PIXELS) or 1 for size in image.shape)
+            table = _table_of(thumbnail(image, rows, cols))
+            canvas.rect(left, top, side, side, "line")
+            wide, high = side / cols, side / rows
+            for y, line in enumerate(palette.levels(table).tolist()):
+                for x, level in enumerate(line):
+                    if level > 0:
+                        kind = palette.level_class(table, level)
+                        canvas.rect(left + x * wide, top + y * high, wide, high, kind)
+            if part.notes:
+                canvas.text(
+                    left, top + side + 12, clip(part.notes[number], int(side / _CHAR) + 2), "faint", size=11
+                )
+        canvas.y = top + side + 20
+
+
+def _table_of(image: Array) -> HeatTable:
+    """A picture as a table without labels, for its colours."""
+    rows, cols = image.shape
+    return HeatTable("", image, ("",) * rows, ("",) * cols, "", "", scale="probability")
 
 
 def _points(canvas: Canvas, part: Points) -> None:

@@ -12,7 +12,18 @@ from rich.cells import cell_len
 
 from nlptui.locale import _
 from nlptui.views.cells import bar, clip, fit, number_format, shade, standing, width_of
-from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Points, Tokens, Tree
+from nlptui.views.figure import (
+    Bars,
+    Figure,
+    HeatTable,
+    Lines,
+    Part,
+    Points,
+    Thumbnails,
+    Tokens,
+    Tree,
+    thumbnail,
+)
 from nlptui.views.point_layout import placed
 
 LIMIT = 64
@@ -20,6 +31,7 @@ LIMIT = 64
 _LABEL_WIDTH = 16
 _COLUMN_WIDTH = 10
 _MAP_LINES = 20
+THUMB_WIDTH, THUMB_HEIGHT = 16, 8
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -47,6 +59,8 @@ def part_lines(part: Part, width: int, most: int) -> Iterator[str]:
         yield from _bars(part, width, most)
     elif isinstance(part, Lines):
         yield from _chart(part, width)
+    elif isinstance(part, Thumbnails):
+        yield from _thumbnails(part, width)
     elif isinstance(part, Points):
         yield from _points(part, width, most)
     elif isinstance(part, Tokens):
@@ -151,6 +165,23 @@ def _points(part: Points, width: int, most: int) -> Iterator[str]:
     for label, row in zip(part.labels[:most], part.values.tolist(), strict=False):
         yield f"{fit(label, head)}  {'  '.join(fit(write(value), 9, right=True) for value in row)}"
     yield from _left_out(len(part.labels) - most, 0, width)
+
+
+def _thumbnails(part: Thumbnails, width: int) -> Iterator[str]:
+    """The pictures in shades, as many beside each other as there is room for."""
+    yield clip(part.title, width)
+    beside = max(1, min(part.columns, (width + 2) // (THUMB_WIDTH + 2)))
+    for start in range(0, len(part.labels), part.columns):
+        row = range(start, min(start + part.columns, len(part.labels)))
+        for first in range(row.start, row.stop, beside):
+            shown = range(first, min(first + beside, row.stop))
+            yield ""
+            yield "  ".join(fit(part.labels[i], THUMB_WIDTH) for i in shown).rstrip()
+            images = [thumbnail(part.images[i], THUMB_HEIGHT, THUMB_WIDTH) for i in shown]
+            for y in range(THUMB_HEIGHT):
+                yield "  ".join("".join(shade(float(v)) for v in image[y]) for image in images).rstrip()
+            if part.notes:
+                yield "  ".join(fit(part.notes[i], THUMB_WIDTH) for i in shown).rstrip()
 
 
 def spark(y: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int, log: bool = False) -> str:

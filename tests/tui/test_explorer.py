@@ -15,6 +15,8 @@ from nlptui.tui.widgets.heat_table import HeatTableView
 from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
+from nlptui.views.figure import Thumbnails
+from nlptui.views.steps import STAGES
 from tests.tui.driving import TEXT, Session, opened
 
 pytestmark = pytest.mark.usefixtures("models")
@@ -66,36 +68,60 @@ async def test_keys_pressed_faster_than_answers_come_add_up() -> None:
 async def test_tab_walks_the_stages_of_attention_and_back() -> None:
     async with opened("gpt") as session:
         seen = []
-        for _step in range(6):
+        for _step in range(17):
             await session.press("tab")
             seen.append(view(session)[0] if session.place.name is None else session.place.name)
-        assert seen == ["scores", "scaled", "dot", "heads", "rollout", "attention"]
+        walk = [
+            "scores",
+            "scaled",
+            "dot",
+            "steps",
+            *list(STAGES)[1:],
+            "heads",
+            "numbers",
+            "rollout",
+            "attention",
+        ]
+        assert seen == walk
         await session.press("shift+tab", "shift+tab")
         assert view(session)[0] == "heads"
 
 
 @pytest.mark.parametrize(
-    ("family", "group", "presses", "name"),
+    ("family", "group", "name"),
     [
-        ("gpt", "3", 1, "lens"),
-        ("gpt", "3", 2, "sources"),
-        ("gpt", "5", 4, "heads"),
-        ("gpt", "5", 5, "rollout"),
-        ("tag-lstm", "4", 2, "through_time"),
+        ("gpt", "2", "space"),
+        ("gpt", "2", "neighbours"),
+        ("gpt", "2", "positions"),
+        ("gpt", "3", "add_norm"),
+        ("gpt", "3", "feed_forward"),
+        ("gpt", "3", "lens"),
+        ("gpt", "3", "sources"),
+        ("gpt", "5", "steps"),
+        ("gpt", "5", "rollout"),
+        ("gpt", "8", "beam"),
+        ("gpt", "8", "cache"),
+        ("tag-lstm", "4", "through_time"),
+        ("tag-lstm", "4", "units_on"),
+        ("tag-lstm", "4", "timing"),
     ],
 )
-async def test_views_of_analyses_show_numbers_that_open(
-    family: str, group: str, presses: int, name: str
-) -> None:
+async def test_views_of_analyses_show_numbers_that_open(family: str, group: str, name: str) -> None:
     async with opened(family) as session:
-        if group == "3":  # the others are open at the start
+        if (family, group) not in (("gpt", "5"), ("tag-lstm", "4")):  # these are open at the start
             await session.press(group)
-        for _step in range(presses):
+        for _step in range(24):
+            if view(session)[0] == name:
+                break
             await session.press("tab")
+        if name == "steps":
+            await session.press("tab", "tab", "w")
         assert view(session)[0] == name and session.pane.figure.view == name
         assert session.pane.figure.parts and not session.explorer.problem
-        if name == "through_time":
+        if name in ("through_time", "timing"):
             await session.press("w")
+        if name in ("neighbours", "add_norm", "positions"):
+            await session.press(*["w"] * (1 if name != "add_norm" else 0), "j")
         assert session.explorer.origin().name.startswith("analysis.")
         await session.press("enter")
         assert "analysis." in session.text()
@@ -410,3 +436,41 @@ async def test_a_click_on_a_token_chooses_it() -> None:
         await session.pilot.click(row, offset=(row.content_region.x - row.region.x + at, 0))
         await session.settle()
         assert session.place.position == 2
+
+
+async def test_pictures_of_heads_are_walked_and_opened() -> None:
+    async with opened("gpt") as session:
+        while view(session)[0] != "heads":
+            await session.press("tab")
+        grid = session.pane.widget
+        part = session.pane.box.part
+        assert isinstance(part, Thumbnails) and len(part.images) == 2 * part.columns
+        await session.press("j", "l")
+        assert grid.row == part.columns + 1
+        assert part.labels[grid.row] in session.text()
+        await session.press("enter")
+        assert view(session)[:1] == ("attention",)
+        assert (session.place.layer, session.place.head) == (1, 1)
+        await session.press("backspace")
+        assert view(session)[0] == "heads"
+
+
+async def test_the_other_models_of_a_view_open_in_their_own_run() -> None:
+    async with opened("tag-lstm", view="outputs") as session:
+        assert session.pane.figure.view == "outputs"
+        titles = [part.title for part in session.pane.figure.parts]
+        assert any("class-lstm" in title for title in titles) and any(
+            "translator" in title for title in titles
+        )
+        number = next(n for n, title in enumerate(titles) if "class-lstm" in title)
+        session.pane.choose(number)
+        origin = session.explorer.origin()
+        assert origin is not None and origin.trace >= 2
+        await session.press("x")
+        assert "another model's" in session.text()
+        await session.press("enter")
+        assert (
+            origin.name in session.text()
+            and "together" in session.text().lower()
+            or "probs" in session.text()
+        )

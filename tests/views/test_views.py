@@ -14,7 +14,7 @@ import torch
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Edit, Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
-from nlptui.views.figure import Bars, HeatTable, Lines, Points, Tokens, Tree
+from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
 from tests.views.conftest import (
     CONFIGS,
@@ -579,7 +579,8 @@ def test_a_figure_of_512_tokens_is_drawn_at_once_and_copies_nothing_large(family
 def test_parts_are_of_known_types(trace):
     for figure in every_figure(trace):
         assert all(
-            isinstance(part, HeatTable | Bars | Lines | Points | Tokens | Tree) for part in figure.parts
+            isinstance(part, HeatTable | Bars | Lines | Points | Thumbnails | Tokens | Tree)
+            for part in figure.parts
         )
 
 

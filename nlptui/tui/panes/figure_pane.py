@@ -17,19 +17,21 @@ from nlptui.tui.widgets.bar_list import BarList
 from nlptui.tui.widgets.heat_table import HeatTableView
 from nlptui.tui.widgets.line_chart import LineChart
 from nlptui.tui.widgets.point_map import PointMap
+from nlptui.tui.widgets.thumbnail_grid import ThumbnailGrid
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
-from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Points, Tokens, Tree
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Points, Thumbnails, Tokens, Tree
 
 WIDGETS: dict[type, type[Widget]] = {
     HeatTable: HeatTableView,
     Bars: BarList,
     Lines: LineChart,
     Points: PointMap,
+    Thumbnails: ThumbnailGrid,
     Tokens: TokenRow,
     Tree: TraceTree,
 }
-SMALLEST = {HeatTable: 6, Bars: 5, Lines: 8, Points: 8, Tokens: 3, Tree: 5}
+SMALLEST = {HeatTable: 6, Bars: 5, Lines: 8, Points: 8, Thumbnails: 9, Tokens: 3, Tree: 5}
 """Lines that a part needs to be worth showing beside others, its title aside."""
 
 

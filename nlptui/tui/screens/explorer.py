@@ -45,7 +45,7 @@ from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.readout import Readout
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
-from nlptui.views.figure import Figure, Origin, Tokens
+from nlptui.views.figure import Figure, Origin, Thumbnails, Tokens
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
@@ -425,6 +425,10 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
         if isinstance(widget, TraceTree):
             if origin is not None:
                 self.go(walk.to_view(self.place, "activation", origin.name), remember=True)
+        elif isinstance(part, Thumbnails):
+            layer, head = divmod(event.row, part.columns)
+            place = walk.to_view(self.place, "attention")
+            self.go(replace(place, layer=layer, head=head), remember=True)
         elif origin is None:
             self.say(_("This number is no element of the run, so there is nothing to open."))
         else:

@@ -90,7 +90,7 @@ class EditActions:
 
     def cell_text(self: ExplorerScreen) -> str:
         """The number (or the word) under the cursor."""
-        from nlptui.views.figure import Bars, HeatTable, Points, Tokens, Tree
+        from nlptui.views.figure import Bars, HeatTable, Points, Thumbnails, Tokens, Tree
 
         pane: FigurePane = self.active_pane()
         row, col = pane.cell
@@ -102,6 +102,8 @@ class EditActions:
                 return str(part.values[row, col])
             case Bars():
                 return str(part.values[row])
+            case Thumbnails():
+                return part.labels[row]
             case Points():
                 return ", ".join(map(str, part.values[row].tolist()))
             case Tokens():

@@ -1,0 +1,220 @@
+"""Small pictures of matrices in rows, two pixels to a character; the cursor walks from picture to picture.
+
+Knows nothing of what the matrices are: it gets `Thumbnails`. Without colours, shades stand for two pixels.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.reactive import reactive
+
+from nlptui.lazy import numpy as np
+from nlptui.locale import _
+from nlptui.tui.colours import SHADES, STEPS
+from nlptui.tui.widgets.cells import fit
+from nlptui.tui.widgets.keys import CURSOR_KEYS
+from nlptui.tui.widgets.line_view import LineView
+from nlptui.tui.widgets.messages import CellMoved, CellOpened
+from nlptui.tui.widgets.search import Search
+from nlptui.views.figure import Array, Thumbnails, thumbnail
+
+WIDTH, HEIGHT = 14, 6
+"""Characters of a picture; in height, two pixels each."""
+BETWEEN = 2
+BLOCK = HEIGHT + 3
+"""Lines of a picture with its label, its note and an empty line."""
+
+
+class ThumbnailGrid(Search, LineView):
+    """Draws `part`; `row` is the chosen picture."""
+
+    BINDINGS = CURSOR_KEYS
+    part: reactive[Thumbnails | None] = reactive(None, repaint=False, always_update=True)
+    row: reactive[int] = reactive(0, repaint=False)
+    col = 0
+
+    def __init__(
+        self,
+        part: Thumbnails | None = None,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._levels: dict[int, Array] = {}
+        self.part = part
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self.part.labels) if self.part else 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none."""
+        return not self.count
+
+    @property
+    def across(self) -> int:
+        """Pictures beside each other: a row of the part, or as many of it as there is room for."""
+        room = max(1, (self.size.width + BETWEEN) // (WIDTH + BETWEEN))
+        return max(1, min(self.part.columns, room)) if self.part else 1
+
+    @property
+    def lines(self) -> list[range]:
+        """The pictures of each row on screen; a new row of the part begins a new one here."""
+        found = []
+        columns = max(1, self.part.columns) if self.part else 1
+        for start in range(0, self.count, columns):
+            end = min(start + columns, self.count)
+            found += [range(at, min(at + self.across, end)) for at in range(start, end, self.across)]
+        return found
+
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether pictures are out of sight above, and below."""
+        first = round(self.scroll_y)
+        return first > 0, first + self.size.height < len(self.lines) * BLOCK
+
+    def row_text(self, row: int) -> str:
+        """The label."""
+        return self.part.labels[row] if self.part else ""
+
+    def validate_row(self, row: int) -> int:
+        """Keep the cursor on a picture."""
+        return max(0, min(row, self.count - 1))
+
+    def watch_part(self, part: Thumbnails | None) -> None:
+        """Make the pictures anew."""
+        self._levels.clear()
+        self.set_reactive(ThumbnailGrid.row, self.validate_row(self.row))
+        self.measure()
+        self.repaint()
+
+    def measure(self) -> None:
+        """Set how far the pictures can be scrolled, and keep the cursor in sight."""
+        if self.size:
+            width, height = self.size
+            self.set_extent(width, height + max(0, len(self.lines) * BLOCK - height))
+            self.follow()
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """As much as there is."""
+        return 200
+
+    def levels(self, number: int) -> Array:
+        """The pixels of a picture as levels of colour, twice as many lines as characters."""
+        if number not in self._levels and self.part is not None:
+            pixels = thumbnail(self.part.images[number], 2 * HEIGHT, WIDTH)
+            found = np.minimum(np.floor(np.nan_to_num(pixels) * STEPS), STEPS - 1)
+            self._levels[number] = found.astype(np.int8)
+        return self._levels[number]
+
+    def segments(self, y: int) -> list[Segment]:
+        """One line through a row of pictures."""
+        if self.empty:
+            return [Segment(fit(_("Nothing to show here."), self.size.width))] if y == 0 else []
+        block, line = divmod(round(self.scroll_y) + y, BLOCK)
+        if block >= len(self.lines) or line == BLOCK - 1:
+            return []
+        found: list[Segment] = []
+        for number in self.lines[block]:
+            found += self._through(number, line)
+            found.append(Segment(" " * BETWEEN))
+        return found
+
+    def _through(self, number: int, line: int) -> list[Segment]:
+        """A line through one picture: its label, its pixels, its note."""
+        part = self.part
+        assert part is not None
+        if line == 0:
+            style = self.cursor_style if number == self.row else None
+            return [Segment(fit(part.labels[number], WIDTH), style)]
+        if line == HEIGHT + 1:
+            note = part.notes[number] if part.notes else ""
+            return [Segment(fit(note, WIDTH), self.palette.word("faint"))]
+        above, below = self.levels(number)[2 * (line - 1) : 2 * line]
+        if not self.palette.colour:
+            mean = np.maximum(above, below) / (STEPS - 1)
+            return [Segment("".join(SHADES[round(float(v) * (len(SHADES) - 1))] for v in mean))]
+        styles = self.palette.levels("probability")
+        return [
+            Segment("▀", Style(color=styles[a].bgcolor, bgcolor=styles[b].bgcolor))
+            for a, b in zip(above.tolist(), below.tolist(), strict=True)
+        ]
+
+    def watch_row(self, old: int, new: int) -> None:
+        """Show the cursor where it is now, and say so."""
+        if self.is_mounted and not self.empty:
+            self.follow()
+            self.repaint()
+            self.post_message(CellMoved(self.row, 0, self))
+
+    def follow(self) -> None:
+        """Scroll as little as it takes to have the chosen picture in sight."""
+        block = next((n for n, line in enumerate(self.lines) if self.row in line), 0)
+        first, room = round(self.scroll_y), max(BLOCK, self.size.height)
+        wanted = min(max(first, (block + 1) * BLOCK - 1 - room), block * BLOCK)
+        if wanted != first:
+            self.look_at(wanted)
+
+    def move_to(self, row: int, col: int = 0) -> None:
+        """Put the cursor on a picture."""
+        self.row = row
+
+    def _line_of_cursor(self) -> tuple[int, int]:
+        """The row on screen that the cursor is in, and where in it."""
+        block = next((n for n, line in enumerate(self.lines) if self.row in line), 0)
+        return block, self.row - self.lines[block].start if self.lines else 0
+
+    def _go(self, lines: int) -> None:
+        """Up or down, in the same column as far as there is one."""
+        if not self.empty:
+            block, column = self._line_of_cursor()
+            line = self.lines[max(0, min(block + lines, len(self.lines) - 1))]
+            self.move_to(line.start + min(column, len(line) - 1))
+
+    def action_cursor_up(self) -> None:
+        self._go(-1)
+
+    def action_cursor_down(self) -> None:
+        self._go(1)
+
+    def action_cursor_left(self) -> None:
+        self.move_to(self.row - 1)
+
+    def action_cursor_right(self) -> None:
+        self.move_to(self.row + 1)
+
+    def action_cursor_top(self) -> None:
+        self.move_to(0)
+
+    def action_cursor_bottom(self) -> None:
+        self.move_to(self.count - 1)
+
+    def action_cursor_page_up(self) -> None:
+        self._go(-max(1, self.size.height // BLOCK))
+
+    def action_cursor_page_down(self) -> None:
+        self._go(max(1, self.size.height // BLOCK))
+
+    def action_cursor_open(self) -> None:
+        """Ask for what the picture shows."""
+        if not self.empty:
+            self.post_message(CellOpened(self.row, 0, self))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor; a double click opens."""
+        at = event.get_content_offset(self)
+        if at is None or self.empty:
+            return
+        block = (round(self.scroll_y) + at.y) // BLOCK
+        column = at.x // (WIDTH + BETWEEN)
+        if block < len(self.lines) and column < len(self.lines[block]):
+            event.stop()
+            self.move_to(self.lines[block][column])
+            if event.chain == 2:
+                self.action_cursor_open()
