@@ -166,8 +166,11 @@ class QuestionAnswering(Task[QuestionExample]):
             if begin is not None and finish is not None:
                 answer = text[begin[0] : finish[1]]
                 spans.append({"text": answer, "start": begin[0], "end": finish[1], "prob": prob})
-        # Of spans within the same words the likeliest stands for all.
-        return {"spans": list({(s["start"], s["end"]): s for s in reversed(spans)}.values())[::-1]}
+        # Of spans within the same words the likeliest, which comes first, stands for all.
+        kept: dict[tuple[int, int], dict[str, Any]] = {}
+        for span in spans:
+            kept.setdefault((span["start"], span["end"]), span)
+        return {"spans": list(kept.values())}
 
 
 def _reads_as_answer(example: QuestionExample, first: int, last: int) -> bool:
