@@ -244,7 +244,8 @@ class _Teller:
     def __init__(self, language: str, split: str) -> None:
         self.words, self.split = words_of(language), split
         self.rng = random.Random(SEEDS[split])
-        self.taken = set() if split == "train" else set(self.words.lists["people train"])
+        called = self.words.lists["people train"] + self.words.lists.get("words train", [])
+        self.taken = set() if split == "train" else {name.capitalize() for name in called}
         """Names that may not be invented, because training has them."""
         parts = [
             line.rpartition(" ") if language == "zh" else line.partition(" ")
