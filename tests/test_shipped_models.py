@@ -123,7 +123,7 @@ FLOORS: dict[str, dict[str, float]] = {
     "nli-bert-en": {"accuracy": 0.90},
 }
 """What a model has to reach on the test split to ship."""
-CEILINGS = {"gpt-shakespeare": {"loss": 1.55}}
+CEILINGS = {"gpt-shakespeare": {"loss": 1.55}, "lstm-shakespeare": {"loss": 1.49}}
 """What a loss may not be above."""
 
 
