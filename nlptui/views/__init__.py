@@ -68,7 +68,6 @@ VIEWS: dict[str, View] = {
         gates.VIEW,
         through_time.VIEW,
         units_on.VIEW,
-        timing.VIEW,
         attention.VIEW,
         steps.VIEW,
         head_patterns.VIEW,
@@ -83,6 +82,7 @@ VIEWS: dict[str, View] = {
         surprisal.VIEW,
         tree.VIEW,
         activation.VIEW,
+        timing.VIEW,
     )  # fmt: skip
 }
 

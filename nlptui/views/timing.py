@@ -65,7 +65,7 @@ def draw(trace: Trace, state: State) -> Figure:
 
 VIEW = View(
     "timing",
-    4,
+    9,
     N_("Parallel or serial"),
     applies=lambda thing: (
         getattr(config_of(thing), "arch", "") in ("rnn", "lstm", "gru", "transformer", "bert", "gpt")

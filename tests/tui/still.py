@@ -124,6 +124,31 @@ def trace_of(model: str, text: str) -> Trace:
     )  # fmt: skip
 
 
+def analyse(trace: Trace, *names: str) -> None:
+    """Made-up analyses, of those that there is a picture of."""
+    made: dict[str, np.ndarray] = {}
+    for name in names:
+        before = name.rstrip(".") + "."
+        if name == "analysis.patterns":
+            for block in range(2):
+                at = f"{before}blocks.{block}.attn."
+                made[f"{at}entropy"] = 2 * shares(at, 1, 2)
+                made[f"{at}distance"] = 3 * shares(at + "d", 1, 2)
+                made[f"{at}previous"] = shares(at + "p", 1, 2)
+        elif name.startswith("analysis.next."):
+            probs = shares(before, 1, 12)
+            kept = (probs >= np.sort(probs[0])[-6]).astype(np.float32)
+            final = np.round(probs * kept / (probs * kept).sum(), 3)
+            made |= {before + key: value for key, value in (
+                ("probs", probs), ("keep_k", kept), ("keep_p", kept), ("final", final),
+                ("draw", np.array([0.482], np.float32)), ("choice", probs.argmax(-1)),
+            )}  # fmt: skip
+    axes = {1: ("batch",), 2: ("batch", "vocab")}
+    for name, value in made.items():
+        kinds = ("batch", "head") if ".attn." in name else axes[value.ndim]
+        trace.analyses[name] = Activation(name, value, kinds, kind="analysis")
+
+
 class Still(Workbench):
     """The workbench with its engine taken out."""
 
@@ -134,7 +159,10 @@ class Still(Workbench):
         """A model as far as the screen asks about it."""
         parameters = SimpleNamespace(numel=lambda: 1_234_567)
         return SimpleNamespace(
-            name=name, config=CONFIGS[name], model=SimpleNamespace(parameters=lambda: [parameters])
+            name=name,
+            config=CONFIGS[name],
+            model=SimpleNamespace(parameters=lambda: [parameters]),
+            analyse=analyse,
         )
 
     def trace(self, place: Place) -> Trace:

@@ -103,7 +103,7 @@ async def test_tab_walks_the_stages_of_attention_and_back() -> None:
         ("gpt", "8", "cache"),
         ("tag-lstm", "4", "through_time"),
         ("tag-lstm", "4", "units_on"),
-        ("tag-lstm", "4", "timing"),
+        ("tag-lstm", "9", "timing"),
     ],
 )
 async def test_views_of_analyses_show_numbers_that_open(family: str, group: str, name: str) -> None:

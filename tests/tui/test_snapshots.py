@@ -79,6 +79,9 @@ PICTURES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "palette": ("still-gpt", ENGLISH, ("ctrl+p", "l", "a", "y")),
     "help": ("still-gpt", ENGLISH, ("question_mark",)),
     "empty": ("still-gpt", "", ()),
+    "heads": ("still-gpt", ENGLISH, (*["tab"] * 12, "l")),
+    "next": ("still-gpt", ENGLISH, ("8", "percent_sign", *"0.8", "tab", "6", "enter", "l")),
+    "sampling": ("still-gpt", ENGLISH, ("8", "percent_sign")),
     "shades": ("still-gpt", ENGLISH, ("z",)),
 }
 WAYS = {
@@ -90,8 +93,9 @@ WAYS = {
 TAKEN = [
     *((name, "narrow") for name in PICTURES),
     *((name, "wide") for name in ("attention", "gates", "everything", "comparison", "explanation", "runs")),
-    *((name, "light") for name in ("attention", "gates", "explanation")),
-    *((name, "zh") for name in ("attention", "chinese-text", "explanation", "help", "edit", "runs")),
+    *((name, "wide") for name in ("heads", "next")),
+    *((name, "light") for name in ("attention", "gates", "explanation", "heads")),
+    *((name, "zh") for name in ("attention", "chinese-text", "explanation", "help", "edit", "runs", "next")),
 ]
 
 
