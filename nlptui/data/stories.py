@@ -364,13 +364,13 @@ class _Teller:
         return self.split == "train" and self.rng.random() < _STRANGE
 
     def _no_word(self) -> str:
-        """Any word; or syllables, or two characters, that are no word of dev and test."""
+        """Any word; or syllables, or two or three characters, that are no word of dev and test."""
         rng, lists = self.rng, self.words.lists
         if self.words.language == "en" and rng.random() >= _NO_WORD:
             return rng.choice(lists["words train"])
         while True:
             if self.words.language == "zh":
-                made = "".join(rng.sample(self.characters, 2))
+                made = "".join(rng.sample(self.characters, rng.choice((2, 2, 3))))
             else:
                 made = "".join(rng.choices(lists["syllables"], k=rng.randint(2, 3))) + rng.choice(
                     lists["endings"]
