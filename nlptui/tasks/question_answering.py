@@ -167,7 +167,7 @@ class QuestionAnswering(Task[QuestionExample]):
                 answer = text[begin[0] : finish[1]]
                 spans.append({"text": answer, "start": begin[0], "end": finish[1], "prob": prob})
         # Of spans within the same words the likeliest, which comes first, stands for all.
-        kept: dict[tuple[int, int], dict[str, Any]] = {}
+        kept: dict[tuple[object, object], dict[str, Any]] = {}
         for span in spans:
             kept.setdefault((span["start"], span["end"]), span)
         return {"spans": list(kept.values())}
