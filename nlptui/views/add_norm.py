@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlptui.formula import reads
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Scale
 from nlptui.views.names import clamp, kind, place
@@ -50,6 +49,8 @@ def summands(trace: Trace, name: str) -> tuple[str, ...]:
     """The vectors that `name` is the sum of; none where it is no sum."""
     if name not in trace.activations or "+" not in trace[name].formula:
         return ()
+    from nlptui.formula import reads
+
     parts = reads(trace, name)
     alike = all(part in trace and trace[part].axes == trace[name].axes for part in parts)
     return parts if len(parts) > 1 and alike else ()
@@ -71,6 +72,8 @@ def statistics(trace: Trace, name: str, state: State) -> HeatTable:
 
 def draw(trace: Trace, state: State) -> Figure:
     """Statistics, then what was added, the sum before, and the result of the chosen LayerNorm."""
+    from nlptui.formula import reads
+
     title, found = _(VIEW.title), norms(trace)
     if not found or not trace[found[0]].shape[1]:
         return nothing(trace, "add_norm", title)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
+from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Points, Source, Tokens
 from nlptui.views.view import decimals

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlptui.formula import reads
 from nlptui.locale import N_, _
 from nlptui.views import attention
 from nlptui.views.attention import modules
@@ -68,6 +67,8 @@ class _Walk:
 
     def read(self, which: str) -> str:
         """The name of the vectors that `which` (q or k) is made from."""
+        from nlptui.formula import reads
+
         return reads(self.trace, f"{self.module}{which}")[0]
 
     def parts(self, stage: str) -> list[HeatTable]:

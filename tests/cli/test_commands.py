@@ -229,7 +229,7 @@ def test_view(nlptui: Nlptui, tmp_path: Path) -> None:
     assert said["parts"][0]["values"] == weights["values"][0][2]
 
 
-@pytest.mark.parametrize("name", ["rollout", "heads", "lens", "sources"])
+@pytest.mark.parametrize("name", ["rollout", "add_norm", "lens", "sources"])
 def test_a_view_of_an_analysis_shows_what_trace_prints(nlptui: Nlptui, name: str) -> None:
     said = nlptui("view", name, "a can", "-m", "gpt", "--position", "1", "--json").json
     table = said["parts"][0]

@@ -299,6 +299,13 @@ def test_html_tables_hold_every_number_with_its_headers():
     assert ("class", "na NA") in page.attributes and ("class", "d14 D14") in page.attributes
 
 
+WITHOUT_WORDS = (
+    "tree", "output", "heads", "lens", "sources", "timing", "positions", "next", "beam", "cache",
+    "neighbours", "outputs", "systems",
+)  # fmt: skip
+"""Views that may show no token of the text."""
+
+
 @pytest.mark.parametrize("render", [to_text, to_svg, to_html])
 def test_every_view_of_every_family_can_be_rendered(trace, render):
     for view in VIEWS.values():
@@ -307,8 +314,8 @@ def test_every_view_of_every_family_can_be_rendered(trace, render):
             rendered = render(figure)
             if render is to_svg:
                 ET.fromstring(rendered)
-            assert view.heading in rendered
-            assert "中文" in rendered or view.name in ("tree", "output", "heads", "lens", "sources")
+            assert view.heading in (rendered if render is to_text else rendered.replace("&amp;", "&"))
+            assert "中文" in rendered or view.name in WITHOUT_WORDS
 
 
 @pytest.mark.parametrize("render", [to_text, to_svg, to_html])
