@@ -59,7 +59,7 @@ def figure_of(
     _check_counts(trace, VIEWS[view], wanted)
     _check_name(VIEWS[view].choices(trace), view, wanted.name)
     analyse(trace, *VIEWS[view].needs(trace, wanted))
-    if run is not None:
+    if run is not None and VIEWS[view].shows_others:
         from nlptui.engine.library import list_models
 
         trace.beside = {name: run(name) for name in VIEWS[view].beside(trace, list_models())}

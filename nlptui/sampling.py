@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from nlptui.errors import UserError
 from nlptui.locale import _
 
-_SUFFIX = re.compile(r"t_(\d+)\.k_(\d+)\.p_(\d+)\.s_(\d+)")
-_FINE = 1000
-"""A suffix holds temperature and top-p as so many parts of one."""
+SUFFIX = r"t_[\dpem]+\.k_\d+\.p_[\dpem]+\.s_m?\d+"
+"""The form of `Sampling.suffix`, as a regular expression."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,20 @@ class Sampling:
 
     @property
     def suffix(self) -> str:
-        """The settings as a part of a name: `t_800.k_40.p_950.s_1`; to the thousandth."""
-        temperature, share = round(self.temperature * _FINE), max(1, round(self.top_p * _FINE))
-        return f"t_{temperature}.k_{self.top_k}.p_{share}.s_{self.seed}"
+        """The settings as a part of a name: `t_0p8.k_40.p_0p95.s_1`, p for the point and m for minus."""
+        values = (self.temperature, self.top_k, self.top_p, self.seed)
+        numbers = (f"{float(v)!r}" if isinstance(v, float) else str(v) for v in values)
+        written = (number.removesuffix(".0").replace(".", "p").replace("-", "m") for number in numbers)
+        return "t_{}.k_{}.p_{}.s_{}".format(*written)
 
     @classmethod
     def read(cls, suffix: str) -> Sampling:
         """The settings behind a suffix; ValueError for another text, UserError for values out of range."""
-        found = _SUFFIX.fullmatch(suffix)
-        if found is None:
+        if re.fullmatch(SUFFIX, suffix) is None:
             raise ValueError(f"no sampling settings: {suffix!r}")
-        temperature, top_k, top_p, seed = map(int, found.groups())
-        return cls(temperature / _FINE, top_k, top_p / _FINE, seed)
+        numbers = (part.partition("_")[2].replace("p", ".").replace("m", "-") for part in suffix.split("."))
+        temperature, top_k, top_p, seed = numbers
+        return cls(float(temperature), int(top_k), float(top_p), int(seed))
 
 
 PLAIN = Sampling(temperature=1.0)

@@ -12,7 +12,14 @@ from nlptui.sampling import PLAIN, Sampling
 
 
 @pytest.mark.parametrize(
-    "sampling", [PLAIN, Sampling(), Sampling(0.8, 40, 0.95, 7), Sampling(0.001, 0, 0.001)]
+    "sampling",
+    [
+        PLAIN,
+        Sampling(),
+        Sampling(0.8, 40, 0.95, 7),
+        Sampling(0.001, 0, 0.001),
+        Sampling(0.123456789, 0, 1e-7, -3),
+    ],
 )
 def test_a_suffix_and_back(sampling: Sampling) -> None:
     assert Sampling.read(sampling.suffix) == sampling

@@ -20,7 +20,7 @@ from nlptui.engine import checkpoint
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.check import differences
-from nlptui.engine.generation import Step, TextSoFar, choose, generate, steps_of
+from nlptui.engine.generation import Step, TextSoFar, choose, generate, prompt_of, steps_of, written
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
 from nlptui.engine.segmenter import segmenter_for
@@ -365,16 +365,17 @@ class Engine:
             if not encoding.ids:
                 return iter(())
             return self._decoder_steps(encoding, max_tokens, sampling, cache)
-        if self.config.task != "language_model":
-            raise UserError(
-                _(
-                    "{name} is a {task} model and writes no text; choose a language model or a translator"
-                ).format(name=visible(self.name), task=self.config.task)
-            )
+        self._refuse_to_write()
         ids = self._prompt_ids(prompt)
         end = self.tokenizer.specials.get("eos")
         scores = self._cached_scores(ids) if cache else self._fresh_scores(ids)
         return generate(scores, self.tokenizer.decode, max_tokens, sampling, end, ids)
+
+    def _refuse_to_write(self) -> None:
+        """Raise UserError if the model writes no text."""
+        if self.config.task not in ("language_model", "translation"):
+            words = _("{name} is a {task} model and writes no text; choose a language model or a translator")
+            raise UserError(words.format(name=visible(self.name), task=self.config.task))
 
     def next_step(self, trace: Trace, sampling: Sampling, token: int | None = None) -> Step | None:
         """The token after the end of `trace`: `token`, or the one that `sampling` chooses.
@@ -382,18 +383,16 @@ class Engine:
         None where that is the end of the text. Of a character that takes several tokens the text comes whole,
         with the id of its last token. Raises UserError if the model writes no text.
         """
-        if self.config.task not in ("language_model", "translation"):
-            next(self.generate(""))
+        self._refuse_to_write()
         cut = trace.truncated and self.config.task == "language_model"
         if "logits" not in trace.activations or (cut and token is None):
             # Nothing to go on from, or more than the network reads at once: a window slides over it.
             how = (sampling.temperature, sampling.top_k, sampling.top_p, sampling.seed)
             return next(self.generate(trace.text, 1, *how), None)
-        ids = list(trace.encoding.ids)
-        if self.config.task == "translation":
-            ids = trace["target_ids"].value[0].tolist()[1:]
+        before = written(trace, self.tokenizer.specials.get("eos"))
+        ids = before[1:] if self.config.task == "translation" else before
         text = TextSoFar(self.tokenizer.decode, ids)
-        logits: Any = trace["logits"].value[0, -1].cpu()
+        logits: Any = trace["logits"].value[0, len(before) - 1].cpu()
         found, logprob = choose(logits, sampling, len(ids))
         if token is not None:
             found, logprob = token, float(logits.double().log_softmax(-1)[token])
@@ -426,10 +425,7 @@ class Engine:
         return self.tokenizer.decode(encoding.ids)
 
     def _prompt_ids(self, prompt: str) -> list[int]:
-        ids = list(self.tokenizer.encode(prompt).ids)
-        end = self.tokenizer.specials.get("eos")
-        if len(ids) > 1 and ids[-1] == end:
-            ids.pop()
+        ids = prompt_of(self.tokenizer.encode(prompt).ids, self.tokenizer.specials.get("eos"))
         if ids:
             return ids
         newline = self.tokenizer.find("\n")

@@ -6,13 +6,15 @@ Knows logits and ids; `next_scores` hides which network made them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nlptui.sampling import Sampling
+from nlptui.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,22 @@ def choose(logits: Tensor, sampling: Sampling, tokens: int) -> tuple[int, float]
     else:
         token = drawn(allowed(logits, sampling).softmax(-1), sampling.draw(tokens))
     return token, float(logits.double().log_softmax(-1)[token])
+
+
+def prompt_of(ids: Sequence[int], end: int | None) -> list[int]:
+    """The tokens that a text goes on from: without the end mark that a tokenizer puts behind every text."""
+    found = list(ids)
+    if len(found) > 1 and found[-1] == end:
+        found.pop()
+    return found
+
+
+def written(trace: Trace, end: int | None) -> list[int]:
+    """The ids that the next token of a run follows: its text, or what a translator's decoder has read."""
+    if "target_ids" in trace.inputs:
+        ids: Any = trace.inputs["target_ids"].value
+        return list(map(int, ids[0]))
+    return prompt_of(trace.encoding.ids, end)
 
 
 class TextSoFar:

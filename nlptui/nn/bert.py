@@ -70,8 +70,6 @@ class Bert(nn.Module):
             self.span = SpanHead(config.d_model)
         elif not config.poolings:
             self.head = LabelHead(config.d_model, len(config.labels))
-        self._lower: list[Tensor] = []
-        """What the lower blocks handed on in this step, where they are taught too."""
         initialise(self)
 
     def forward(self, batch: Batch, rec: Rec = OFF) -> dict[str, Tensor]:
@@ -80,11 +78,13 @@ class Bert(nn.Module):
         With `batch.mlm_positions`, `mlm.logits` holds those positions only: (n vocab). With several poolers,
         `logits` are those of the one in use; where nothing is recorded, `cls.logits` and so on are there too.
         """
-        hidden = self.encode(batch, rec)
+        taught = self.training and bool(self.config.deep_supervision)
+        lower: list[Tensor] | None = [] if taught else None
+        hidden = self.encode(batch, rec, lower)
         task, top = self.config.task, self._top
         if task == "question_answering":
             found: dict[str, Tensor] = self.span(hidden, rec.bind(x=top, span="span"))
-            return found | self._early_spans()
+            return found | self._early_spans(lower or [])
         if task == "tagging":
             hidden = dropout(hidden, self.config.dropout, self.training)
             return {"logits": self.head.logits(hidden, rec.bind(x=top))}
@@ -104,10 +104,9 @@ class Bert(nn.Module):
         )
         return {"mlm.logits": mlm, "nsp.logits": nsp}
 
-    def _early_spans(self) -> dict[str, Tensor]:
-        """In training under deep supervision, `early.{i}.start.logits` and so on, after each lower block."""
-        early, self._lower = self._lower, []
-        spans = [self.span(hidden) for hidden in early]
+    def _early_spans(self, lower: list[Tensor]) -> dict[str, Tensor]:
+        """`early.{i}.start.logits` and so on: what the head says after each block in `lower`."""
+        spans = [self.span(hidden) for hidden in lower]
         return {f"early.{i}.{name}": value for i, span in enumerate(spans) for name, value in span.items()}
 
     def _pool_each(self, hidden: Tensor, mask: Tensor | None, rec: Rec) -> dict[str, Tensor]:
@@ -126,8 +125,8 @@ class Bert(nn.Module):
         """The recorded name of what the heads read."""
         return f"blocks.{self.config.n_layers - 1}.mlp_norm" if self.config.n_layers else "embed_norm"
 
-    def encode(self, batch: Batch, rec: Rec = OFF) -> Tensor:
-        """The last block's output (batch pos d_model)."""
+    def encode(self, batch: Batch, rec: Rec = OFF, lower: list[Tensor] | None = None) -> Tensor:
+        """The last block's output (batch pos d_model); those of the blocks below it go to `lower`."""
         mask = None if batch.mask is None else batch.mask[:, None, None, :]
         if rec.on and batch.mask is not None and mask is not None:
             rec.input("mask", batch.mask, "batch pos")
@@ -135,8 +134,8 @@ class Bert(nn.Module):
         x = self._embed(batch, rec)
         below = "embed_norm"
         for i, block in enumerate(self.blocks):
-            if i and self.training and self.config.deep_supervision:
-                self._lower.append(x)
+            if i and lower is not None:
+                lower.append(x)
             x = block(x, mask, rec.at(f"blocks.{i}", x=below, mask="attention_mask"))
             below = f"blocks.{i}.mlp_norm"
         return x

@@ -131,6 +131,9 @@ class Workbench:
         pinned = place.pinned
         if pinned is None:
             return figure
+        if view.shows_others:
+            words = _("This view shows several models already; A is left out.")
+            return replace(figure, caption=f"{words} {figure.caption}")
         other = self.trace(pinned)
         if not view.applies(other):
             words = _("The pinned run, A, has nothing to show in this view; this is B.")
@@ -152,9 +155,9 @@ class Workbench:
         """The same text through the other models that a view shows."""
         from nlptui.engine.library import list_models
 
-        if view.beside is type(view).beside:
+        if not view.shows_others or not trace.encoding.tokens:
             return {}
-        names = view.beside(trace, list_models()) if trace.encoding.tokens else ()
+        names = view.beside(trace, list_models())
         return {name: self.trace(beside(run, name)) for name in names}
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:

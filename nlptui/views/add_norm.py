@@ -65,7 +65,7 @@ def statistics(trace: Trace, name: str, state: State) -> HeatTable:
         (f"{made}after_mean", _("mean after"), "diverging"),
         (f"{made}after_variance", _("variance after"), "positive"),
     ]
-    tables = [cut(trace, row, "", "pos", scale=scale) for row, _label, scale in rows]
+    tables = [cut(trace, row, "", "pos", scale=scale, digits=4) for row, _label, scale in rows]
     words = _("of each token's vector")
     return stack(words, tables, [words for _row, words, _scale in rows], "statistic", state.by)
 

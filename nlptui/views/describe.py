@@ -218,7 +218,8 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "cache": (N_("how far the cache is from a run over the whole text{where}: {value}"),),
     "neighbours.similarity": (N_("the cosine of this token's embedding and that of '{word}': {value}"),),
     "neighbours.length": (N_("the length of the embedding of '{word}': {value}"),),
-    "neighbours": (N_("unit {unit} of the embedding of '{word}', made one long: {value}"),),
+    "neighbours.dot": (N_("the product of this token's embedding and that of '{word}': {value}"),),
+    "neighbours": (N_("the length of this token's own embedding: {value}"),),
     "positions.dot": (N_("the product of the vectors of positions {row} and {column}: {value}"),),
     "positions.with": (N_("how far z of '{token}' moves when the words are turned round{where}: {value}"),),
     "positions.without": (
@@ -231,6 +232,7 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "next.kept": (N_("the score of '{word}' after the cuts; −∞ where it was cut: {value}"),),
     "next.final": (N_("the probability with which '{word}' is drawn: {value}"),),
     "next.cumulative": (N_("where the stretch of '{word}' on the line from 0 to 1 ends: {value}"),),
+    "next.position": (N_("the position whose scores are those of the next token: {value}"),),
     "next.draw": (N_("the random number that chooses the next token: {value}"),),
     "next": (N_("the number of the token that is taken: {value}"),),
     "norms.variance": (N_("the variance over the units of '{token}' before LayerNorm{where}: {value}"),),

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views import attention
 from nlptui.views.attention import modules
-from nlptui.views.figure import Array, Figure, HeatTable, Origin, Thumbnails
+from nlptui.views.figure import Figure, HeatTable, Origin, Thumbnails
 from nlptui.views.names import clamp, place
 from nlptui.views.view import State, View, chosen, cut, nothing, stack, titled
 
@@ -48,29 +47,25 @@ def table(trace: Trace, module: str, kinds: dict[str, str], title: str, state: S
     return stack(title, tables, [_(kinds[kind]) for kind in names], "pattern", state.by if shares else "row")
 
 
+def pattern_of(trace: Trace, module: str, head: int) -> tuple[str, str] | None:
+    """The pattern that a head shows clearly, and its share; None where it shows none."""
+    scores = {
+        kind: float(trace.array(f"{PREFIX}{module}{kind}")[0, head]) for kind in _rows(trace, module, _SHARES)
+    }
+    best = max(scores, key=scores.__getitem__, default=None)
+    if best is None or scores[best] < NAMED:
+        return None
+    return _(_SHARES[best]), f"{scores[best]:.2f}"
+
+
 def named(trace: Trace, module: str) -> str:
     """The heads that show a pattern clearly: "head 2: previous token (0.91)"; empty where none does."""
     found: list[str] = []
-    kinds = _rows(trace, module, _SHARES)
-    if not kinds:
-        return ""
-    scores: Array = np.stack([trace.array(f"{PREFIX}{module}{kind}")[0] for kind in kinds])
-    for head in range(scores.shape[1]):
-        best = int(scores[:, head].argmax())
-        if scores[best, head] >= NAMED:
+    for head in range(trace[f"{module}weights"].shape[1]):
+        if shown := pattern_of(trace, module, head):
             words = _("head {n}: {pattern} ({share})")
-            share = f"{scores[best, head]:.2f}"
-            found.append(words.format(n=head, pattern=_(_SHARES[kinds[best]]), share=share))
+            found.append(words.format(n=head, pattern=shown[0], share=shown[1]))
     return " · ".join(found)
-
-
-def pattern_of(trace: Trace, module: str, head: int) -> str:
-    """The pattern that a head shows clearly, with its share; empty where it shows none."""
-    kinds = _rows(trace, module, _SHARES)
-    scores = [float(trace.array(f"{PREFIX}{module}{kind}")[0, head]) for kind in kinds]
-    if not scores or max(scores) < NAMED:
-        return ""
-    return f"{_(_SHARES[kinds[scores.index(max(scores))]])} {max(scores):.2f}"
 
 
 def grid(trace: Trace, found: list[str]) -> Thumbnails:
@@ -83,10 +78,9 @@ def grid(trace: Trace, found: list[str]) -> Thumbnails:
             labels.append(f"{place(module + 'weights')} · {head}")
             images.append(image)
             origins.append(Origin(f"{module}weights", (0, head)))
-            entropy = float(trace.array(f"{PREFIX}{module}entropy")[0, head])
-            notes.append(
-                pattern_of(trace, module, head) or _("entropy {value}").format(value=f"{entropy:.2f}")
-            )
+            entropy = f"{float(trace.array(f'{PREFIX}{module}entropy')[0, head]):.2f}"
+            shown = pattern_of(trace, module, head)
+            notes.append(" ".join(shown) if shown else _("entropy {value}").format(value=entropy))
     words = _("rows: layers; columns: heads; Enter opens one")
     return Thumbnails(words, tuple(labels), tuple(images), tuple(origins), count, tuple(notes))
 

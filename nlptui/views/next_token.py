@@ -36,7 +36,7 @@ def candidates(trace: Trace, before: str) -> tuple[int, ...]:
 
 def stages(trace: Trace, before: str, ids: tuple[int, ...]) -> HeatTable:
     """The probability of each candidate: the model's own, after temperature, after the cuts."""
-    last = trace["logits"].shape[1] - 1
+    last = int(trace.array(f"{before}position")[0])
     rows: tuple[tuple[str, str, tuple[int | str, ...]], ...] = (
         ("probs", _("the model's"), (0, last, "col")),
         (f"{before}probs", _("÷ temperature"), (0, "col")),

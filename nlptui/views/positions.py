@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable
 from nlptui.views.names import place
-from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stack, titled
+from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stack
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -28,11 +28,11 @@ def modules(trace: Trace) -> list[str]:
 
 def changes(trace: Trace, state: State) -> HeatTable:
     """Layers × words, without positions and with them: how far z moves when the words are turned round."""
-    kinds = {"without": _("without positions"), "with": _("with positions")}
+    kinds = {"without": _("{place}, without"), "with": _("{place}, with")}
     rows = [(f"{PREFIX}{name}.{kind}", name, kind) for kind in kinds for name in modules(trace)]
     tables = [cut(trace, full, "", "pos", scale="positive", digits=4) for full, _name, _kind in rows]
-    labels = [titled(place(name + ".z"), kinds[kind]) for _full, name, kind in rows]
-    return stack(_("how far z moves"), tables, labels, "layer", state.by)
+    labels = [kinds[kind].format(place=place(name + ".z")) for _full, name, kind in rows]
+    return stack(_("how far z moves, without positions and with them"), tables, labels, "layer", state.by)
 
 
 def draw(trace: Trace, state: State) -> Figure:
@@ -45,7 +45,9 @@ def draw(trace: Trace, state: State) -> Figure:
             "The words are turned round. Where z of a word does not move, attention is blind to order."
         )
         return Figure("positions", title, (changes(trace, state),), caption)
-    name = trace.analyses[f"{PREFIX}dot"].formula.partition("(")[2].partition(",")[0]
+    from nlptui.formula import reads
+
+    name = reads(trace, f"{PREFIX}dot")[0]
     table = cut(trace, name, "row", "column", title=_("row: a position; column: a unit"), by=state.by)
     dot = cut(trace, f"{PREFIX}dot", "row", "column", title=_("products of two positions"), by=state.by)
     caption = _("Each position has a vector of its own, which is added to the embedding of the token there.")

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from nlptui.trace import Trace
 
 PREFIX = "analysis.timing."
-SYSTEMS = ("RNN", "GRU", "LSTM", N_("attention"))
-LENGTHS = (16, 32, 64, 128, 256, 512)
+_ATTENTION = N_("attention")  # the one system whose name is a word
 _TABLES = {
     "ms": (N_("milliseconds"), 3),
     "flops": (N_("operations (multiplications and additions)"), 2),
@@ -31,8 +30,8 @@ def table(trace: Trace, kind: str, state: State) -> HeatTable:
     return HeatTable(
         title=_(words),
         values=trace.array(PREFIX + kind)[0],
-        rows=tuple(map(_, SYSTEMS)),
-        cols=tuple(map(str, LENGTHS)),
+        rows=tuple(map(_, trace.labels(PREFIX + kind, "system"))),
+        cols=trace.labels(PREFIX + kind, "length"),
         row_axis="system",
         col_axis="length",
         scale="positive",
@@ -45,8 +44,9 @@ def table(trace: Trace, kind: str, state: State) -> HeatTable:
 def chart(trace: Trace) -> Lines:
     """Milliseconds over the length, one line for each system."""
     values = trace.array(f"{PREFIX}ms")[0].astype(np.float64)
-    x = np.array(LENGTHS, dtype=np.float64)
-    lines = tuple(Series(_(name), x, row) for name, row in zip(SYSTEMS, values, strict=True))
+    x = np.array(trace.labels(f"{PREFIX}ms", "length"), dtype=np.float64)
+    names = trace.labels(f"{PREFIX}ms", "system")
+    lines = tuple(Series(_(name), x, row) for name, row in zip(names, values, strict=True))
     return Lines(_("milliseconds by length"), lines, _("tokens"), _("ms"), log=True)
 
 

@@ -72,7 +72,7 @@ def draw(trace: Trace, state: State) -> Figure:
     words = " ".join(trace.labels(name, "pos")[first : last + 1])
     bars = Bars(
         _("units that are on at “{words}” and nowhere else").format(words=words),
-        tuple(_("unit {n}").format(n=unit) for unit in units),
+        tuple(map(str, units)),
         match[list(units)],
         Source(f"{before}{name}.match", (0, "row"), rows=units),
         scale="probability",

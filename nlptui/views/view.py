@@ -104,6 +104,11 @@ class View:
     """The other models, of those there are, whose runs of the same text the view shows: `Trace.beside`."""
 
     @property
+    def shows_others(self) -> bool:
+        """Whether it shows runs of other models."""
+        return self.beside is not _alone
+
+    @property
     def heading(self) -> str:
         """The title in the reader's language."""
         return _(self.title)

@@ -180,3 +180,28 @@ def test_what_cannot_be_written_is_told(engines: dict[str, Engine]) -> None:
         translator.trace("the old", target=[1] * translator.config.context)
     with pytest.raises(UserError, match="writes no translation"):
         engines["gpt"].trace("the old", target=[1])
+
+
+def test_the_end_mark_of_a_text_is_not_gone_on_from() -> None:
+    """A tokenizer that ends each text with its mark: the next token follows the text, as in generating."""
+    engine = Engine.load("gpt-tang", device="cpu")
+    how = {"temperature": 0.8, "top_k": 20, "seed": 3}
+    trace = engine.trace("春眠不觉晓")
+    assert trace.encoding.ids[-1] == engine.tokenizer.specials["eos"]
+    first = next(engine.generate("春眠不觉晓", max_tokens=1, **how))
+    step = engine.next_step(trace, Sampling(**how))
+    assert step is not None and (step.id, step.text) == (first.id, first.text)
+    before = f"analysis.next.{Sampling(**how).suffix}."
+    engine.analyse(trace, before, "analysis.beam.w_2.d_2.prob")
+    assert int(trace.array(f"{before}choice")[0]) == first.id
+    probs = trace.array("probs")[0, len(trace.encoding.ids) - 2]
+    tried = trace.array("analysis.beam.w_2.d_2.token")[0]
+    top = trace.array("analysis.beam.w_2.d_2.depth")[0] == 1
+    assert set(tried[top]) == set(np.argsort(-probs)[:2])
+
+
+def test_what_runs_other_texts_refuses_edits(engines: dict[str, Engine]) -> None:
+    trace = engines["gpt"].trace("the old", edits=["blocks.0.attn.z=zero"])
+    for name in ("analysis.beam", "analysis.cache", "analysis.positions"):
+        with pytest.raises(UserError, match="take the edits back"):
+            engines["gpt"].analyse(trace, name)

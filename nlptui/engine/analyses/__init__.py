@@ -4,7 +4,7 @@
     analysis.sources.to_17.blocks.0.attn          of token (or label) 17's logit
     analysis.gradient.at_5.to_17.embed            of the same at position 5
     analysis.beam.w_3.d_5.prob                    of a search with 3 beams, 5 tokens deep
-    analysis.next.t_800.k_40.p_950.s_1.final      with temperature 0.8, top-k 40, top-p 0.95, seed 1
+    analysis.next.t_0p8.k_40.p_0p95.s_1.final     with temperature 0.8, top-k 40, top-p 0.95, seed 1
 
 A name asks for its analysis: `Engine.analyse(trace, "analysis.rollout")` puts everything that begins so into
 `trace.analyses`. What a formula can say opens as any other activation does; what autograd made opens to its
@@ -42,7 +42,7 @@ from nlptui.engine.analyses import (
 from nlptui.engine.analyses.asked import Asked
 from nlptui.errors import UserError
 from nlptui.locale import _
-from nlptui.sampling import Sampling
+from nlptui.sampling import SUFFIX, Sampling
 from nlptui.text import visible
 from nlptui.trace import Recorder, Trace, did_you_mean
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 PREFIX = "analysis."
 _NAME = re.compile(
-    r"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.(t_\d+\.k_\d+\.p_\d+\.s_\d+))?"
+    rf"analysis\.(\w+)(?:\.at_(\d+))?(?:\.to_(\d+))?(?:\.({SUFFIX}))?"
     r"(?:\.w_(\d+)\.d_(\d+))?(?:\.|$)"
 )
 
@@ -63,14 +63,16 @@ class Analysis:
     fits: Callable[[Any], bool]
     """Whether a model's config has what it needs."""
     record: Callable[[Engine, Trace, Asked, Recorder], None]
+    edits: bool = True
+    """Whether it sees the edits in force; one that runs other texts cannot, for edits name places of this."""
     after: tuple[str, ...] = ()
     """The analyses that it builds on, where the model has them."""
 
 
 ANALYSES: dict[str, Analysis] = {
     "attribution": Analysis(attribution.fits, attribution.record, after=("rollout",)),
-    "beam": Analysis(beam.fits, beam.record),
-    "cache": Analysis(cache.fits, cache.record),
+    "beam": Analysis(beam.fits, beam.record, edits=False),
+    "cache": Analysis(cache.fits, cache.record, edits=False),
     "gradient": Analysis(gradient.fits, gradient.record),
     "left_out": Analysis(left_out.fits, left_out.record),
     "rollout": Analysis(rollout.fits, rollout.record),
@@ -79,7 +81,7 @@ ANALYSES: dict[str, Analysis] = {
     "sources": Analysis(sources.fits, sources.record),
     "space": Analysis(space.fits, space.record),
     "neighbours": Analysis(neighbours.fits, neighbours.record),
-    "positions": Analysis(positions.fits, positions.record),
+    "positions": Analysis(positions.fits, positions.record, edits=False),
     "next": Analysis(next_token.fits, next_token.record),
     "norms": Analysis(norms.fits, norms.record),
     "units_on": Analysis(units_on.fits, units_on.record),
@@ -106,6 +108,9 @@ def analyse(engine: Engine, trace: Trace, name: str) -> None:
                 model=visible(engine.name), name=asked.name
             )
         )
+    if trace.edits and not analysis.edits:
+        words = _("{prefix} runs other texts, which the edits of this one do not fit; take the edits back")
+        raise UserError(words.format(prefix=asked.prefix))
     for before in analysis.after:
         if ANALYSES[before].fits(engine.config):
             analyse(engine, trace, f"{PREFIX}{before}")

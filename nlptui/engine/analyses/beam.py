@@ -12,13 +12,14 @@ tried after it. Sources: Graves 2012; Wu et al. 2016, section 7 (the power of th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from nlptui.engine.analyses.gradient import define
 from nlptui.engine.analyses.next_token import fits
+from nlptui.engine.generation import written
 from nlptui.locale import _
 from nlptui.nn import OFF, Batch
 from nlptui.trace import Recorder, Trace
@@ -64,7 +65,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     power = float(getattr(engine.config, "length_power", 0.0))
     nodes = in_order(grow(engine, trace, beams, depth, power))
     numbers = {id(node): number for number, node in enumerate(nodes)}
-    scores = f"{rec.prefix}prob"
+    probs = f"{rec.prefix}prob"
     columns = {
         "token": ([node.token for node in nodes], _("the id of the token that was tried")),
         "prob": ([node.logprob for node in nodes], _("softmax of the logits of a run that ends before it")),
@@ -82,7 +83,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
         value = torch.tensor(
             [values], dtype=torch.float32 if name in ("prob", "score", "kept") else torch.int64
         )
-        source = ("logits", None) if name in ("token", "prob") else (scores, None)
+        source = ("logits", None) if name in ("token", "prob") else (probs, None)
         define(rec, name, value.exp() if name == "prob" else value, ("batch", "node"), words, (source,))
 
 
@@ -128,8 +129,7 @@ def _room(engine: Engine, trace: Trace, node: Node) -> bool:
 
 def _logprobs(engine: Engine, trace: Trace, more: list[list[int]]) -> Tensor:
     """log P of the next token (sequence vocab) after the text and each of `more`."""
-    inputs: Any = trace["target_ids" if engine.config.task == "translation" else "ids"].value
-    before = inputs[0].tolist()
+    before = written(trace, engine.tokenizer.specials.get("eos"))
     rows = torch.tensor([[*before, *ids] for ids in more], device=engine.device)
     with torch.no_grad():
         if engine.config.task == "translation":

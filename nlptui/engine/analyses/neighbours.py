@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked
     from nlptui.engine.engine import Engine
 
+TINY = 1e-12
 TABLES = ("token_embedding.weight", "source_embedding.weight")
 
 
@@ -24,17 +25,12 @@ def fits(config: Any) -> bool:
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
-    """`length` and `unit` of every row of the table; `similarity` (batch vocab) to the token asked about."""
+    """`dot` with, and `length` of, every row of the table; `own` length; `similarity` (batch vocab)."""
     name = next(table for table in TABLES if table in trace.parameters)
     table: Any = trace[name].value.detach()
     token = trace.encoding.ids[asked.position_of(len(trace.encoding.ids))]
-    size = table.square().sum(-1, keepdim=True).sqrt()
-    by = f"sqrt(row_sum(square({name})))"
-    size = rec("length", size[None], "batch vocab stat", by=by)
-    unit = rec("unit", table[None] / size.clamp(min=1e-12), "batch vocab d_model", by=f"{name} / length")
-    rec(
-        "similarity",
-        (unit * unit[:, token : token + 1]).sum(-1),
-        "batch vocab",
-        by=f"sum(unit * row(unit, {token}))",
-    )
+    size = table.square().sum(-1).sqrt()
+    dot = rec("dot", (table @ table[token])[None], "batch vocab", by=f"sum({name} * row({name}, {token}))")
+    length = rec("length", size[None], "batch vocab", by=f"sqrt(sum(square({name})))")
+    own = rec("own", size[token : token + 1], "batch", by=f"sqrt(sum(square(row({name}, {token}))))")
+    rec("similarity", dot / (length * own).clamp(min=TINY), "batch vocab", by="dot / (length * own)")

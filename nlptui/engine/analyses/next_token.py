@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from nlptui.engine.analyses.gradient import define
-from nlptui.engine.generation import allowed, choose
+from nlptui.engine.generation import allowed, choose, written
 from nlptui.locale import _
 from nlptui.sampling import PLAIN
 from nlptui.trace import Recorder, Trace
@@ -42,8 +42,11 @@ def fits(config: Any) -> bool:
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """The stages (batch vocab), `draw` and `choice` (batch), for the sampling that is asked for."""
     sampling = asked.sampling or PLAIN
-    last = trace["logits"].shape[1] - 1
+    before = written(trace, engine.tokenizer.specials.get("eos"))
+    last = len(before) - 1
     logits: Any = trace["logits"].value[0, last].detach().cpu()
+    words = _("the position whose scores are those of the next token: the last one before an end mark")
+    define(rec, "position", torch.tensor([last]), ("batch",), words, (("logits", None),))
     temperature = sampling.temperature or 1.0
     scaled = (logits / temperature)[None]
     scaled = rec("scaled", scaled, AXES, by=f"at(logits, {last}) / {temperature!r}")
@@ -66,7 +69,8 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     words = _("the sum of the final probabilities up to and including this token, in the order of ids")
     final_name = ((f"{rec.prefix}final", None),)
     define(rec, "cumulative", final.cumsum(-1), ("batch", "vocab"), words, final_name)
-    tokens = written(engine, trace)
+    # The mark that a translation begins with is none of its tokens.
+    tokens = last if engine.config.task == "translation" else len(before)
     draw = torch.tensor([sampling.draw(tokens)])
     words = _("the random number of the seed {seed} for what follows {n} tokens")
     define(rec, "draw", draw, ("batch",), words.format(seed=sampling.seed, n=tokens), (("ids", None),))
@@ -74,13 +78,6 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     words = _("the number of the first token whose cumulative sum exceeds the draw")
     source = ((f"{rec.prefix}cumulative", None), (f"{rec.prefix}draw", None))
     define(rec, "choice", torch.tensor([token]), ("batch",), words, source)
-
-
-def written(engine: Engine, trace: Trace) -> int:
-    """How many tokens stand before the next one: of the prompt, or of the translation so far."""
-    if engine.config.task == "translation":
-        return int(trace["logits"].shape[1]) - 1
-    return len(trace.encoding.ids)
 
 
 def _only_best(logits: Tensor) -> Tensor:

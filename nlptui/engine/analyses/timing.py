@@ -54,6 +54,7 @@ def operations(system: str, n: int, d: int = WIDTH) -> int:
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`ms`, `flops` and `serial` (batch system length): milliseconds, operations, steps after each other."""
     axes = ("batch", "system", "length")
+    trace.label_sets |= {"system": tuple(SYSTEMS), "length": tuple(map(str, LENGTHS))}
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         layers = [make().eval() for make in SYSTEMS.values()]

@@ -192,11 +192,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x, y, animate=False, force=True)
 
 
-class RowsView(Search, LineView):
-    """Rows below one another with a cursor, each drawn by `row_segments`.
-
-    `row` is the row of the part; `row_of` and `place_of` say where it stands, where not all rows are shown.
-    """
+class ItemsView(Search, LineView):
+    """Things that a cursor walks from one to the next; `row` is the number of the one that it is on."""
 
     BINDINGS = CURSOR_KEYS
     CellMoved = CellMoved
@@ -204,6 +201,52 @@ class RowsView(Search, LineView):
 
     row: reactive[int] = reactive(0, repaint=False)
     col = 0
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many there are."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.count
+
+    def validate_row(self, row: int) -> int:
+        """Keep the cursor on one of them."""
+        return max(0, min(row, self.count - 1))
+
+    def watch_row(self, old: int, new: int) -> None:
+        """Show the cursor where it is now, and say so."""
+        if self.is_mounted and not self.empty:
+            self.follow()
+            self.repaint()
+            self.post_message(CellMoved(self.row, 0, self))
+
+    def follow(self) -> None:
+        """Have the cursor in sight; where all is in sight there is nothing to do."""
+
+    def move_to(self, row: int, col: int = 0) -> None:
+        """Put the cursor on number `row`, or as near as there is one."""
+        self.row = row
+
+    def action_cursor_top(self) -> None:
+        self.move_to(0)
+
+    def action_cursor_bottom(self) -> None:
+        self.move_to(self.count - 1)
+
+    def action_cursor_open(self) -> None:
+        """Ask for what stands under the cursor."""
+        if not self.empty:
+            self.post_message(CellOpened(self.row, 0, self))
+
+
+class RowsView(ItemsView):
+    """Rows below one another with a cursor, each drawn by `row_segments`.
+
+    `row` is the row of the part; `row_of` and `place_of` say where it stands, where not all rows are shown.
+    """
 
     @property
     @abstractmethod
@@ -262,10 +305,6 @@ class RowsView(Search, LineView):
         """All rows."""
         return max(1, self.shown)
 
-    def validate_row(self, row: int) -> int:
-        """Keep the cursor on a row."""
-        return max(0, min(row, self.count - 1))
-
     def take_rows(self) -> None:
         """Another part: put the cursor back on a row, measure, and repaint what differs."""
         before = self.row
@@ -275,13 +314,6 @@ class RowsView(Search, LineView):
         if self.row != before and not self.empty:
             self.post_message(CellMoved(self.row, 0, self))
 
-    def watch_row(self, old: int, new: int) -> None:
-        """Show the cursor where it is now, and say so."""
-        if self.is_mounted and not self.empty:
-            self.follow()
-            self.repaint()
-            self.post_message(CellMoved(self.row, 0, self))
-
     def follow(self) -> None:
         """Scroll as little as it takes to have the cursor in sight."""
         first = round(self.scroll_y)
@@ -289,10 +321,6 @@ class RowsView(Search, LineView):
         wanted = min(max(first, place - self.page + 1), place)
         if wanted != first:
             self.look_at(wanted)
-
-    def move_to(self, row: int, col: int = 0) -> None:
-        """Put the cursor on `row`, or as near as the list allows."""
-        self.row = row
 
     def _step(self, rows: int) -> None:
         if not self.empty:
@@ -317,11 +345,6 @@ class RowsView(Search, LineView):
     def action_cursor_page_down(self) -> None:
         self.look_at(round(self.scroll_y) + self.page)
         self._step(self.page)
-
-    def action_cursor_open(self) -> None:
-        """Ask for what stands under the cursor."""
-        if not self.empty:
-            self.post_message(CellOpened(self.row, 0, self))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; a double click opens."""

@@ -11,21 +11,15 @@ from textual.reactive import reactive
 
 from nlptui.locale import _
 from nlptui.tui.widgets.cells import fit
-from nlptui.tui.widgets.keys import CURSOR_KEYS
-from nlptui.tui.widgets.line_view import LineView
-from nlptui.tui.widgets.messages import CellMoved, CellOpened
-from nlptui.tui.widgets.search import Search
+from nlptui.tui.widgets.line_view import ItemsView
 from nlptui.views.figure import Points
 from nlptui.views.point_layout import Placed, placed
 
 
-class PointMap(Search, LineView):
+class PointMap(ItemsView):
     """Draws `part`; `row` is the chosen point, `col` the coordinate that the read-out names."""
 
-    BINDINGS = CURSOR_KEYS
     part: reactive[Points | None] = reactive(None, repaint=False, always_update=True)
-    row: reactive[int] = reactive(0, repaint=False)
-    col = 0
 
     def __init__(
         self,
@@ -44,18 +38,9 @@ class PointMap(Search, LineView):
         """How many points there are."""
         return len(self.part.labels) if self.part else 0
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no point to show."""
-        return not self.count
-
     def row_text(self, row: int) -> str:
         """The label."""
         return self.part.labels[row] if self.part else ""
-
-    def validate_row(self, row: int) -> int:
-        """Keep the cursor on a point."""
-        return max(0, min(row, self.count - 1))
 
     def watch_part(self, part: Points | None) -> None:
         """Place the labels anew."""
@@ -84,16 +69,6 @@ class PointMap(Search, LineView):
             end = place.x + place.width
         return [*line, Segment(" " * max(0, self.size.width - end))]
 
-    def watch_row(self, old: int, new: int) -> None:
-        """Show the cursor where it is now, and say so."""
-        if self.is_mounted and not self.empty:
-            self.repaint()
-            self.post_message(CellMoved(self.row, 0, self))
-
-    def move_to(self, row: int, col: int = 0) -> None:
-        """Put the cursor on a point."""
-        self.row = row
-
     def _go(self, dx: int, dy: int) -> None:
         """To the nearest label in a direction: along it counts once, across it three times."""
         here = next((place for place in self._places if place.point == self.row), None)
@@ -119,17 +94,6 @@ class PointMap(Search, LineView):
 
     def action_cursor_right(self) -> None:
         self._go(1, 0)
-
-    def action_cursor_top(self) -> None:
-        self.move_to(0)
-
-    def action_cursor_bottom(self) -> None:
-        self.move_to(self.count - 1)
-
-    def action_cursor_open(self) -> None:
-        """Ask for what stands under the cursor."""
-        if not self.empty:
-            self.post_message(CellOpened(self.row, 0, self))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; a double click opens."""

@@ -14,10 +14,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.tui.colours import SHADES, STEPS
 from nlptui.tui.widgets.cells import fit
-from nlptui.tui.widgets.keys import CURSOR_KEYS
-from nlptui.tui.widgets.line_view import LineView
-from nlptui.tui.widgets.messages import CellMoved, CellOpened
-from nlptui.tui.widgets.search import Search
+from nlptui.tui.widgets.line_view import ItemsView
 from nlptui.views.figure import Array, Thumbnails, thumbnail
 
 WIDTH, HEIGHT = 14, 6
@@ -27,13 +24,10 @@ BLOCK = HEIGHT + 3
 """Lines of a picture with its label, its note and an empty line."""
 
 
-class ThumbnailGrid(Search, LineView):
+class ThumbnailGrid(ItemsView):
     """Draws `part`; `row` is the chosen picture."""
 
-    BINDINGS = CURSOR_KEYS
     part: reactive[Thumbnails | None] = reactive(None, repaint=False, always_update=True)
-    row: reactive[int] = reactive(0, repaint=False)
-    col = 0
 
     def __init__(
         self,
@@ -51,11 +45,6 @@ class ThumbnailGrid(Search, LineView):
     def count(self) -> int:
         """How many pictures there are."""
         return len(self.part.labels) if self.part else 0
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is none."""
-        return not self.count
 
     @property
     def across(self) -> int:
@@ -82,10 +71,6 @@ class ThumbnailGrid(Search, LineView):
     def row_text(self, row: int) -> str:
         """The label."""
         return self.part.labels[row] if self.part else ""
-
-    def validate_row(self, row: int) -> int:
-        """Keep the cursor on a picture."""
-        return max(0, min(row, self.count - 1))
 
     def watch_part(self, part: Thumbnails | None) -> None:
         """Make the pictures anew."""
@@ -146,13 +131,6 @@ class ThumbnailGrid(Search, LineView):
             for a, b in zip(above.tolist(), below.tolist(), strict=True)
         ]
 
-    def watch_row(self, old: int, new: int) -> None:
-        """Show the cursor where it is now, and say so."""
-        if self.is_mounted and not self.empty:
-            self.follow()
-            self.repaint()
-            self.post_message(CellMoved(self.row, 0, self))
-
     def follow(self) -> None:
         """Scroll as little as it takes to have the chosen picture in sight."""
         block = next((n for n, line in enumerate(self.lines) if self.row in line), 0)
@@ -160,10 +138,6 @@ class ThumbnailGrid(Search, LineView):
         wanted = min(max(first, (block + 1) * BLOCK - 1 - room), block * BLOCK)
         if wanted != first:
             self.look_at(wanted)
-
-    def move_to(self, row: int, col: int = 0) -> None:
-        """Put the cursor on a picture."""
-        self.row = row
 
     def _line_of_cursor(self) -> tuple[int, int]:
         """The row on screen that the cursor is in, and where in it."""
@@ -189,22 +163,11 @@ class ThumbnailGrid(Search, LineView):
     def action_cursor_right(self) -> None:
         self.move_to(self.row + 1)
 
-    def action_cursor_top(self) -> None:
-        self.move_to(0)
-
-    def action_cursor_bottom(self) -> None:
-        self.move_to(self.count - 1)
-
     def action_cursor_page_up(self) -> None:
         self._go(-max(1, self.size.height // BLOCK))
 
     def action_cursor_page_down(self) -> None:
         self._go(max(1, self.size.height // BLOCK))
-
-    def action_cursor_open(self) -> None:
-        """Ask for what the picture shows."""
-        if not self.empty:
-            self.post_message(CellOpened(self.row, 0, self))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; a double click opens."""
