@@ -142,6 +142,7 @@ def analyse(trace: Trace, *names: str) -> None:
             made |= {before + key: value for key, value in (
                 ("probs", probs), ("keep_k", kept), ("keep_p", kept), ("final", final),
                 ("draw", np.array([0.482], np.float32)), ("choice", probs.argmax(-1)),
+                ("position", np.array([len(trace.encoding.tokens) - 1])),
             )}  # fmt: skip
     axes = {1: ("batch",), 2: ("batch", "vocab")}
     for name, value in made.items():
