@@ -225,6 +225,22 @@ def _term_row(term: Term) -> tuple[str, ...]:
     return (name, f"{term.value:.6g}", factor, f"{term.contribution:.6g}", source)
 
 
+def neighbour_lines(values: Mapping[str, Any]) -> list[str]:
+    """For each word the tokens nearest to it; then the cosines of the words with each other."""
+    lines: list[str] = []
+    words = [entry["word"] for entry in values["words"]]
+    for entry in values["words"]:
+        rows = [(spaced(near["text"]), str(near["id"]), near["similarity"]) for near in entry["neighbours"]]
+        lines.append(_("nearest to '{token}' in the embedding").format(token=visible(entry["word"])))
+        lines += table((_("token"), _("id"), _("cosine")), rows, right=(1, 2))
+    if len(words) > 1:
+        lines.append(_("cosines of the words with each other"))
+        rows = [(word, *cosines) for word, cosines in zip(words, values["cosines"], strict=True)]
+        headers = ("", *map(visible, words))
+        lines += table(headers, rows, right=range(1, len(headers)))
+    return lines
+
+
 def figure_values(figure: Figure) -> dict[str, Any]:
     """The JSON of a figure: its parts with their kinds, labels and values."""
     parts = [{"kind": type(part).__name__} | _fields(part) for part in figure.parts]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.errors import UserError
@@ -15,7 +16,7 @@ from nlptui.text import visible
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
-    from nlptui.views.figure import Figure, Part
+    from nlptui.views.figure import Figure, Part, Tokens
     from nlptui.views.view import State, View
 
 Analyse = Callable[..., Any]
@@ -28,6 +29,17 @@ TOKENS = 32
 """Tokens of a row on the first screen."""
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A run A that a view is compared with."""
+
+    trace: Trace
+    analyse: Analyse
+    """That of its own engine."""
+    target: int | None = None
+    """What the view asks about, in its model's numbers."""
+
+
 def fitting_views(trace: Trace) -> list[str]:
     """The names of the views that have something to show of a trace."""
     from nlptui.views import VIEWS
@@ -36,10 +48,15 @@ def fitting_views(trace: Trace) -> list[str]:
 
 
 def figure_of(
-    trace: Trace, view: str, state: Mapping[str, Any], analyse: Analyse, run: Run | None = None
+    trace: Trace,
+    view: str,
+    state: Mapping[str, Any],
+    analyse: Analyse,
+    run: Run | None = None,
+    beside: Beside | None = None,
 ) -> Figure:
     """A view of a trace; `state` has the fields of `State`; `analyse` is the engine's; `run` runs another
-    model on the same text.
+    model on the same text; `beside` is the run to compare with.
 
     Raises UserError for a view, layer, head, token or name that the trace does not have: who asks for one
     number is not shown another.
@@ -53,17 +70,28 @@ def figure_of(
                 model=visible(trace.model), view=visible(view), views=", ".join(names)
             )
         )
-    wanted = State(**state)
-    if not trace.encoding.tokens:  # every view then says so
-        return VIEWS[view].draw(trace, wanted)
-    _check_counts(trace, VIEWS[view], wanted)
-    _check_name(VIEWS[view].choices(trace), view, wanted.name)
-    analyse(trace, *VIEWS[view].needs(trace, wanted))
-    if run is not None and VIEWS[view].shows_others:
+    wanted, chosen = State(**state), VIEWS[view]
+    if trace.encoding.tokens:
+        _check_counts(trace, chosen, wanted)
+        _check_name(chosen.choices(trace), view, wanted.name)
+    if run is not None and chosen.shows_others and trace.encoding.tokens:
         from nlptui.engine.library import list_models
 
-        trace.beside = {name: run(name) for name in VIEWS[view].beside(trace, list_models())}
-    return VIEWS[view].draw(trace, wanted)
+        trace.beside = {name: run(name) for name in chosen.beside(trace, list_models())}
+    figure = _drawn(chosen, trace, wanted, analyse)
+    if beside is None:
+        return figure
+    from nlptui.views.compare import with_pinned
+
+    a, asked = beside, replace(wanted, target=beside.target)
+    return with_pinned(chosen, figure, a.trace, lambda: _drawn(chosen, a.trace, asked, a.analyse))
+
+
+def _drawn(view: View, trace: Trace, state: State, analyse: Analyse) -> Figure:
+    """The view, with the analyses that it needs; of an empty text, it says so."""
+    if trace.encoding.tokens:
+        analyse(trace, *view.needs(trace, state))
+    return view.draw(trace, state)
 
 
 def _check_counts(trace: Trace, view: View, wanted: State) -> None:
@@ -121,29 +149,31 @@ def plain_screen(
     width: int,
     analyse: Analyse,
     run: Run | None = None,
+    beside: Beside | None = None,
+    tokens: Tokens | None = None,
 ) -> str:
-    """The tokens, the view and the output, one under the other; `state` is the view's."""
+    """The tokens, the view and the output, one under the other; `state` is the view's.
+
+    beside: the run that the view is compared with. tokens: to stand on top, instead of the trace's own.
+    """
     from nlptui.tui.workbench import EARLIEST
 
     names = fitting_views(trace)
     chosen = view or next(name for name in (*EARLIEST, *names) if name in names)
-    wanted = dict.fromkeys(("tokens", chosen, "output"))
-    figures = [
-        _brief(
-            figure_of(trace, name, state if name == chosen else {}, analyse, run),
-            width,
-            2 if name == chosen else 1,
-        )
-        for name in wanted
+    figures = {
+        name: figure_of(trace, name, state, analyse, run, beside)
+        if name == chosen
+        else figure_of(trace, name, {}, analyse, run)
+        for name in dict.fromkeys(("tokens", chosen, "output"))
         if name == chosen or name in names
-    ]
-    return "\n\n".join(figures)
+    }
+    if tokens is not None and chosen != "tokens":
+        figures["tokens"] = replace(figures["tokens"], parts=(tokens,), caption="")
+    return "\n\n".join(_brief(figure, width, 2 if name == chosen else 1) for name, figure in figures.items())
 
 
 def _brief(figure: Figure, width: int, tables: int) -> str:
     """The figure in few lines: tokens, the beginning of its first tables, and which command prints more."""
-    from dataclasses import replace
-
     from nlptui.views import render
     from nlptui.views.figure import Tokens
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 NAME_IN_FORMULA = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*(?!\w)(?!\s*\()")
 Index = tuple[int | slice, ...]
+ACROSS = "analysis.across."
+"""What the names of all begin with that depends on the pinned run."""
+PINNED = "A"
+"""In the place of a file, the run that somebody has pinned: `NAME=from:A`."""
 
 
 @lru_cache(maxsize=256)
@@ -94,7 +98,7 @@ class Edit:
     tensor: np.ndarray | None = field(default=None, compare=False, repr=False)
     """For `from` and `mean`: new values in the shape of the whole activation; `with_means` fills in means."""
     source: str = ""
-    """For `from`: the file that the tensor came from."""
+    """For `from`: the file that the tensor came from, or A, the pinned run, which `with_pinned` fills in."""
 
     OPS = ("zero", "mean", "scale", "force", "from")
 
@@ -114,15 +118,20 @@ class Edit:
         place = f"{self.name}[{index}]" if self.index else self.name
         return f"{place}={self.op}{arguments.get(self.op, '')}"
 
+    @property
+    def patches(self) -> bool:
+        """Whether it takes its values from the pinned run."""
+        return self.op == "from" and self.source == PINNED
+
     @staticmethod
     def parse(text: str) -> Edit:
-        """The edit that `NAME[0,2,:,:]=zero|mean|scale:F|force:F|from:FILE.npz` asks for.
+        """The edit that `NAME[0,2,:,:]=zero|mean|scale:F|force:F|from:FILE.npz|from:A` asks for.
 
         Raises UserError for any other form, a number that is not finite, and a file without such an array.
         """
         match = re.fullmatch(r"\s*([^\[\]=\s]+)\s*(?:\[([^\]]*)\])?\s*=\s*(\w+)(?::(.*))?", text, flags=re.S)
         if not match or match[3] not in Edit.OPS or (match[3] in ("zero", "mean") and match[4] is not None):
-            form = "NAME[0,2,:,:]=zero, mean, scale:F, force:F, from:FILE.npz"
+            form = "NAME[0,2,:,:]=zero, mean, scale:F, force:F, from:FILE.npz, from:A"
             raise UserError(
                 _("edit {text!r} is not of the form {form}").format(text=visible(text), form=form)
             )
@@ -131,7 +140,8 @@ class Edit:
         if op in ("scale", "force"):
             return Edit(name, parts, op, amount=_parse_amount(argument, text))
         if op == "from":
-            return Edit(name, parts, op, tensor=_read_tensor(argument, name), source=argument)
+            tensor = None if argument == PINNED else _read_tensor(argument, name)
+            return Edit(name, parts, op, tensor=tensor, source=argument)
         return Edit(name, parts, op)
 
 
@@ -399,11 +409,10 @@ def _selects(part: int | slice, size: int) -> bool:
 
 def _fitted(edit: Edit, shape: tuple[int, ...], like: Tensor) -> Tensor:
     if edit.tensor is None:
-        raise UserError(
-            _("edit {edit}: the new values are not known yet; a run without edits gives them").format(
-                edit=visible(str(edit))
-            )
-        )
+        problem = _("edit {edit}: the new values are not known yet; a run without edits gives them")
+        if edit.patches:
+            problem = _("edit {edit}: A stands for a pinned run, and no run is pinned")
+        raise UserError(problem.format(edit=visible(str(edit))))
     if tuple(edit.tensor.shape) != shape:
         raise UserError(
             _("edit {edit}: its tensor has the shape {got}, but {name} has {shape}").format(
@@ -477,6 +486,8 @@ class Trace:
     """What was analysed already."""
     beside: dict[str, Trace] = field(default_factory=dict)
     """Runs of the same text through other models, by model, where a view shows several."""
+    pinned: Trace | None = None
+    """The run that this one is compared with; `pin` sets it."""
     config: ModelConfig | None = None
     encoding: Any = None
     target: Any = None
@@ -489,6 +500,10 @@ class Trace:
     truncated: bool = False
     edits: tuple[Edit, ...] = ()
     model: str = ""
+    engine: Any = field(default=None, repr=False)
+    """The engine that ran it, and that can analyse it."""
+    weights: Any = None
+    """What was done to the weights that it ran with (`untrained.Weights`); None: they are the trained ones."""
 
     def __contains__(self, name: str) -> bool:
         return any(name in held for held in (self.activations, self.inputs, self.parameters, self.analyses))
@@ -520,6 +535,15 @@ class Trace:
         default = "tokens" if axis in ("pos", "query", "key") else axis
         labels = self.label_sets.get(key, self.label_sets.get(default, ()))
         return labels if len(labels) == size else tuple(map(str, range(size)))
+
+    def pin(self, other: Trace) -> None:
+        """Compare with another run; what was made of the one before goes."""
+        if self.pinned is other:
+            return
+        self.pinned = other
+        self.label_sets = {**self.label_sets, "pinned": tuple(getattr(other.encoding, "tokens", ()))}
+        self.done = {name for name in self.done if not name.startswith(ACROSS)}
+        self.analyses = {name: held for name, held in self.analyses.items() if not name.startswith(ACROSS)}
 
     def with_output(self, output: dict[str, Any]) -> Trace:
         """This trace with another output."""
@@ -561,6 +585,26 @@ def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
         else edit
         for edit in edits
     )
+
+
+def with_pinned(edits: Sequence[Edit], pinned: Trace) -> tuple[Edit, ...]:
+    """`edits` in which each `from:A` carries its tensor: the values of the run `pinned`.
+
+    Raises UserError for a name that this run does not hold.
+    """
+    return tuple(
+        replace(edit, tensor=_of_pinned(edit.name, pinned)) if edit.patches else edit for edit in edits
+    )
+
+
+def _of_pinned(name: str, pinned: Trace) -> np.ndarray:
+    if not pinned.activations:
+        raise UserError(_("A, the pinned run, holds no numbers: its text has no tokens"))
+    if name not in pinned.activations:
+        problem = _("A, the pinned run, has no activation named {name!r}; {hint}")
+        hint = did_you_mean(name, list(pinned.activations))
+        raise UserError(problem.format(name=visible(name), hint=hint))
+    return pinned.array(name)
 
 
 def _mean_over_positions(activation: Activation) -> np.ndarray:

@@ -37,10 +37,17 @@ MODULES = [
     "nlptui.views.figure",
     "nlptui.views.render",
     "nlptui.cli",
+    "nlptui.cli_base",
+    "nlptui.cli_engine",
+    "nlptui.cli_explorer",
+    "nlptui.cli_models",
     "nlptui.cli_names",
+    "nlptui.cli_options",
     "nlptui.cli_output",
+    "nlptui.cli_places",
     "nlptui.cli_runs",
     "nlptui.cli_show",
+    "nlptui.cli_training",
     "nlptui.first_screen",
     "nlptui.__main__",
     "nlptui.tui.app",
@@ -60,7 +67,11 @@ COMMANDS = [
     ["completion", "bash"],
     ["predict", "--help"],
     ["view", "--help"],
+    ["neighbours", "--help"],
     ["predict", "x", "-m", "nothing"],
+    ["neighbours", "x", "-m", "nothing"],
+    ["predict", "x", "-m", "pos-lstm-en", "--edit", "embed=from:A"],
+    ["predict", "x", "-m", "pos-lstm-en", "--edit", "embed=from:A", "--pin", "y", "--pin-model", "nothing"],
     ["no such view", "--at", "x"],
 ]
 
@@ -107,6 +118,19 @@ def test_the_figure_needs_numpy_only_and_not_before_there_is_one(tmp_path: Path)
 
 def test_the_screen_needs_no_numpy_before_its_first_picture(tmp_path: Path) -> None:
     assert not loaded_after("import nlptui.tui.app", tmp_path) & {"numpy", *HEAVY}
+
+
+def test_the_command_line_brings_no_numpy_before_a_picture(tmp_path: Path) -> None:
+    """All that `nlptui TEXT` imports of the command line until the explorer opens."""
+    code = """
+import sys
+import nlptui.tui.guards, nlptui.tui.app
+from nlptui.cli import run
+nlptui.tui.guards.no_screen = lambda: ""
+nlptui.tui.app.run_app = lambda *place, **options: 0
+run(["a can", "--view", "gates", "--pin", "a cat"])
+"""
+    assert not loaded_after(code, tmp_path) & {"numpy", "textual", *HEAVY}
 
 
 def test_asking_for_the_engine_loads_torch(tmp_path: Path) -> None:

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nlptui.errors import UserError
-from nlptui.trace import OFF, Activation, Edit, Recorder, Trace, as_array, did_you_mean, with_means
+from nlptui.trace import (
+    OFF,
+    Activation,
+    Edit,
+    Recorder,
+    Trace,
+    as_array,
+    did_you_mean,
+    with_means,
+    with_pinned,
+)
 
 
 def zeros(*shape: int) -> Tensor:
@@ -392,6 +402,27 @@ def test_means_leave_masked_scores_out_and_masked() -> None:
     (edit,) = with_means([Edit("scores", (), "mean")], traced(scores=scores))
     assert edit.tensor is not None
     assert edit.tensor.tolist() == [[[[2.0, -np.inf, -np.inf], [2.0, 5.0, -np.inf]]]]
+
+
+def test_values_from_the_pinned_run() -> None:
+    a = np.arange(6.0).reshape(1, 2, 3)
+    edit = Edit.parse("embed [0, 1] = from:A")
+    assert edit.patches and edit.tensor is None and str(edit) == "embed[0,1]=from:A"
+    assert not Edit.parse("embed=zero").patches
+    edits = with_pinned([edit, Edit("other", (), "zero")], traced(embed=a))
+    assert edits[1].tensor is None
+    rec = Recorder(edits=edits[:1])
+    made = rec("embed", -torch.ones(1, 2, 3), "batch pos d_model", by="")
+    assert made.tolist() == [[[-1.0, -1.0, -1.0], [3.0, 4.0, 5.0]]]
+
+
+def test_what_the_pinned_run_does_not_hold_is_told() -> None:
+    with pytest.raises(UserError, match="A, the pinned run, has no activation named 'embd'; .*embed"):
+        with_pinned([Edit.parse("embd=from:A")], traced(embed=np.zeros((1, 2))))
+    with pytest.raises(UserError, match="its text has no tokens"):
+        with_pinned([Edit.parse("embed=from:A")], Trace({}))
+    with pytest.raises(UserError, match="A stands for a pinned run, and no run is pinned"):
+        Recorder(edits=[Edit.parse("embed=from:A")])("embed", zeros(1, 2), "batch pos", by="")
 
 
 # -- the trace

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,11 +20,13 @@ from nlptui.config import ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
+from nlptui.engine.analyses.asked import Watch, unwatched
 from nlptui.engine.check import differences
 from nlptui.engine.generation import Step, TextSoFar, choose, generate, prompt_of, steps_of, written
 from nlptui.engine.inputs import batch_of
-from nlptui.engine.library import find_model
+from nlptui.engine.library import find_state
 from nlptui.engine.segmenter import segmenter_for
+from nlptui.engine.untrained import Weights, untrained
 from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
@@ -80,16 +83,24 @@ class Engine:
         self.task = task_for(config, tokenizer)
         self.task.segment = segmenter_for(config)
         self.name = config.name or path.name
+        self.weights: Weights | None = None
+        """What was done to the weights; None: they are the trained ones."""
 
     @classmethod
     def load(cls, name_or_path: str | Path, device: str = "auto", pooling: str | None = None) -> Engine:
         """The model called so, or in that folder. Raises UserError that names the file and key at fault.
 
-        pooling: of a model that has several poolers, the one to use instead of its config's.
+        pooling: of a model that has several poolers, the one to use instead of its config's. `NAME@before` is
+        the model as it was before training; see `untrained`.
         """
-        path = Path(name_or_path) if isinstance(name_or_path, Path) else find_model(name_or_path)
+        path, state = (name_or_path, "") if isinstance(name_or_path, Path) else find_state(name_or_path)
         model, config, tokenizer = checkpoint.load(path)
+        weights = None
+        if state:
+            model, weights = untrained(path, config, state)
         engine = cls(model, config, tokenizer, path, pick_device(device))
+        if weights is not None:
+            engine.name, engine.weights = f"{engine.name}@{state}", weights
         if pooling is not None:
             engine.pooling = pooling
         return engine
@@ -166,6 +177,7 @@ class Engine:
         blank = Trace(
             {}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=changes
         )
+        blank.engine, blank.weights = self, self.weights
         blank.truncated = encoding.truncated
         blank.parameters = self.parameters
         blank.output = dict(EMPTY_OUTPUTS[self.config.task])
@@ -244,13 +256,14 @@ class Engine:
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
-    def analyse(self, trace: Trace, *names: str) -> Trace:
+    def analyse(self, trace: Trace, *names: str, watch: Watch = unwatched) -> Trace:
         """Put the analyses that `names` begin with, such as "analysis.rollout", into `trace`, and return it.
 
-        Raises UserError for one that is unknown, or that this model has nothing for.
+        `watch(done, pieces)` is called in the course of long ones and may raise, which ends them. Raises
+        UserError for one that is unknown, or that this model has nothing for.
         """
         for name in names:
-            analyse(self, trace, name)
+            analyse(self, trace, name, watch)
         return trace
 
     def target(self, name: str) -> int:
@@ -284,14 +297,8 @@ class Engine:
         word: a token of the vocabulary, which is left out, as special tokens are; of a translator, of the
         source. Raises UserError for one that is not there.
         """
-        own = self._token_of(word)
-        if own is None:
-            raise UserError(
-                _("{name} has no vector for {word!r}: it is not a token of its vocabulary").format(
-                    name=visible(self.name), word=visible(word)
-                )
-            )
-        rows = torch.nn.functional.normalize(self._embedding_rows().float(), dim=-1)
+        own = self._row_of(word)
+        rows = self._directions()
         similarity = rows @ rows[own]
         similarity[[own, *self.tokenizer.specials.values()]] = -torch.inf
         best = similarity.topk(min(max(top, 0), int(similarity.isfinite().sum())))
@@ -300,17 +307,39 @@ class Engine:
             for value, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
-    def _embedding_rows(self) -> Tensor:
-        """The table of token embeddings, on the CPU; of a translator, the source's."""
-        names = ("token_embedding.weight", "source_embedding.weight")
-        return next(self.parameters[name] for name in names if name in self.parameters).detach().cpu()
+    def cosines(self, words: Sequence[str]) -> np.ndarray:
+        """The cosines of the embeddings of all `words` with each other, words × words; 1 with themselves.
 
-    def _token_of(self, word: str) -> int | None:
+        The words are those that `neighbours` takes. Raises UserError for one that is not there.
+        """
+        own = self._directions()[[self._row_of(word) for word in words]]
+        return (own @ own.T).numpy()
+
+    def _directions(self) -> Tensor:
+        """The table of token embeddings, on the CPU, each row of length 1; of a translator, the source's."""
+        names = ("token_embedding.weight", "source_embedding.weight")
+        table = next((self.parameters[name] for name in names if name in self.parameters), None)
+        if table is None:
+            raise UserError(
+                _("{name} has no table of token embeddings, so there is nothing near a token in it").format(
+                    name=visible(self.name)
+                )
+            )
+        return torch.nn.functional.normalize(table.detach().cpu().float(), dim=-1)
+
+    def _row_of(self, word: str) -> int:
         """The id of `word`: as the vocabulary has it, or the one token that the tokenizer makes of it."""
-        ids = self.tokenizer.encode(word, special=False).ids
-        read = ids[0] if len(ids) == 1 and ids[0] != self.tokenizer.specials.get("unk") else None
         found = self.tokenizer.find(word)
-        return read if found is None else found
+        if found is not None:
+            return found
+        ids = self.tokenizer.encode(word, special=False).ids
+        if len(ids) != 1 or ids[0] == self.tokenizer.specials.get("unk"):
+            raise UserError(
+                _("{name} has no vector for {word!r}: it is not a token of its vocabulary").format(
+                    name=visible(self.name), word=visible(word)
+                )
+            )
+        return int(ids[0])
 
     def check(self, reference: nn.Module | None = None) -> dict[str, float]:
         """Part → max |Δ| of our step-by-step numbers from torch's fused ones, over max(1, max |value|).

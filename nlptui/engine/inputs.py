@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nlptui.nn import Batch
 from nlptui.tokenizers import Encoding
+from nlptui.trace import Trace
 
 
 def batch_of(encoding: Encoding, device: str, target_ids: tuple[int, ...] | None = None) -> Batch:
@@ -19,6 +20,13 @@ def batch_of(encoding: Encoding, device: str, target_ids: tuple[int, ...] | None
         if target_ids is None
         else torch.tensor([target_ids], dtype=torch.int64, device=device),
     )
+
+
+def batch_again(trace: Trace, device: str) -> Batch:
+    """What the network read in a run; of a translator, with what its decoder had been given."""
+    held = trace.inputs.get("target_ids")
+    written = None if held is None else tuple(map(int, held.value[0]))
+    return batch_of(trace.encoding, device, written)
 
 
 def _padded(rows: tuple[tuple[int, ...], ...]) -> Tensor:

@@ -21,6 +21,8 @@ from nlptui.text import visible
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+STATES = ("before", "exploding")
+"""Other weights in the network of a model, see `untrained`: `NAME@before`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ModelEntry:
     language: str = ""
     parameters: int = 0
     context: int = 0
+    vocab_size: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     problem: str = ""
     """Why it cannot be opened; empty if nothing is known against it."""
@@ -66,6 +69,7 @@ def describe(path: Path) -> ModelEntry:
         config.language,
         parameters,
         config.context,
+        config.vocab_size,
         dict(config.metrics),
     )
 
@@ -125,16 +129,25 @@ def _broken_weights(path: Path) -> str:
 
 def find_model(name: str) -> Path:
     """The folder of the model called `name`, or the folder that `name` is a path to. Raises UserError."""
-    if os.sep in name or name.startswith((".", "~")) or (os.altsep and os.altsep in name):
-        path = Path(name).expanduser()
-        if (path / CONFIG_FILE).is_file():
-            return path
+    return find_state(name)[0]
+
+
+def find_state(name: str) -> tuple[Path, str]:
+    """The folder of a model, and which of STATES its weights are to be in; empty: as they were trained.
+
+    Raises UserError for a model that is not there.
+    """
+    base, mark, state = name.rpartition("@")
+    if (path := _folder(name)) is not None:
+        return path, ""
+    if mark and state in STATES and (path := _folder(base)) is not None:
+        return path, state
+    if _is_path(name):
         raise UserError(
-            _("{path}: no model folder (it has no {file})").format(path=visible(str(path)), file=CONFIG_FILE)
+            _("{path}: no model folder (it has no {file})").format(
+                path=visible(str(Path(name).expanduser())), file=CONFIG_FILE
+            )
         )
-    for folder in models_dirs():
-        if name and "\0" not in name and (folder / name / CONFIG_FILE).is_file():
-            return folder / name
     known = [entry.name for entry in list_models()]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:6]
     raise UserError(
@@ -142,6 +155,18 @@ def find_model(name: str) -> Path:
             name=visible(name), known=visible(", ".join(near)) or "—"
         )
     )
+
+
+def _is_path(name: str) -> bool:
+    return os.sep in name or name.startswith((".", "~")) or bool(os.altsep and os.altsep in name)
+
+
+def _folder(name: str) -> Path | None:
+    """The model folder of that name or path, if there is one."""
+    if not name or "\0" in name:
+        return None
+    places = [Path(name).expanduser()] if _is_path(name) else [folder / name for folder in models_dirs()]
+    return next((place for place in places if (place / CONFIG_FILE).is_file()), None)
 
 
 def default_model() -> str:

@@ -32,7 +32,7 @@ class Action:
     """The heading on the help page under which it stands."""
     scope: str = "explorer"
     """app: everywhere outside text fields. explorer, explain: on that screen. table: in every table,
-    on every screen. dialog: in every dialog. help: on the help page."""
+    on every screen. dialog: in every dialog. edits: in the list of edits. help: on the help page."""
     show: bool = False
     """Whether the key bar names it."""
     priority: bool = False
@@ -52,7 +52,7 @@ GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, WRITING, RUNS, PROGRAM)
 TOGETHER = (
     ("app", "explorer", "table"),
     ("app", "explain", "table"),
-    ("dialog", "table"),
+    ("dialog", "edits", "table"),
     ("dialog", "help", "table"),
 )
 """Scopes whose keys hold at the same time."""
@@ -71,7 +71,14 @@ _SENTENCE = (
         "leave_text",
         ("escape",),
         N_("back to view"),
-        N_("Leave the text field and go back to the view."),
+        N_("Leave the text field and go back to the view; there, cancel what takes long."),
+        SENTENCE,
+    ),
+    Action(
+        "example",
+        ("O",),
+        N_("example"),
+        N_("Put a sentence into the prompt on which this model shows what it can do."),
         SENTENCE,
     ),
     Action("choose_model", ("m",), N_("model"), N_("Choose another model."), SENTENCE, show=True),
@@ -219,6 +226,13 @@ _EDITS = (
         show=True,
     ),
     Action("clear_edits", ("X",), N_("clear edits"), N_("Take back all edits."), EDIT),
+    Action(
+        "list_edits",
+        ("E",),
+        N_("edits"),
+        N_("List the edits in force: switch each off and on, take it back, go to it."),
+        EDIT,
+    ),
     Action("undo_edit", ("u",), N_("undo"), N_("Take back the last edit."), EDIT),
     Action(
         "compare",
@@ -361,6 +375,15 @@ _DIALOG = (
     ),
 )
 
+_EDIT_LIST = (
+    Action(
+        "toggle_edit", ("space",), N_("on or off"), N_("Switch the edit off, or on again."), EDIT, "edits"
+    ),
+    Action(
+        "remove_edit", ("d", "delete"), N_("take back"), N_("Take this edit back for good."), EDIT, "edits"
+    ),
+)
+
 _EXPLAIN = (
     Action(
         "open_factor",
@@ -424,6 +447,7 @@ ACTIONS: tuple[Action, ...] = (
     *_FIND,
     *_NUMBERS,
     *_EDITS,
+    *_EDIT_LIST,
     *_EXPLAIN,
     *_WRITING,
     *_RUNS,

@@ -17,14 +17,13 @@ from nlptui.locale import language as present_language
 from nlptui.sampling import Sampling
 from nlptui.text import visible
 from nlptui.tui import guards
-from nlptui.tui.place import PAIR_MARK, Place
+from nlptui.tui.examples import FIRST
+from nlptui.tui.place import Place, prompt_of, with_model
 from nlptui.tui.settings import Settings, read_settings, settings_path
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Worker
     from nlptui.tui.program import NlptuiApp
-
-EXAMPLES = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的早晨看书。"}
 
 
 def first_place(last: Place, text: str | None, model: str | None, **asked: Any) -> Place:
@@ -34,9 +33,9 @@ def first_place(last: Place, text: str | None, model: str | None, **asked: Any) 
         place = last
     else:
         # The last view's numbers mean nothing for another view.
-        place = replace(
-            Place(), model=last.model, text=last.text, view=last.view, reading=last.reading, by=last.by
-        )
+        place = replace(Place(), model=last.model, text=last.text, view=last.view)
+        if "row" not in wanted:  # who says where the cursor stands, as Y does, says all that is not plain
+            place = replace(place, reading=last.reading, by=last.by)
         if wanted.keys() & {"view", "name"}:
             place = replace(place, view="")
     if text is not None:
@@ -44,7 +43,7 @@ def first_place(last: Place, text: str | None, model: str | None, **asked: Any) 
     if model is not None:
         place = replace(place, model=model)
     place = replace(place, **wanted)
-    return place if place.text or text is not None else replace(place, text=EXAMPLES[present_language()])
+    return place if place.text or text is not None else replace(place, text=FIRST[present_language()])
 
 
 def run_app(
@@ -63,13 +62,18 @@ def run_app(
     mark: int | None = None,
     sampling: Sampling | None = None,
     written: str | None = None,
+    by: str | None = None,
+    tokenizer: str | None = None,
+    reading: str | None = None,
+    pinned: Place | None = None,
     device: str = "auto",
     low_bandwidth: bool = False,
     language: str | None = None,
 ) -> int:
     """Open the explorer and return the exit status. None means: as the last session left it.
 
-    `at` is the cursor's row, column, and the number of the table, as far as they are given.
+    `at` is the cursor's row, column, and the number of the table, as far as they are given. `pinned` is the
+    run to compare with; without a model, in the same one.
 
     Where threads are still at work in the end, the process ends here, by force: waiting for them could take
     minutes.
@@ -77,13 +81,15 @@ def run_app(
     settings, trouble = read_settings(settings_path())
     set_language(language or settings.language or preferred_language())
     if pair is not None:
-        text = f"{text or ''} {PAIR_MARK} {pair}"
+        text = prompt_of(text or "", pair)
     cursor = dict(zip(("row", "col", "part"), at or (), strict=False))
     place = first_place(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
-        mark=mark, sampling=sampling, written=written, **cursor,
+        mark=mark, sampling=sampling, written=written, by=by, tokenizer=tokenizer, reading=reading,
+        pinned=pinned, **cursor,
     )  # fmt: skip
+    place = with_model(place, place.model)
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)
     app = _program(place, settings, device, low_bandwidth, trouble)
     with guards.terminal_guard():
@@ -103,8 +109,12 @@ def _program(place: Place, settings: Settings, device: str, low_bandwidth: bool,
     """The program, imported here, and its workers, imported in their threads."""
     # A tenth of the time until the first paint would go to the collector. The program turns it on again.
     gc.disable()
-    # A cursor move is two pictures, the table and the read-out: at Textual's 60 a second that is 33 ms.
-    os.environ.setdefault("TEXTUAL_FPS", "30" if low_bandwidth else "120")
+    # A cursor move is two pictures, what moves at once and what follows from it: at Textual's 60 a second
+    # the other one would wait for 33 ms.
+    os.environ.setdefault("TEXTUAL_FPS", "30" if low_bandwidth else "240")
+    # While an analysis computes, the thread of the screen has to ask for its turn at every step of a key:
+    # with Python's 5 ms for each, a key would take a fifth of a second.
+    sys.setswitchinterval(0.0005)
     from nlptui.tui.program import NlptuiApp
 
     def workbench() -> Worker:

@@ -5,22 +5,29 @@ is dropped.
 What the work is, the backend does not know: it owns a worker, made in the thread by `make`, and gives it the
 requests.
 Answers go out through `post`, which must be safe to call from a thread. A crash of the worker is an answer
-too.
+too. Long work says how far it is through `watch`, which also ends it once nobody waits for it any more.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
-from nlptui.errors import UserError
+from nlptui.errors import Cancelled, UserError
 from nlptui.locale import _
 from nlptui.text import visible
 
 State = Literal["waiting", "loading", "ready", "failed"]
+
+
+BETWEEN = 0.2
+"""Seconds between two words about how far long work is."""
+Watch = Callable[[int, int], None]
 
 
 class Request(Protocol):
@@ -37,8 +44,11 @@ class Worker(Protocol):
     def load(self) -> None:
         """The slow start: runs in the thread, before the first request."""
 
-    def answer(self, request: Any) -> Any:
-        """The result for one request. UserError for what the user can put right."""
+    def answer(self, request: Any, watch: Watch) -> Any:
+        """The result for one request. UserError for what the user can put right.
+
+        `watch(done, pieces)` may be called in the course of long work; what it raises is let through.
+        """
 
 
 @dataclass(frozen=True)
@@ -60,18 +70,35 @@ class Answer:
     """One line for the user; empty if `result` holds."""
     trouble: str = ""
     """The traceback, if the error is a fault of the program."""
+    cancelled: bool = False
+    """Whether there is no result because nobody wanted it any more."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work for a request is: so many pieces of so many."""
+
+    id: int
+    request: Any
+    done: int
+    pieces: int
+
+
+News = Phase | Answer | Progress
 
 
 class Backend:
     """The thread, its lanes, and the ids that tell a stale answer from a current one."""
 
-    def __init__(self, make: Callable[[], Worker], post: Callable[[Phase | Answer], None], name: str) -> None:
+    def __init__(self, make: Callable[[], Worker], post: Callable[[News], None], name: str) -> None:
         self._make = make
         self._post = post
         self._name = name
         self._ready = threading.Condition()
         self._lanes: dict[str, tuple[int, Any]] = {}
         self._newest: dict[str, int] = {}
+        self._cancelled: set[int] = set()
+        self._told = 0.0
         self._count = 0
         self._thread: threading.Thread | None = None
         self._working = False
@@ -97,7 +124,12 @@ class Backend:
             self.start()
         return count
 
-    def current(self, answer: Answer) -> bool:
+    def cancel(self, lane: str) -> None:
+        """What was asked for last in a lane is not wanted any more; its answer says so."""
+        with self._ready:
+            self._cancelled = {self._newest[lane]} if lane in self._newest else set()
+
+    def current(self, answer: Answer | Progress) -> bool:
         """Whether nothing newer has been asked in the answer's lane."""
         return self._newest.get(answer.request.lane) == answer.id
 
@@ -132,9 +164,20 @@ class Backend:
             self._working = True
             return self._lanes.pop(next(iter(self._lanes)))
 
+    def _watch(self, count: int, request: Any, done: int, pieces: int) -> None:
+        if count in self._cancelled or self._newest[request.lane] != count:
+            raise Cancelled
+        now = time.monotonic()
+        if now - self._told >= BETWEEN:
+            self._told = now
+            self._send(Progress(count, request, done, pieces))
+
     def _work(self, worker: Worker, count: int, request: Any) -> Answer:
+        self._told = time.monotonic()  # what is done soon needs no word about how far it is
         try:
-            return Answer(count, request, worker.answer(request))
+            return Answer(count, request, worker.answer(request, partial(self._watch, count, request)))
+        except Cancelled:
+            return Answer(count, request, error=_("cancelled"), cancelled=True)
         except UserError as error:
             return Answer(count, request, error=visible(str(error)))
         except Exception as error:
@@ -152,7 +195,7 @@ class Backend:
         self.state = state
         self._send(Phase(state, detail))
 
-    def _send(self, message: Phase | Answer) -> None:
+    def _send(self, message: News) -> None:
         try:
             self._post(message)
         except RuntimeError:  # the app's event loop is closed: nobody is there to be told

@@ -15,6 +15,7 @@ from nlptui.locale import _
 from nlptui.paths import models_dirs
 from nlptui.text import visible
 from nlptui.tui.answers import Recipe, Runs
+from nlptui.tui.backend import Watch
 from nlptui.tui.exports import write_figure
 from nlptui.tui.requests import ListModels, ListRecipes, LookAtRuns, StartRun, SteerRun, Write
 
@@ -25,7 +26,7 @@ class Clerk:
     def load(self) -> None:
         """Nothing is slow to start here."""
 
-    def answer(self, request: Any) -> Any:
+    def answer(self, request: Any, watch: Watch) -> Any:
         """The result for one request of this worker's kinds."""
         match request:
             case ListModels():

@@ -8,6 +8,7 @@ written out as the command line that opens the same screen. Knows nothing of wid
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,8 +37,21 @@ def sampling_options(sampling: Sampling) -> list[str]:
     for field in dataclasses.fields(sampling):
         value = getattr(sampling, field.name)
         if value != getattr(PLAIN, field.name):
-            found += [f"--{field.name.replace('_', '-')}", f"{value:g}"]
+            found += [f"--{field.name.replace('_', '-')}", repr(value).removesuffix(".0")]
     return found
+
+
+def prompt_of(text: str, pair: str | None) -> str:
+    """What stands in the prompt for a text, or for two."""
+    return text if pair is None else f"{text} {PAIR_MARK} {pair}"
+
+
+def with_model(place: Place, model: str) -> Place:
+    """The place in `model`, and the run pinned beside it too, where it names no model of its own."""
+    pinned = place.pinned
+    if pinned is not None and not pinned.model:
+        pinned = replace(pinned, model=model)
+    return replace(place, model=model, pinned=pinned)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,8 @@ class Place:
     by: str = "table"
     edits: tuple[str, ...] = ()
     """Edits in force, each as `NAME[0,2,:,:]=zero`."""
+    off: tuple[str, ...] = ()
+    """Edits that are switched off for a while."""
     target: str = ""
     """The token or label that views of attribution ask about, or its number; empty: the likeliest."""
     sampling: Sampling = PLAIN
@@ -109,25 +125,43 @@ class Place:
         return None if self.written is None else read_ids(self.written)
 
     def command(self) -> str:
-        """The command line that opens this place, quoted for a shell."""
+        """The command line that opens this place, quoted for a shell. Edits that are off are left out."""
         import shlex
 
-        text = self.sentence if self.pair is not None else self.text
-        options = ["--pair", self.pair] if self.pair is not None else []
+        text = self.text if self.pair is None else self.sentence
+        options = [] if self.pair is None else ["--pair", self.pair]
         options += ["--model", self.model] if self.model else []
         options += ["--view", self.view] if self.view else []
         options += ["--name", self.name] if self.name else []
         at = f"{self.row},{self.col}" + (f",{self.part}" if self.part else "")
         options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
+        options += ["--by", self.by] if self.by != "table" else []
         options += ["--position", str(self.position)] if self.position else []
         options += ["--mark", str(self.mark)] if self.mark is not None else []
         options += ["--target", self.target] if self.target else []
+        options += ["--tokenizer", self.tokenizer] if self.tokenizer else []
+        options += ["--reading", self.reading] if self.reading != "ids" else []
         options += sampling_options(self.sampling)
         options += ["--written", self.written] if self.written is not None else []
         for edit in self.edits:
             options += ["--edit", edit]
-        words = [*options, "--", text] if text.startswith("-") else [text, *options]
+        options += self._pin_options()
+        # A word alone may be the name of a command.
+        words = [*options, "--", text] if re.match(r"-|[a-z]+$", text) else [text, *options]
         return " ".join(shlex.quote(word.replace("\0", "")) for word in ["nlptui", *words])
+
+    def _pin_options(self) -> list[str]:
+        """What the command line says of the pinned run: all that decides its numbers."""
+        a = self.pinned
+        if a is None:
+            return []
+        options = ["--pin", a.text if a.pair is None else a.sentence]
+        options += [] if a.pair is None else ["--pin-pair", a.pair]
+        options += ["--pin-model", a.model] if a.model != self.model else []
+        options += ["--pin-written", a.written] if a.written is not None else []
+        for edit in a.edits:
+            options += ["--pin-edit", edit]
+        return options
 
     def kept(self) -> dict[str, Any]:
         """What the settings file keeps of it."""

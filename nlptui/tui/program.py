@@ -26,9 +26,9 @@ from nlptui.locale import _, language, set_language
 from nlptui.text import visible
 from nlptui.tui import guards
 from nlptui.tui.actions import ACTIONS, FULL_WIDTH, bindings, rebound
-from nlptui.tui.backend import Answer, Backend, Phase, Request, Worker, one_line
+from nlptui.tui.backend import Answer, Backend, Phase, Progress, Request, Worker, one_line
 from nlptui.tui.place import TEXT_LIMIT, Place
-from nlptui.tui.requests import ListModels
+from nlptui.tui.requests import ListModels, Show
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.settings import Settings, save, settings_path
 from nlptui.tui.themes import THEMES
@@ -50,6 +50,10 @@ class Desk:
         self._waiting[request.lane] = then
         self.backend.ask(request)
 
+    def cancel(self, lane: str) -> None:
+        """What was asked for last in a lane is not wanted any more."""
+        self.backend.cancel(lane)
+
     def deliver(self, answer: Answer) -> None:
         """Hand over an answer that is not stale."""
         if self.backend.current(answer):
@@ -61,7 +65,7 @@ class News(Message):
     """A backend has something to say."""
 
     desk: Desk
-    what: Phase | Answer
+    what: Phase | Answer | Progress
 
 
 class NlptuiApp(TypeAhead, inherit_bindings=False):
@@ -122,7 +126,7 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
     def _desk(self, make: Callable[[], Worker], name: str) -> Desk:
         desk: Desk
 
-        def post(what: Phase | Answer) -> None:
+        def post(what: Phase | Answer | Progress) -> None:
             self.post_message(News(desk, what))
 
         backend = Backend(make, post, name)
@@ -172,6 +176,10 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
             if news.desk is self.engine:
                 self.explorer.phase_changed(news.what)
                 self.settle_memory()
+            return
+        if isinstance(news.what, Progress):
+            if news.what.request.lane == Show.lane and news.desk.backend.current(news.what):
+                self.explorer.progressed(news.what)
             return
         if news.what.trouble:
             log_trouble(news.what.trouble)

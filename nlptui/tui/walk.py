@@ -99,6 +99,9 @@ def undone(place: Place) -> Place:
 def pinned(place: Place) -> Place:
     """The run at hand pinned as A; or, where one is pinned, unpinned."""
     if place.pinned is not None:
-        kept = tuple(edit for edit in place.edits if not edit.endswith(FROM_PINNED))
-        return replace(place, pinned=None, part=0, edits=kept)
+        kept, off = (
+            tuple(edit for edit in edits if not edit.endswith(FROM_PINNED))
+            for edits in (place.edits, place.off)
+        )
+        return replace(place, pinned=None, part=0, edits=kept, off=off)
     return replace(place, pinned=replace(place, pinned=None))

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from nlptui.locale import _, language
 from nlptui.text import visible
 from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
-from nlptui.tui.place import FROM_PINNED, TEXT_LIMIT, Place
+from nlptui.tui.backend import Watch
+from nlptui.tui.place import TEXT_LIMIT, Place, with_model
 from nlptui.tui.requests import Explain, Show, WriteOn
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
-    from nlptui.trace import Edit, Trace
-    from nlptui.views.figure import Figure, Origin, Part, Tokens
+    from nlptui.trace import Trace
+    from nlptui.views.figure import Figure, Origin, Part, Tokens, Tree
     from nlptui.views.view import State, View
 
 MODELS_KEPT = 8
@@ -41,16 +42,19 @@ class Workbench:
 
     def __init__(self, device: str = "auto") -> None:
         self._device = device
+        self._watch: Watch = lambda done, pieces: None
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._traces: OrderedDict[tuple[Any, ...], Trace] = OrderedDict()
         self._tokenizers: OrderedDict[str, Any] = OrderedDict()
+        self._trees: OrderedDict[tuple[Any, ...], Tree] = OrderedDict()
 
     def load(self) -> None:
         """Import the engine, and torch with it: the slow part of the first start."""
         import nlptui.engine.engine  # noqa: F401
 
-    def answer(self, request: Any) -> Any:
-        """The result for one request of this worker's kinds."""
+    def answer(self, request: Any, watch: Watch) -> Any:
+        """The result for one request of this worker's kinds; `watch` is told how far long ones are."""
+        self._watch = watch
         match request:
             case Show(place=place):
                 return self.show(place)
@@ -69,34 +73,26 @@ class Workbench:
         return _kept(self._engines, name, MODELS_KEPT, lambda: Engine.load(name, device=self._device))
 
     def trace(self, place: Place) -> Trace:
-        """The run of `place`."""
+        """The run of `place`; an edit from A takes the values of the pinned run."""
+        from nlptui.trace import Edit, with_pinned
 
         def run() -> Trace:
-            edits = tuple(self._edit(text, place) for text in place.edits)
+            edits = tuple(map(Edit.parse, place.edits))
+            if place.pinned is not None and place.patches:
+                edits = with_pinned(edits, self.trace(place.pinned))
             engine = self.engine(place.model)
             written = place.written_ids if engine.config.task == "translation" else None
             return engine.trace(place.sentence, pair=place.pair, edits=edits, target=written)
 
         return _kept(self._traces, place.run, RUNS_KEPT, run)
 
-    def _edit(self, text: str, place: Place) -> Edit:
-        """The edit that `text` asks for; one from the pinned run takes that run's values."""
-        from nlptui.trace import Edit
-
-        if not text.endswith(FROM_PINNED) or place.pinned is None:
-            return Edit.parse(text)
-        where = Edit.parse(text.removesuffix(FROM_PINNED) + "=zero")
-        values = self.trace(place.pinned).array(where.name)
-        return replace(where, op="from", tensor=values, source="A")
-
     # what is shown
 
     def show(self, place: Place) -> Shown:
         """Everything that the explorer draws of `place`; without a model, that of the one to begin with."""
         from nlptui.views import VIEWS
-        from nlptui.views.figure import Tree
 
-        place = place if place.model else replace(place, model=first_model())
+        place = with_model(place, place.model or first_model())
         engine, trace = self.engine(place.model), self.trace(place)
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
@@ -118,36 +114,41 @@ class Workbench:
             choices=view.choices(trace),
             tokens=self._tokens(trace, here),
             output=_untagged(_draw(VIEWS["output"], trace, here).parts),
-            tree=next(part for part in _draw(VIEWS["tree"], trace, here).parts if isinstance(part, Tree)),
+            tree=self._tree(trace, here),
             reading=_reading(trace, position) if here.reading != "ids" else None,
             notices=tuple(self._notices(trace, place, view.name)),
             seconds=trace.seconds,
         )
 
+    def _tree(self, trace: Trace, place: Place) -> Tree:
+        """What a run holds: the same object as long as it is the same run, so that nothing is drawn again."""
+        from nlptui.views import VIEWS
+        from nlptui.views.figure import Tree
+
+        def grow() -> Tree:
+            return next(part for part in _draw(VIEWS["tree"], trace, place).parts if isinstance(part, Tree))
+
+        return _kept(self._trees, (place.run, language()), RUNS_KEPT, grow)
+
     def _figure(self, view: View, place: Place) -> Figure:
-        from nlptui.views.compare import compare
+        from nlptui.views.compare import with_pinned
 
         figure = self._drawn(view, place, place)
         pinned = place.pinned
         if pinned is None:
             return figure
-        if view.shows_others:
-            words = _("This view shows several models already; A is left out.")
-            return replace(figure, caption=f"{words} {figure.caption}")
-        other = self.trace(pinned)
-        if not view.applies(other):
-            words = _("The pinned run, A, has nothing to show in this view; this is B.")
-            return replace(figure, caption=f"{words} {figure.caption}")
-        return compare(self._drawn(view, pinned, place), figure)
+        return with_pinned(view, figure, self.trace(pinned), lambda: self._drawn(view, pinned, place))
 
     def _drawn(self, view: View, run: Place, place: Place) -> Figure:
         """The view of one run at `place`, with the analyses that it needs."""
         trace = self.trace(run)
+        if run is place and place.pinned is not None:
+            trace.pin(self.trace(place.pinned))
         engine = self.engine(run.model)
         state = _state(place, engine)
         needed = view.needs(trace, state)
         if needed:
-            engine.analyse(trace, *needed)
+            engine.analyse(trace, *needed, watch=self._watch)
         trace.beside = self._beside(view, trace, run)
         return view.draw(trace, state)
 
@@ -157,8 +158,11 @@ class Workbench:
 
         if not view.shows_others or not trace.encoding.tokens:
             return {}
-        names = view.beside(trace, list_models())
-        return {name: self.trace(beside(run, name)) for name in names}
+        names, found = view.beside(trace, list_models()), {}
+        for number, name in enumerate(names):
+            self._watch(number, len(names))
+            found[name] = self.trace(beside(run, name, trace.model))
+        return found
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
@@ -196,6 +200,8 @@ class Workbench:
             said.append(_("The tokens on top are those of {name}.").format(name=visible(place.tokenizer)))
         if place.edits:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
+        if place.off:
+            said.append(_("switched off: {edits}").format(edits="  ".join(map(visible, place.off))))
         return said
 
     # one token more, one less
@@ -230,7 +236,8 @@ class Workbench:
         """The derivation of one number, and what its indices stand for."""
         run = place.pinned if origin.trace == 0 and place.pinned is not None else place
         if origin.trace > 1:
-            run = beside(place, list(self.trace(place).beside)[origin.trace - 2])
+            here = self.trace(place)
+            run = beside(place, list(here.beside)[origin.trace - 2], here.model)
         trace = self.trace(run)
         index = origin.index or (0,) * len(trace[origin.name].shape)
         derivation = self.engine(run.model).explain(trace, origin.name, index)
@@ -243,8 +250,12 @@ class Workbench:
         )
 
 
-def beside(place: Place, model: str) -> Place:
-    """The same sentence in another model, with nothing changed in it."""
+def beside(place: Place, model: str, here: str) -> Place:
+    """The same sentence in another model, with nothing changed in it; in the model `here`, the same run
+    without its edits.
+    """
+    if model == here:
+        return replace(place, edits=(), pinned=None)
     return replace(place, model=model, text=place.sentence, edits=(), written=None, pinned=None)
 
 

@@ -6,12 +6,30 @@ trace.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Points, Source, Tokens
-from nlptui.views.view import decimals
+from nlptui.views.view import View, decimals
+
+if TYPE_CHECKING:
+    from nlptui.trace import Trace
+
+
+def with_pinned(view: View, figure: Figure, pinned: Trace, draw: Callable[[], Figure]) -> Figure:
+    """`figure`, of the run B, compared with what `draw` makes of the run A, `pinned`.
+
+    Where the view has nothing to compare, `figure` alone; its caption says why.
+    """
+    words = ""
+    if view.shows_others:
+        words = _("This view shows several runs already; A is left out.")
+    elif not view.applies(pinned):
+        words = _("The pinned run, A, has nothing to show in this view; this is B.")
+    return replace(figure, caption=f"{words} {figure.caption}") if words else compare(draw(), figure)
 
 
 def compare(a: Figure, b: Figure) -> Figure:

@@ -298,7 +298,7 @@ def describe(figure: Figure, part: int, row: int, col: int = 0) -> str:
         x, y = map(number, shown.values[row])
         return _("'{token}' lies at {x}, {y} of the map").format(token=shown.labels[row], x=x, y=y)
     if isinstance(shown, Thumbnails):
-        note = shown.notes[row] if shown.notes else ""
+        note = shown.details[row] if shown.details else ""
         words = _("{label}: {note}; Enter shows it whole").format(label=shown.labels[row], note=note)
         return words if note else _("{label}; Enter shows it whole").format(label=shown.labels[row])
     if isinstance(shown, Tree):

@@ -6,14 +6,13 @@ Knows nothing of how shares are computed: it shows the analysis `units`. Sources
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, told
+from nlptui.views.figure import Bars, Figure, Part, Source, told
 from nlptui.views.names import clamp, of_kind, place
-from nlptui.views.view import State, View, config_of, cut, fix, nothing, stack, titled
+from nlptui.views.view import State, View, config_of, cut, fix, nothing, ordered, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -47,18 +46,6 @@ def top(trace: Trace, name: str, position: int) -> Bars:
     )
 
 
-def ordered(table: HeatTable, order: tuple[int, ...]) -> HeatTable:
-    """The same table with its columns in another order."""
-    source = table.source
-    assert isinstance(source, Source)
-    return replace(
-        table,
-        values=table.values[:, list(order)],
-        cols=tuple(table.cols[i] for i in order),
-        source=replace(source, cols=order),
-    )
-
-
 def draw(trace: Trace, state: State) -> Figure:
     """Shares of silent units, the most active ones of the chosen token, and the three tables."""
     title, found = _(VIEW.title), modules(trace)
@@ -72,8 +59,8 @@ def draw(trace: Trace, state: State) -> Figure:
         cut(trace, f"{module}{kind}", "pos", "d_ff", title=words, by=state.by) for kind, words in _tables()
     ]
     if state.name != _ORDERS[1]:
-        order = tuple(map(int, np.argsort(-np.abs(post[position]), kind="stable")))
-        tables = [ordered(table, order) for table in tables]
+        order = np.argsort(-np.abs(post[position]), kind="stable").tolist()
+        tables = [ordered(table, order, "cols") for table in tables]
     dead = float(trace.array(f"{PREFIX}{module}dead")[0, 0])
     caption = _("{dead} of the {n} units are active at no token here. Columns: units, {order}.").format(
         dead=f"{dead:.1%}",

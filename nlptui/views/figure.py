@@ -255,11 +255,15 @@ class Thumbnails:
     columns: int
     notes: tuple[str, ...] = ()
     """A few words below each picture."""
+    details: tuple[str, ...] = ()
+    """What the read-out says of each picture; the notes, where there are none."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), labels=_labels(self.labels), notes=_labels(self.notes))
+        _set(self, details=_labels(self.details) or self.notes)
         _set(self, images=tuple(_matrix(self.title, image, 2) for image in self.images))
-        counts = {len(self.labels), len(self.images), len(self.origins), len(self.notes) or len(self.labels)}
+        counts = {len(self.labels), len(self.images), len(self.origins)}
+        counts |= {len(words) for words in (self.notes, self.details) if words}
         if len(counts) > 1:
             raise ValueError(f"thumbnails {self.title!r}: labels, images, origins, notes: {sorted(counts)}")
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Scale
 from nlptui.views.names import clamp, place, prefix
-from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stack, titled
+from nlptui.views.view import State, View, chosen, config_of, cut, nothing, ordered, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -36,8 +37,8 @@ _WORDS = {
     "reset_gate.pre": N_("reset gate before σ"),
     "update_gate.pre": N_("update gate before σ"),
 }
-_STAGES = ("gates", "pre")
-"""Gates and states; or what the gates were before σ and tanh."""
+_STAGES = ("gates", "active", "pre")
+"""Gates and states; the same with the most active units first; what the gates were before σ and tanh."""
 _DIRECTIONS = ("forward.", "backward.")
 
 
@@ -54,7 +55,7 @@ def scopes(trace: Trace) -> list[tuple[str, ...]]:
 
 def values_of(trace: Trace, scope: str, stage: str) -> list[str]:
     """The activations to show, in the order computed: gates and states, or what gates were squashed from."""
-    before = stage == _STAGES[1]
+    before = stage == "pre"
     names = [name for name in trace.activations if name.startswith(scope) and name[len(scope) :] in _WORDS]
     return [
         name
@@ -87,6 +88,12 @@ def prefix_of(name: str) -> str:
     return prefix(name)
 
 
+def by_activity(trace: Trace, name: str) -> list[int]:
+    """The units of a state, those whose mean size over the text is largest first."""
+    order: list[int] = np.argsort(-np.abs(trace.array(name)[0]).mean(0), kind="stable").tolist()
+    return order
+
+
 def draw(trace: Trace, state: State) -> Figure:
     """The chosen step, then a table of units × steps for each gate and state."""
     title, layers = _(VIEW.title), scopes(trace)
@@ -94,18 +101,23 @@ def draw(trace: Trace, state: State) -> Figure:
         return nothing(trace, "gates", title)
     directions = layers[clamp(state.layer, len(layers))]
     scope = directions[clamp(state.head, len(directions))]
-    names = values_of(trace, scope, chosen(choices(trace), state.name))
+    stage = chosen(choices(trace), state.name)
+    names = values_of(trace, scope, stage)
     parts = [step(trace, names, state)] if names and trace[names[0]].shape[1] else []
     for name in names:
         words = _(_WORDS[name.removeprefix(scope)])
         parts.append(cut(trace, name, "d_hidden", "pos", title=words, scale=scale_of(name), by=state.by))
     caption = _("Each column is a step through the text, each row a unit; gates are shares from 0 to 1.")
+    if stage == "active" and parts:
+        order = by_activity(trace, scope + "hidden")
+        parts = [ordered(table, order, "rows" if n else "cols") for n, table in enumerate(parts)]
+        caption += " " + _("Units by the mean size of their hidden state over the text.")
     return Figure("gates", titled(title, place(scope + "hidden")), tuple(parts), caption)
 
 
 def choices(trace: Trace) -> tuple[str, ...]:
-    """Gates and states, or what the gates were before the squashing, where the network has gates."""
-    return _STAGES if any(name.endswith("_gate.pre") for name in trace.activations) else _STAGES[:1]
+    """Gates and states by number or by activity; before the squashing too, where the network has gates."""
+    return _STAGES if any(name.endswith("_gate.pre") for name in trace.activations) else _STAGES[:2]
 
 
 VIEW = View(

@@ -26,6 +26,14 @@ _SHARES = {
     "duplicate": N_("duplicate"),
     "induction": N_("induction"),
 }
+_SHORT = {
+    "previous": N_("previous"),
+    "first": N_("first"),
+    "self": N_("itself"),
+    "duplicate": N_("duplicate"),
+    "induction": N_("induction"),
+}
+"""The same, as short as what stands under a picture must be."""
 _SIZES = {"entropy": N_("entropy (nats)"), "distance": N_("distance")}
 _STAGES = ("pictures", "numbers")
 NAMED = 0.4
@@ -55,7 +63,7 @@ def pattern_of(trace: Trace, module: str, head: int) -> tuple[str, str] | None:
     best = max(scores, key=scores.__getitem__, default=None)
     if best is None or scores[best] < NAMED:
         return None
-    return _(_SHARES[best]), f"{scores[best]:.2f}"
+    return best, f"{scores[best]:.2f}"
 
 
 def named(trace: Trace, module: str) -> str:
@@ -64,13 +72,24 @@ def named(trace: Trace, module: str) -> str:
     for head in range(trace[f"{module}weights"].shape[1]):
         if shown := pattern_of(trace, module, head):
             words = _("head {n}: {pattern} ({share})")
-            found.append(words.format(n=head, pattern=shown[0], share=shown[1]))
+            found.append(words.format(n=head, pattern=_(_SHARES[shown[0]]), share=shown[1]))
     return " · ".join(found)
+
+
+def measure(trace: Trace, module: str, kind: str, head: int) -> float:
+    """One measure of one head."""
+    return float(trace.array(f"{PREFIX}{module}{kind}")[0, head])
+
+
+def told_of(trace: Trace, module: str, head: int) -> str:
+    """Every measure of one head: "entropy (nats) 1.20, distance 2.10, previous token 0.85 …"."""
+    kinds = {**_SIZES, **{kind: _SHARES[kind] for kind in _rows(trace, module, _SHARES)}}
+    return ", ".join(f"{_(words)} {measure(trace, module, kind, head):.2f}" for kind, words in kinds.items())
 
 
 def grid(trace: Trace, found: list[str]) -> Thumbnails:
     """All heads of all layers, each with its pattern and its entropy."""
-    labels, images, origins, notes = [], [], [], []
+    labels, images, origins, notes, details = [], [], [], [], []
     count = max(trace[f"{module}weights"].shape[1] for module in found)
     for module in found:
         weights = trace.array(f"{module}weights")[0]
@@ -78,11 +97,14 @@ def grid(trace: Trace, found: list[str]) -> Thumbnails:
             labels.append(f"{place(module + 'weights')} · {head}")
             images.append(image)
             origins.append(Origin(f"{module}weights", (0, head)))
-            entropy = f"{float(trace.array(f'{PREFIX}{module}entropy')[0, head]):.2f}"
             shown = pattern_of(trace, module, head)
-            notes.append(" ".join(shown) if shown else _("entropy {value}").format(value=entropy))
+            words = _("entropy {value}").format(value=f"{measure(trace, module, 'entropy', head):.2f}")
+            details.append(told_of(trace, module, head))
+            notes.append(f"{_(_SHORT[shown[0]])} {shown[1]}" if shown else words)
     words = _("rows: layers; columns: heads; Enter opens one")
-    return Thumbnails(words, tuple(labels), tuple(images), tuple(origins), count, tuple(notes))
+    return Thumbnails(
+        words, tuple(labels), tuple(images), tuple(origins), count, tuple(notes), tuple(details)
+    )
 
 
 def draw(trace: Trace, state: State) -> Figure:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nlptui.trace import Trace
 
 TOP = 15
+ACROSS = "analysis.across."
 
 
 def prefix(trace: Trace, state: State) -> str:
@@ -64,8 +65,28 @@ def elsewhere(trace: Trace, position: int, state: State) -> HeatTable | None:
     )
 
 
+def across(trace: Trace, state: State) -> str:
+    """The name of the analysis of the pinned run's tokens; empty where no run of the same model is pinned."""
+    pinned = trace.pinned
+    if pinned is None or pinned.model != trace.model or not pinned.encoding.tokens or not trace.activations:
+        return ""
+    return f"{ACROSS}at_{clamp(state.position, len(trace.encoding.tokens))}."
+
+
+def in_pinned(trace: Trace, before: str, position: int, state: State) -> HeatTable | None:
+    """Layers × the tokens of the pinned run: their cosines with the chosen token."""
+    names = [name for name in space.layers(trace) if f"{before}{name}.cosine" in trace]
+    if not names:
+        return None
+    tables = [cut(trace, f"{before}{name}.cosine", "", "key") for name in names]
+    labels = [place(name) or _("embedding") for name in names]
+    words = _("'{token}' ({position}) and each token of A: cosine of the vectors")
+    token = told(trace.encoding.tokens[position])
+    return stack(words.format(token=token, position=position), tables, labels, "layer", state.by)
+
+
 def draw(trace: Trace, state: State) -> Figure:
-    """The nearest tokens, and the same token elsewhere in the text."""
+    """The nearest tokens, the same token elsewhere in the text, and the tokens of the pinned run."""
     title = _(VIEW.title)
     if not trace.encoding.tokens:
         return nothing(trace, "neighbours", title)
@@ -79,8 +100,21 @@ def draw(trace: Trace, state: State) -> Figure:
     if trace.activations and (table := elsewhere(trace, position, state)) is not None:
         parts.append(table)
     else:
-        caption += " " + _("Write the word twice to see what the layers make of it in two places.")
+        caption += " " + _(
+            "Write the word twice, or pin this run (c) and write another sentence, to see what the layers"
+            " make of it."
+        )
+    if (name := across(trace, state)) and (table := in_pinned(trace, name, position, state)) is not None:
+        parts.append(table)
     return Figure("neighbours", titled(title, f"'{token}'"), tuple(parts), caption)
+
+
+def needs(trace: Trace, state: State) -> tuple[str, ...]:
+    """Neighbours of the chosen token, cosines within the text, and those with the pinned run's tokens."""
+    if not trace.activations:
+        return ()
+    more = across(trace, state)
+    return (prefix(trace, state), "analysis.space", *((more,) if more else ()))
 
 
 VIEW = View(
@@ -89,5 +123,5 @@ VIEW = View(
     N_("Neighbours"),
     applies=lambda thing: True,
     draw=draw,
-    needs=lambda trace, state: (prefix(trace, state), "analysis.space") if trace.activations else (),
+    needs=needs,
 )

@@ -20,7 +20,7 @@ TOP = 10
 """How many of a vocabulary's candidates are shown."""
 _ANSWERS = 4
 """At how many positions candidates are shown, besides the chosen one."""
-_HEADS = {
+HEADS = {
     "nsp": N_("does the second sentence follow?"),
     "start": N_("start of the answer"),
     "end": N_("end of the answer"),
@@ -104,7 +104,7 @@ def label_parts(trace: Trace, name: str, state: State) -> list[Part]:
 def span_table(trace: Trace, names: list[str], state: State) -> HeatTable:
     """Where the answer may begin and end: start and end × tokens."""
     tables = [cut(trace, name, "", trace[name].axes[-1], scale="probability") for name in names]
-    labels = [_(_HEADS[head(name)]) for name in names]
+    labels = [_(HEADS[head(name)]) for name in names]
     return stack(_("where the answer begins and ends"), tables, labels, "label", state.by)
 
 
@@ -118,7 +118,7 @@ def recorded(trace: Trace, state: State) -> list[Part]:
         if name in spans or (head(name) == "nsp" and trace.pair is None):
             continue
         if len(axes) == 2:
-            title = _(_HEADS.get(head(name), N_("classes")))
+            title = _(HEADS.get(head(name), N_("classes")))
             parts.append(probability_bars(trace, name, title, top=trace[name].shape[1]))
         elif axes[-1] == "vocab":
             parts += candidates(trace, name, state)

@@ -15,7 +15,7 @@ from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, Lines, Series
 
 TRAIN = "train"
-_SKIPPED = ("step", "time", "split", "epoch", "seconds")
+_SKIPPED = ("step", "time", "split", "epoch", "seconds", "seconds_left")
 _CHARTS = {
     "loss": (N_("loss"), N_("nats")),
     "learning_rate": (N_("learning rate"), ""),

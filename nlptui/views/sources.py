@@ -6,10 +6,12 @@ Mathematical Framework for Transformer Circuits" (direct logit attribution).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, HeatTable, told
+from nlptui.views.figure import Figure, HeatTable, Source, told
 from nlptui.views.names import clamp, place
 from nlptui.views.view import State, View, config_of, cut, nothing, stack
 
@@ -30,6 +32,7 @@ _WORDS = {
     "cross_attn": N_("to source {n}"),
     "mlp": N_("feed-forward {n}"),
     "bias_part": N_("bias {n}"),
+    "edit_part": N_("the edit at {n}"),
 }
 
 
@@ -70,22 +73,44 @@ def parts_of(trace: Trace, before: str) -> list[str]:
 def label(name: str, before: str) -> str:
     """What a row is called: "attention 0", "bias 0.mlp_norm"."""
     *path, end = name.removeprefix(before).split(".")
+    if end == "edit_part":
+        return _(_WORDS[end]).format(n=".".join(path))
     if end == "bias_part":
         return _(_WORDS[end]).format(n=".".join(path[1:] if path[0] in ("blocks", "decoder") else path))
     words = _WORDS[end] if end in _WORDS else _WORDS[path[-1]]
     return _(words).format(n=path[1] if len(path) > 1 else "")
 
 
-def made_up(trace: Trace, before: str, state: State) -> HeatTable:
-    """Parts × tokens, then their sum, where there is one for each token."""
+def made_up(trace: Trace, before: str, state: State) -> list[HeatTable]:
+    """Parts × tokens, then their sum, where there is one for each token.
+
+    Where the text has one logit, what adds to it only once stands by itself.
+    """
     names = parts_of(trace, before)
     wide = max((trace[name].shape[1] for name in names), default=1)
-    rows = [name for name in names if trace[name].shape[1] == wide]
     total = f"{before}total"
-    rows += [total] if "pos" in trace[total].axes and trace[total].shape[1] == wide else []
-    tables = [cut(trace, name, "", "pos") for name in rows]
+    each = "pos" in trace[total].axes
+    rows = [name for name in names if each or trace[name].shape[1] == wide]
+    rows += [total] if each and trace[total].shape[1] == wide else []
+    tables = [widened(cut(trace, name, "", "pos"), trace, total, wide) for name in rows]
     labels = [_("= the logit") if name == total else label(name, before) for name in rows]
-    return stack(_("what each part adds"), tables, labels, "part", state.by)
+    parts = [stack(_("what each part adds"), tables, labels, "part", state.by)]
+    once = [name for name in names if name not in rows]
+    if once:
+        tables = [cut(trace, name, "", "") for name in once]
+        labels = [label(name, before) for name in once]
+        parts.append(stack(_("once for the whole text"), tables, labels, "part", state.by))
+    return parts
+
+
+def widened(table: HeatTable, trace: Trace, total: str, wide: int) -> HeatTable:
+    """What adds the same to each token's logit, under every token; any other table as it is."""
+    source = table.source
+    if table.values.shape[1] == wide or not isinstance(source, Source):
+        return table
+    values = np.broadcast_to(table.values, (1, wide))
+    source = replace(source, cols=(0,) * wide)
+    return replace(table, values=values, cols=trace.labels(total, "pos"), source=source)
 
 
 def draw(trace: Trace, state: State) -> Figure:
@@ -93,7 +118,7 @@ def draw(trace: Trace, state: State) -> Figure:
     title, before = _(VIEW.title), prefix(trace, state)
     if f"{before}total" not in trace:
         return nothing(trace, "sources", title)
-    parts = [made_up(trace, before, state)]
+    parts = made_up(trace, before, state)
     heads = [name for name in trace.analyses if name.startswith(before) and name.endswith(".heads")]
     heads.reverse()
     name = heads[clamp(state.layer, len(heads))]
@@ -104,6 +129,8 @@ def draw(trace: Trace, state: State) -> Figure:
         "What each part adds to the logit of '{target}'. The norms' means and scales are held as they were in"
         " this run, so that the parts add up to the logit."
     ).format(target=whom)
+    if any(name.endswith(".edit_part") for name in parts_of(trace, before)):
+        caption += " " + _("What an edit puts in is a part of its own; of what it takes away, nothing is left below.")
     return Figure("sources", f"{title} · {whom}", tuple(parts), caption)
 
 

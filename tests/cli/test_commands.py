@@ -275,7 +275,7 @@ def test_locate(nlptui: Nlptui, models: Path, monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_bench_says_where_it_can_be_run(nlptui: Nlptui, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptui.cli.__file__", "/elsewhere/nlptui/cli.py")
+    monkeypatch.setattr("nlptui.cli_places.__file__", "/elsewhere/nlptui/cli_places.py")
     assert "checkout" in nlptui("bench", status=1).err
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nlptui import __version__, cli
 from nlptui.sampling import Sampling
+from nlptui.tui.place import Place
 from tests.cli.conftest import MODELS, Nlptui
 
 
@@ -62,12 +63,16 @@ def test_version(nlptui: Nlptui) -> None:
 def test_help_names_every_command(nlptui: Nlptui) -> None:
     out = nlptui("--help").out
     promised = {"models", "tokenize", "trace", "predict", "evaluate", "generate", "explain", "view", "train"}
-    assert set(cli.cli.commands) >= promised | {"runs", "data", "check", "locate", "bench", "completion"}
+    promised |= {"neighbours", "runs", "data", "check", "locate", "bench", "completion"}
+    assert set(cli.cli.commands) >= promised
     for name in cli.cli.commands:
         assert re.search(rf"^  {name} ", out, re.M), name
 
 
-@pytest.mark.parametrize("words", [[], ["predict"], ["runs"], ["runs", "show"], ["data", "get"], ["view"]])
+HELPED = ["", "explore", "predict", "trace", "explain", "neighbours", "view", "runs", "runs show", "data get"]
+
+
+@pytest.mark.parametrize("words", [line.split() for line in HELPED], ids=" ".join)
 def test_help_in_chinese_has_no_english_sentence(nlptui: Nlptui, words: list[str]) -> None:
     english, chinese = (nlptui("--lang", lang, *words, "--help").out for lang in ("en", "zh"))
     assert re.search("[一-鿿]", chinese)
@@ -115,6 +120,18 @@ def test_the_first_screen_shows_the_view_that_was_asked_for(nlptui: Nlptui) -> N
     assert one != other and nlptui("view", "attention", "a can", "-m", "gpt").out.splitlines()[2] in other
 
 
+def test_the_first_screen_shows_the_tokens_of_a_second_tokenizer(nlptui: Nlptui) -> None:
+    out = nlptui("hé", "-m", "gpt", "--view", "attention", "--tokenizer", "bytes").out
+    assert "tokens of bytes" in out
+    assert "tokens of" not in nlptui("hé", "-m", "gpt", "--view", "attention").out
+    assert "nothing" in nlptui("hé", "-m", "gpt", "--tokenizer", "nothing", status=1).err
+
+
+def test_the_first_screen_reads_two_sentences_as_the_prompt_does(nlptui: Nlptui) -> None:
+    words = ("-m", "bert", "--view", "tokens")
+    assert nlptui("a cat ||| a can", *words).out == nlptui("a cat", "--pair", "a can", *words).out
+
+
 def test_the_first_screen_reads_a_pipe(nlptui: Nlptui) -> None:
     assert "k" in nlptui("-", "-m", "gpt", "--view", "tokens", stdin="keeper\n").out
 
@@ -133,12 +150,27 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
     words = ("a cat", "-m", "gpt", "--view", "attention", "--layer", "1", "--head", "2", "--at", "3,4")
     edits = ("--edit", "embed=zero", "--device", "cpu", "--lang", "zh", "--low-bandwidth", "--pair", "b")
     asking = ("--position", "2", "--target", "e", "--top-k", "3", "--written", "4,5", "--mark", "1")
-    nlptui(*words, *edits, *asking, status=3)
+    looks = ("--by", "row", "--tokenizer", "bytes", "--reading", "one-hot")
+    pin = (
+        "--pin",
+        "c",
+        "--pin-pair",
+        "d",
+        "--pin-model",
+        "bert",
+        "--pin-edit",
+        "q=mean",
+        "--pin-written",
+        "1",
+    )
+    nlptui(*words, *edits, *asking, *looks, *pin, status=3)
     assert asked.pop() == (
         ("a cat", "gpt", "attention", 1, 2, (3, 4)),
         {
             "pair": "b", "name": None, "position": 2, "target": "e", "edits": ("embed=zero",),
             "sampling": Sampling(1.0, 3), "written": "4,5", "mark": 1,
+            "by": "row", "tokenizer": "bytes", "reading": "one-hot",
+            "pinned": Place("bert", "c ||| d", edits=("q=mean",), written="1"),
             "device": "cpu", "language": "zh", "low_bandwidth": True,
         },
     )  # fmt: skip
@@ -146,6 +178,7 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
     nlptui(status=3)
     place, options = asked.pop()
     assert place == (None,) * 6 and options["language"] is None and options["device"] == "auto"
+    assert options["pinned"] is None and options["by"] is None
 
 
 def test_run_app_takes_what_the_command_line_gives() -> None:

@@ -264,6 +264,26 @@ def test_neighbours_are_the_rows_of_the_largest_cosine(engines: dict[str, Engine
     assert len(engine.neighbours(word, top=10_000)) == len(order)
 
 
+@pytest.mark.parametrize("family", ["word2vec", "translator", "bert"])
+def test_cosines_of_words_with_each_other(engines: dict[str, Engine], family: str) -> None:
+    engine = engines[family]
+    name = "source_embedding.weight" if family == "translator" else "token_embedding.weight"
+    rows = engine.parameters[name].detach().double().numpy()[[-1, -3, -2]]
+    words = [engine.tokenizer.vocabulary()[i] for i in (-1, -3, -2)]
+    lengths = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(engine.cosines(words), rows @ rows.T / np.outer(lengths, lengths), atol=1e-6)
+
+
+def test_a_model_without_a_table_of_embeddings_says_so(
+    engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = engines["gpt"].tokenizer.vocabulary()[-1]
+    monkeypatch.setattr(Engine, "parameters", {})
+    for ask in (engines["gpt"].neighbours, lambda word: engines["gpt"].cosines([word])):
+        with pytest.raises(UserError, match="gpt has no table of token embeddings"):
+            ask(word)
+
+
 def test_a_word_without_a_vector_is_named(engines: dict[str, Engine]) -> None:
     with pytest.raises(UserError, match="word2vec has no vector for 'zyzzyva'"):
         engines["word2vec"].neighbours("zyzzyva")

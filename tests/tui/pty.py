@@ -73,10 +73,11 @@ class Terminal:
             if not data:
                 break
             count += len(data)
-            self._take(data)
+            self.take(data)
         return count
 
-    def _take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
+        """Draw what the program wrote."""
         self.output += data
         data = self._rest + data
         # A sequence cut in two at the end of a read waits for its rest.

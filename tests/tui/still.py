@@ -124,7 +124,7 @@ def trace_of(model: str, text: str) -> Trace:
     )  # fmt: skip
 
 
-def analyse(trace: Trace, *names: str) -> None:
+def analyse(trace: Trace, *names: str, watch: object = None) -> None:
     """Made-up analyses, of those that there is a picture of."""
     made: dict[str, np.ndarray] = {}
     for name in names:

@@ -21,6 +21,7 @@ from nlptui.tui.actions import (
     rebound,
 )
 from nlptui.tui.program import NlptuiApp
+from nlptui.tui.screens.edits import EditsScreen
 from nlptui.tui.screens.explain import ExplainScreen
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.screens.help import HelpScreen, help_lines
@@ -35,6 +36,7 @@ OWNERS = {
     "table": HeatTableView,
     "help": HelpScreen,
     "dialog": PaletteScreen,
+    "edits": EditsScreen,
 }
 
 

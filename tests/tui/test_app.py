@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from nlptui.errors import UserError
 from nlptui.locale import language, set_language
 from nlptui.paths import home_config
 from nlptui.tui.actions import ACTIONS, help_of, key_name, label_of
-from nlptui.tui.app import EXAMPLES, first_place
+from nlptui.tui.app import first_place
 from nlptui.tui.driver import log_path
+from nlptui.tui.examples import FIRST
 from nlptui.tui.panes.run_panel import RunPanel
 from nlptui.tui.place import Place
 from nlptui.tui.requests import Explain
@@ -184,10 +186,10 @@ class Failing(Workbench):
             raise ImportError("no module named torch")
         super().load()
 
-    def answer(self, request: Any) -> Any:
+    def answer(self, request: Any, watch: Any) -> Any:
         if self.fault == "show" or (self.fault == "explain" and isinstance(request, Explain)):
             raise ZeroDivisionError("division by \x1b[31mzero")
-        return super().answer(request)
+        return super().answer(request, watch)
 
 
 def failing(where: str) -> type[Failing]:
@@ -285,9 +287,9 @@ class Waiting(Workbench):
 
     gate = threading.Event()
 
-    def answer(self, request: Any) -> Any:
+    def answer(self, request: Any, watch: Any) -> Any:
         assert self.gate.wait(20)
-        return super().answer(request)
+        return super().answer(request, watch)
 
 
 async def test_the_screen_answers_while_the_engine_is_busy() -> None:
@@ -322,6 +324,38 @@ async def test_only_the_newest_of_many_requests_is_shown() -> None:
         Waiting.gate.set()
         await session.settle()
         assert shown == ["abcd"]
+
+
+class Long(Workbench):
+    """A workbench whose beam takes long."""
+
+    def show(self, place: Place) -> Any:
+        if place.view == "beam":
+            for piece in range(2000):
+                self._watch(piece, 2000)
+                time.sleep(0.01)
+        return super().show(place)
+
+
+async def test_what_takes_long_says_how_far_it_is_and_escape_cancels_it() -> None:
+    async with opened("gpt", engine=Long) as session:
+        before = session.place.view
+        session.explorer.open_view("beam")
+        await session.wait_for(lambda: "of 2000  Esc cancels" in session.text())
+        await session.pilot.press("j")  # the screen stays alive
+        await session.pilot.press("escape")
+        await session.settle()
+        assert "Cancelled." in session.text() and session.place.view == before
+        await session.press("l")
+        assert "Cancelled." not in session.text() and session.pane.cell[1] == 1
+
+
+async def test_what_takes_long_gives_way_to_what_is_asked_next() -> None:
+    async with opened("gpt", engine=Long) as session:
+        session.explorer.open_view("beam")
+        await session.wait_for(lambda: "Esc cancels" in session.text())
+        await session.press("1")
+        assert session.place.view == "tokens" and "Esc cancels" not in session.text()
 
 
 # -- hostile text
@@ -406,7 +440,7 @@ def test_what_is_asked_for_comes_before_what_was() -> None:
 
 
 def test_the_very_first_start_has_an_example() -> None:
-    assert first_place(Place(), None, None).text == EXAMPLES["en"]
+    assert first_place(Place(), None, None).text == FIRST["en"]
 
 
 async def test_without_a_model_a_default_one_opens() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from nlptui.errors import UserError
-from nlptui.tui.backend import Answer, Backend, Phase, one_line
+from nlptui.tui.backend import Answer, Backend, Phase, Progress, Watch, one_line
 
 LIMIT = 5.0
 
@@ -35,8 +35,12 @@ class Slow:
         if self.broken_start:
             raise ImportError("no module named torch")
 
-    def answer(self, request: Ask) -> str:
+    def answer(self, request: Ask, watch: Watch) -> str:
         self.started.set()
+        if request.text.startswith("long"):
+            for piece in range(int(LIMIT / 0.01)):
+                watch(piece, 500)
+                time.sleep(0.01)
         assert self.gate.wait(LIMIT)
         self.done.append(request.text)
         if request.text == "mistake":
@@ -52,10 +56,10 @@ class Post:
     """Keeps what a backend says, and can be waited for."""
 
     def __init__(self) -> None:
-        self.said: list[Phase | Answer] = []
+        self.said: list[Phase | Answer | Progress] = []
         self.news = threading.Condition()
 
-    def __call__(self, what: Phase | Answer) -> None:
+    def __call__(self, what: Phase | Answer | Progress) -> None:
         with self.news:
             self.said.append(what)
             self.news.notify_all()
@@ -206,3 +210,37 @@ def test_a_closed_app_is_no_reason_to_fail() -> None:
 def test_one_line_of_an_exception_is_safe_to_show() -> None:
     assert one_line(ValueError("a\n\x1b[31mb")) == "ValueError: a ␛[31mb"
     assert one_line(KeyError()) == "KeyError"
+
+
+def test_long_work_says_how_far_it_is_and_can_be_cancelled(post: Post) -> None:
+    worker = Slow()
+    worker.gate.set()
+    made = backend(worker, post)
+    count = made.ask(Ask("long"))
+    with post.news:
+        assert post.news.wait_for(lambda: any(isinstance(what, Progress) for what in post.said), LIMIT)
+    told = next(what for what in post.said if isinstance(what, Progress))
+    assert (told.id, told.pieces) == (count, 500) and told.done > 0 and made.current(told)
+    made.cancel("show")
+    (answer,) = post.answers(1)
+    assert answer.cancelled and answer.result is None and not worker.done
+    made.ask(Ask("a"))
+    assert post.answers(2)[1].result == "A"
+
+
+def test_long_work_ends_when_something_newer_is_asked(post: Post) -> None:
+    worker = Slow()
+    worker.gate.set()
+    made = backend(worker, post)
+    made.ask(Ask("long"))
+    assert worker.started.wait(LIMIT)
+    made.ask(Ask("b"))
+    answers = post.answers(2)
+    assert answers[0].cancelled and not made.current(answers[0])
+    assert answers[1].result == "B" and worker.done == ["b"]
+
+
+def test_cancelling_where_nothing_was_asked_does_nothing(post: Post) -> None:
+    made = backend(Slow(), post)
+    made.cancel("show")  # nothing was asked: nothing happens
+    assert made.state in ("waiting", "loading", "ready")

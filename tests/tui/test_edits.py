@@ -13,6 +13,7 @@ from nlptui.engine import Engine
 from nlptui.trace import Edit
 from nlptui.tui.screens.edit import EditScreen, scopes
 from nlptui.tui.screens.explain import ExplainScreen
+from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.views.figure import HeatTable
 from tests.tui.driving import TEXT, Session, opened
 
@@ -50,6 +51,41 @@ async def test_undo_takes_back_one_edit_and_clear_all() -> None:
         np.testing.assert_array_equal(output(session), before)
         await session.press("u")
         assert "no edit to take back" in session.text()
+
+
+async def test_edits_are_listed_switched_off_and_on_and_taken_back() -> None:
+    async with opened("tag-lstm") as session:
+        before = output(session)
+        await session.press("E")
+        assert "Nothing is edited" in session.text()
+        await session.press("x", "enter", "l", "x", "tab", "j", "enter", "E")
+        first, second = session.place.edits
+        after = output(session)
+        await session.press("space")
+        assert (session.place.edits, session.place.off) == ((second,), (first,))
+        assert f"[ ] {first}" in session.text() and f"[x] {second}" in session.text()
+        await session.press("space")
+        assert session.place.edits == (first, second) and not session.place.off
+        np.testing.assert_array_equal(output(session), after)
+        await session.press("j", "d", "d")
+        assert session.place.edits == () and isinstance(session.app.screen, ExplorerScreen)
+        np.testing.assert_array_equal(output(session), before)
+
+
+async def test_the_list_of_edits_opens_what_is_edited_and_the_effect_shows_both_runs() -> None:
+    async with opened("tag-lstm", view="effect") as session:
+        assert "Nothing is edited" in session.text()
+        await session.press("4", "x", "enter", "E", "enter")
+        assert (session.place.view, session.place.name) == ("activation", "layers.0.forward.input_gate")
+        await session.press("6", "tab")
+        assert session.place.view == "effect"
+        titles = [part.title for part in session.pane.figure.parts]
+        assert any("before" in title for title in titles) and any("after" in title for title in titles)
+        session.pane.choose(2)
+        origin = session.explorer.origin()
+        assert (origin.name, origin.trace) == ("probs", 2)
+        await session.press("enter")
+        assert isinstance(session.app.screen, ExplainScreen)
 
 
 async def test_a_head_is_scaled_by_a_number() -> None:

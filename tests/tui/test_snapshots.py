@@ -36,7 +36,7 @@ class StillClerk:
     def load(self) -> None:
         """There is nothing to load."""
 
-    def answer(self, request: Any) -> Any:
+    def answer(self, request: Any, watch: Any) -> Any:
         match request:
             case ListModels():
                 return (

@@ -14,6 +14,7 @@ import torch
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Edit, Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
+from nlptui.views.choices import SHORT
 from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
 from tests.views.conftest import (
@@ -115,6 +116,12 @@ def test_groups_are_keys_and_titles_are_marked():
     assert set(GROUPS) <= set(range(1, 10))
     for name, view in VIEWS.items():
         assert view.name == name and view.group in GROUPS and view.heading == view.title
+
+
+def test_every_choice_has_a_short_word(trace):
+    for view in VIEWS.values():
+        if view.applies(trace) and view.name != "activation":
+            assert set(view.choices(trace)) <= set(SHORT), view.name
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -315,7 +322,19 @@ def test_rnn_has_no_gates_but_a_preactivation():
     parts = {part.title: part.values for part in figure.parts[1:]}
     assert list(parts) == ["preactivation", "hidden state"]
     np.testing.assert_allclose(parts["hidden state"], np.tanh(parts["preactivation"]), atol=1e-6)
-    assert VIEWS["gates"].choices(shared("rnn")) == ("gates",)
+    assert VIEWS["gates"].choices(shared("rnn")) == ("gates", "active")
+
+
+@pytest.mark.parametrize("family", RECURRENT)
+def test_units_by_activity_stand_in_the_same_order_in_every_table(family):
+    trace = shared(family)
+    plain, sorted_ = (draw("gates", trace, layer=1, name=name) for name in ("gates", "active"))
+    hidden = trace.array("layers.1.forward.hidden")[0]
+    order = sorted(range(hidden.shape[1]), key=lambda unit: -abs(hidden[:, unit]).mean())
+    for before, after in zip(plain.parts, sorted_.parts, strict=True):
+        axis = 1 if before.row_axis == "activation" else 0
+        assert np.array_equal(after.values, np.take(before.values, order, axis))
+        assert (after.cols if axis else after.rows) == tuple(map(str, order))
 
 
 def test_gates_before_the_squashing():

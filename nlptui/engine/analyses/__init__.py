@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.engine.analyses import (
+    across,
     attribution,
     beam,
     cache,
@@ -39,7 +40,7 @@ from nlptui.engine.analyses import (
     units,
     units_on,
 )
-from nlptui.engine.analyses.asked import Asked
+from nlptui.engine.analyses.asked import Asked, Watch, unwatched
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.sampling import SUFFIX, Sampling
@@ -70,6 +71,7 @@ class Analysis:
 
 
 ANALYSES: dict[str, Analysis] = {
+    "across": Analysis(across.fits, across.record, after=("space",)),
     "attribution": Analysis(attribution.fits, attribution.record, after=("rollout",)),
     "beam": Analysis(beam.fits, beam.record, edits=False),
     "cache": Analysis(cache.fits, cache.record, edits=False),
@@ -92,13 +94,14 @@ ANALYSES: dict[str, Analysis] = {
 }
 
 
-def analyse(engine: Engine, trace: Trace, name: str) -> None:
+def analyse(engine: Engine, trace: Trace, name: str, watch: Watch = unwatched) -> None:
     """Record the analysis that `name` begins with into `trace.analyses`, if it is not there yet.
 
+    `watch` is told how far a long one is; what it raises ends the work, and nothing of it is kept.
     Of an empty text nothing is made. Raises UserError for an unknown analysis, one that the model has nothing
     for, and a position or a target that it does not have.
     """
-    asked = parse(name)
+    asked = replace(parse(name), watch=watch)
     if asked.prefix in trace.done or not trace.encoding.ids:
         return
     analysis = ANALYSES[asked.name]
@@ -113,7 +116,7 @@ def analyse(engine: Engine, trace: Trace, name: str) -> None:
         raise UserError(words.format(prefix=asked.prefix))
     for before in analysis.after:
         if ANALYSES[before].fits(engine.config):
-            analyse(engine, trace, f"{PREFIX}{before}")
+            analyse(engine, trace, f"{PREFIX}{before}", watch)
     root = Recorder(trace.parameters)
     root.met.update(dict.fromkeys(trace.activations))
     root.inputs.update(trace.inputs)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.sampling import Sampling
+
+Watch = Callable[[int, int], None]
+"""Called in the course of long work: so many pieces of so many are done. May raise Cancelled."""
+
+
+def unwatched(done: int, pieces: int) -> None:
+    """Nobody looks on."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,8 @@ class Asked:
     """How the next token is chosen, where that is asked about."""
     search: tuple[int, int] | None = None
     """Of a beam search: how many beams, and how many tokens."""
+    watch: Watch = field(default=unwatched, compare=False)
+    """Long analyses call it between their pieces."""
 
     @property
     def prefix(self) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from nlptui.engine.analyses.asked import Asked, Watch, unwatched
 from nlptui.engine.analyses.gradient import define
 from nlptui.engine.analyses.next_token import fits
 from nlptui.engine.generation import written
@@ -25,7 +26,6 @@ from nlptui.nn import OFF, Batch
 from nlptui.trace import Recorder, Trace
 
 if TYPE_CHECKING:
-    from nlptui.engine.analyses.asked import Asked
     from nlptui.engine.engine import Engine
 
 __all__ = ["fits", "record"]
@@ -63,7 +63,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """
     beams, depth = asked.search or (BEAMS, DEPTH)
     power = float(getattr(engine.config, "length_power", 0.0))
-    nodes = in_order(grow(engine, trace, beams, depth, power))
+    nodes = in_order(grow(engine, trace, beams, depth, power, asked.watch))
     numbers = {id(node): number for number, node in enumerate(nodes)}
     probs = f"{rec.prefix}prob"
     columns = {
@@ -87,12 +87,15 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
         define(rec, name, value.exp() if name == "prob" else value, ("batch", "node"), words, (source,))
 
 
-def grow(engine: Engine, trace: Trace, beams: int, depth: int, power: float) -> Node:
+def grow(
+    engine: Engine, trace: Trace, beams: int, depth: int, power: float, watch: Watch = unwatched
+) -> Node:
     """The tree, whose root is the text as it stands."""
     root = Node(-1, 0.0, 0.0, 0)
     live = [root]
     end = engine.tokenizer.specials.get("eos")
-    for _step in range(depth):
+    for step in range(depth):
+        watch(step, depth)
         going = [node for node in live if not node.ended]
         if not going or not _room(engine, trace, going[0]):
             break

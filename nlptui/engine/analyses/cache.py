@@ -41,6 +41,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     advance = _translating(engine, trace) if translates else _writing(engine)
     caches: list[KeyValueCache] = []
     for step in range(length):
+        asked.watch(step, length)
         before = caches[0].length if caches else 0
         caches = advance(ids[:, step : step + 1])
         used[0, step, :before] = REUSED

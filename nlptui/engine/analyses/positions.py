@@ -53,7 +53,8 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     rec = rec.bind(pos=side)
     order = turned(trace)
     silent = Edit(positions_of(trace), (), "zero")
-    for kind, edits in (("with", ()), ("without", (silent,))):
+    for number, (kind, edits) in enumerate((("with", ()), ("without", (silent,)))):
+        asked.watch(number, 2)
         here, there = (_z(engine, trace, places, edits) for places in (torch.arange(len(order)), order))
         words = {
             "with": _("the largest change of z at this word when the words of the text are turned round"),

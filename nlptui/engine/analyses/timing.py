@@ -58,7 +58,10 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         layers = [make().eval() for make in SYSTEMS.values()]
-        times = [[_measured(layer, n) for n in LENGTHS] for layer in layers]
+        times = []
+        for number, layer in enumerate(layers):
+            asked.watch(number, len(layers))
+            times.append([_measured(layer, n) for n in LENGTHS])
     words = _("the median of {n} runs of one layer on this machine, in milliseconds").format(n=RUNS)
     define(rec, "ms", torch.tensor([times]), axes, words, ())
     counts = [[float(operations(system, n)) for n in LENGTHS] for system in SYSTEMS]

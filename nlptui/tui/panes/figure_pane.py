@@ -61,7 +61,7 @@ class PartBox(Vertical):
     def take(self, part: Part) -> None:
         """Show another part of the same kind; the cursor of a tree stays on its name."""
         before = getattr(self.body, "part", None)
-        if before is part:
+        if before is part or (isinstance(part, Tokens | Tree) and before == part):
             return
         if isinstance(part, Tree) and isinstance(before, Tree) and isinstance(self.body, TraceTree):
             keep_name(self.body, part)

@@ -74,10 +74,16 @@ class TitleLine(Words):
             words += [Word(f"  {fact}", "faint") for fact in facts]
         self.left = tuple(words)
 
-    def show_state(self, phase: str, seconds: float | None, working: bool) -> None:
-        """Draw what the engine is at; once it is ready, how long the last run took."""
+    def show_state(
+        self, phase: str, seconds: float | None, working: bool, progress: tuple[int, int] | None = None
+    ) -> None:
+        """Draw what the engine is at, how far it is; once it is ready, how long the last run took."""
         if phase != "ready":
             self.right = (Word(_(PHASES.get(phase, phase)), "warning" if phase == "failed" else "special"),)
+        elif working and progress is not None:
+            done, pieces = progress
+            words = _("{done} of {pieces}  Esc cancels").format(done=done, pieces=pieces)
+            self.right = (Word(words, "special", "leave_text"),)
         elif working:
             self.right = (Word(_("running…"), "faint"),)
         elif seconds is not None:

@@ -14,6 +14,7 @@ from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.walk import WALKED_CHOICES, group_of, in_group
 from nlptui.views import GROUPS
+from nlptui.views.choices import choice_word
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
@@ -69,7 +70,7 @@ def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
     stops = shown.choices if len(shown.choices) <= WALKED_CHOICES else ()
     if len(stops) > 1:
         at = stops.index(shown.place.name) if shown.place.name in stops else 0
-        words.append(Word(f" ‹{_(stops[at])} {at + 1}/{len(stops)}›", "", "next_view"))
+        words.append(Word(f" ‹{choice_word(stops[at])} {at + 1}/{len(stops)}›", "", "next_view"))
     return [*words, Word("▐ ", "bold accent")]
 
 

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from nlptui.locale import _
 from nlptui.tui.actions import bindings
+from nlptui.tui.type_ahead import OnePicture
 from nlptui.tui.widgets.cells import fit
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line for line in lines if line] or [""]
 
 
-class AppScreen(Screen[None]):
+class AppScreen(OnePicture, Screen[None]):
     """A whole screen of the app."""
 
     HORIZONTAL_BREAKPOINTS = HORIZONTAL
@@ -81,7 +82,7 @@ class AppScreen(Screen[None]):
         return cast("NlptuiApp", self.app)
 
 
-class Dialog(ModalScreen[Any]):
+class Dialog(OnePicture, ModalScreen[Any]):
     """A screen over another one; Esc closes it with None."""
 
     HORIZONTAL_BREAKPOINTS = HORIZONTAL

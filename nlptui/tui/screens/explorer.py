@@ -23,7 +23,7 @@ from textual.widgets import Static
 from nlptui.locale import _
 from nlptui.tui import walk
 from nlptui.tui.actions import bindings
-from nlptui.tui.backend import Answer, Phase
+from nlptui.tui.backend import Answer, Phase, Progress
 from nlptui.tui.colours import palette_of
 from nlptui.tui.panes.figure_pane import FigurePane, keep_name
 from nlptui.tui.panes.key_bar import KeyBar
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
     from nlptui.views.figure import Part
 
-PAUSE = 0.015
+PAUSE = 0.002
 """Seconds that the cursor rests on a token before what depends on the token is drawn again."""
 LATE = 0.2
 """Seconds after which an answer that is not there yet is worth a word in the title."""
@@ -84,6 +84,8 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
         """Whether tables are drawn as shades, not numbers."""
         self.runs_open: bool = False
         self.working = False
+        self.progress: Progress | None = None
+        """How far a long answer is."""
         self.sought = ""
         """What was looked for last."""
         self._said: list[Word] | None = None
@@ -171,7 +173,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
 
     def ask(self) -> None:
         """Ask for the present place (again)."""
-        self.working = True
+        self.working, self.progress = True, None
         if self._late is None:
             self._late = self.set_timer(LATE, self.draw_title)
         self.asked = self.place
@@ -182,10 +184,16 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
 
     def answered(self, answer: Answer) -> None:
         """The workbench's answer to the newest request."""
-        self.working = False
+        self.working, self.progress = False, None
         if self._late is not None:
             self._late.stop()
             self._late = None
+        if answer.cancelled:
+            if self.shown is not None:  # what is on screen is what is asked for again
+                self.place = replace(self.shown.place, row=self.place.row, col=self.place.col)
+            self.say(_("Cancelled."))
+            self.draw_title()
+            return
         if answer.error:
             self.problem = answer.error
             last = self.nlptui.settings.last.get("model")
@@ -258,7 +266,10 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
             self.shown if self.shown and self.shown.place.model == self.place.model else None,
         )
         title.show_state(
-            self.nlptui.engine.backend.state, self.shown.seconds if self.shown else None, self.working
+            self.nlptui.engine.backend.state,
+            self.shown.seconds if self.shown else None,
+            self.working,
+            (self.progress.done, self.progress.pieces) if self.progress else None,
         )
 
     def draw_notice(self) -> None:
@@ -329,6 +340,11 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
 
     # what the app asks of it
 
+    def progressed(self, progress: Progress) -> None:
+        """A long answer is so far; Esc ends it."""
+        self.progress = progress
+        self.draw_title()
+
     def phase_changed(self, phase: Phase) -> None:
         """The engine loads, is ready, or has failed."""
         if phase.state == "failed":
@@ -377,7 +393,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
     def text_submitted(self, event: Prompt.Submitted) -> None:
         """Enter in the prompt goes to the view."""
         self.nlptui.remember_text(event.text)
-        self.action_leave_text()
+        self.focus_view()
 
     @on(CellMoved)
     def cell_moved(self, event: CellMoved) -> None:

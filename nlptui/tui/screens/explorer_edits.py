@@ -59,10 +59,27 @@ class EditActions:
             source = source[pane.cell[0]]
         return source.index if source is not None else ()
 
+    def action_list_edits(self: ExplorerScreen) -> None:
+        """The list of edits; every change in it shows at once."""
+        from nlptui.tui.screens.edits import EditsScreen
+
+        if not (self.place.edits or self.place.off):
+            self.say(_("Nothing is edited: x on a number changes it."))
+            return
+
+        def changed(edits: tuple[str, ...], off: tuple[str, ...]) -> None:
+            self.go(replace(self.place, edits=edits, off=off))
+
+        def closed(name: str | None) -> None:
+            if name:
+                self.open_activation(name)
+
+        self.app.push_screen(EditsScreen(self.place.edits, self.place.off, changed), closed)
+
     def action_clear_edits(self: ExplorerScreen) -> None:
         """Take back all edits."""
-        if self.place.edits:
-            self.go(replace(self.place, edits=()))
+        if self.place.edits or self.place.off:
+            self.go(replace(self.place, edits=(), off=()))
             self.say(_("All edits are taken back."))
         else:
             self.say(_("There are no edits."))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import _
 from nlptui.tui import walk
+from nlptui.tui.examples import example, is_example
 from nlptui.tui.panes.figure_pane import FigurePane
 from nlptui.tui.place import Place
 from nlptui.tui.widgets.prompt import Prompt
@@ -34,9 +35,25 @@ class ViewActions:
         self.query_one(Prompt).focus()
 
     def action_leave_text(self: ExplorerScreen) -> None:
-        """Back to the view, from wherever the keyboard is."""
+        """Back to the view, from wherever the keyboard is; there, cancel what takes long."""
+        if self.working and not self.query_one(Prompt).has_focus:
+            self.nlptui.engine.cancel("show")
+        self.focus_view()
+
+    def focus_view(self: ExplorerScreen) -> None:
+        """Give the keyboard to the view."""
         self.query_one("#figure", FigurePane).take_focus()
         self.draw_readout()
+
+    def action_example(self: ExplorerScreen) -> None:
+        """A sentence made for this model; the one before stays in the prompt's history."""
+        if self.shown is None:
+            return
+        model = self.shown.model
+        text = example(self.place.model, model.task, model.language)
+        if not is_example(self.place.text):
+            self.nlptui.remember_text(self.place.text)
+        self.go(replace(self.place, text=text, written=None, position=0))
 
     def action_choose_model(self: ExplorerScreen) -> None:
         """Open the list of models."""
@@ -46,11 +63,21 @@ class ViewActions:
             if name:
                 # Edits name what another model may not have.
                 same = name == self.place.model
-                edits, target = (self.place.edits, self.place.target) if same else ((), "")
+                kept: dict[str, Any] = {} if same else {"edits": (), "off": (), "target": ""}
                 self.writing = False
-                self.go(replace(self.place, model=name, edits=edits, target=target, written=None))
+                self.go(replace(self.place, model=name, text=self.text_for(name), written=None, **kept))
 
         self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
+
+    def text_for(self: ExplorerScreen, model: str) -> str:
+        """The text for another model: the same, but an example gives way to one for that model.
+
+        Beside a pinned run it stays, for two models are compared on one text.
+        """
+        entry = next((entry for entry in self.nlptui.models or () if entry.name == model), None)
+        if entry is None or self.place.pinned is not None or not is_example(self.place.text):
+            return self.place.text
+        return example(entry.name, entry.task, entry.language)
 
     def action_choose_tokenizer(self: ExplorerScreen) -> None:
         """Open the list of tokenizers."""
@@ -97,7 +124,7 @@ class ViewActions:
             self.say(_("This model has no views in group {n}.").format(n=number))
         else:
             self.go(place, remember=True)
-            self.action_leave_text()
+            self.focus_view()
 
     def action_next_view(self: ExplorerScreen) -> None:
         """The next stop of the group."""
@@ -191,7 +218,7 @@ class ViewActions:
         """The view alone, or with tree and output beside it."""
         self.toggle_class("-widened")
         if self.active_pane().id == "output":
-            self.action_leave_text()
+            self.focus_view()
 
     def action_scale_by(self: ExplorerScreen) -> None:
         """Colours by row or by table."""
