@@ -147,9 +147,16 @@ def test_training_alone_has_objects_and_places_that_are_no_words(language: str) 
         assert share("dev") == share("test") == 0
         assert 0.3 < share("train") < 0.7
     else:
-        # Names of people are made of two or three characters too: places and objects alone are told apart.
-        made = set(stories._Teller("zh", "train").characters)
-        assert made >= set("".join(words_of("zh").lists["objects train"]))
+        # Names of people are made of two or three characters in every split.
+        teller = stories._Teller("zh", "train")
+        common = stories.common_characters()
+        assert len(set(common)) == 3755 and common[0] == "啊" and common[-1] == "座"
+        made = {person[1:] for person in (teller._person() for _time in range(400))}
+        given = "".join(words_of("zh").lists["people train"])
+        assert 0.3 < sum(not all(c in given for c in name) for name in made) / len(made) < 0.7
+        assert {len(name) for name in made} == {1, 2}
+        held_out = {c for kind in ("people dev", "people test") for c in "".join(words_of("zh").lists[kind])}
+        assert not held_out & set("".join(made))
         assert not stories._Teller("zh", "test")._strange()
 
 
