@@ -16,6 +16,7 @@ import click
 
 from nlptui import __version__, cli_names
 from nlptui.cli_base import Group, option, speak
+from nlptui.cli_experiments import experiment
 from nlptui.cli_explorer import explore
 from nlptui.cli_models import draw, evaluate, explain, generate, models, neighbours, predict, tokenize, trace
 from nlptui.cli_places import bench, check, completion, data, locate
@@ -81,7 +82,7 @@ def cli() -> None:
 
 COMMANDS = (
     explore, models, tokenize, trace, predict, evaluate, generate, explain, neighbours, draw, train, runs,
-    data, check, locate, bench, completion,
+    experiment, data, check, locate, bench, completion,
 )  # fmt: skip
 """In the order of the help page."""
 for each in COMMANDS:

@@ -143,12 +143,15 @@ def run_options(compares: bool = False) -> Decorator:
 
 
 def standing_options(first: int | None, by: str | None) -> Decorator:
-    """Where a view stands: at layer, head and token `first`, coloured `by`, unless it is said."""
+    """Where a view stands: at layer and head `first`, coloured `by`, unless it is said.
+
+    A token that is not said is the view's own choice.
+    """
     return options(
         option("--layer", type=COUNT, default=first, help=N_("The layer, counted from 0.")),
         option("--head", type=COUNT, default=first, help=N_("The head or direction, counted from 0.")),
         option("--name", metavar="NAME", help=N_("For a view of one activation: which.")),
-        option("--position", type=COUNT, default=first, help=N_("The token that the view is about.")),
+        option("--position", type=COUNT, help=N_("The token that the view is about.")),
         option("--mark", type=COUNT, help=N_("The token at the other end of a span from --position.")),
         option("--target", metavar="TOKEN",
                help=N_("The token or label of the output asked about; else the likeliest.")),

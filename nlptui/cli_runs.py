@@ -91,10 +91,17 @@ def _left(run: RunStatus) -> str:
 def progress_line(row: Mapping[str, Any], steps: int) -> str:
     """One measurement: the step, and what was measured."""
     hidden = ("step", "time", "split")
-    values = [f"{visible(str(key))} {number(value)}" for key, value in row.items() if key not in hidden]
+    values = [f"{visible(str(key))} {_told(value)}" for key, value in row.items() if key not in hidden]
     split = [visible(str(row["split"]))] if "split" in row else []
     place = f"{row.get('step', 0)}/{steps}" if steps else str(row.get("step", 0))
     return "  ".join([place.rjust(2 * len(str(steps)) + 1), *split, *values])
+
+
+def _told(value: Any) -> str:
+    """A number; of several things told together, each with its name."""
+    if not isinstance(value, Mapping):
+        return number(value)
+    return " ".join(f"{visible(str(key))} {number(part)}" for key, part in value.items())
 
 
 def follow(name: str, as_json: bool, stop: bool) -> bool:

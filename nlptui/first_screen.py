@@ -70,14 +70,18 @@ def figure_of(
                 model=visible(trace.model), view=visible(view), views=", ".join(names)
             )
         )
-    wanted, chosen = State(**state), VIEWS[view]
+    chosen = VIEWS[view]
+    wanted = State(**{"position": chosen.start(trace), **_said(state)})
     if trace.encoding.tokens:
         _check_counts(trace, chosen, wanted)
         _check_name(chosen.choices(trace), view, wanted.name)
     if run is not None and chosen.shows_others and trace.encoding.tokens:
         from nlptui.engine.library import list_models
 
-        trace.beside = {name: run(name) for name in chosen.beside(trace, list_models())}
+        trace.beside = {name: run(name) for name in chosen.beside(trace, list_models(), wanted)}
+        for other in trace.beside.values():
+            if needed := chosen.needs(other, wanted):
+                other.engine.analyse(other, *needed)
     figure = _drawn(chosen, trace, wanted, analyse)
     if beside is None:
         return figure
@@ -92,6 +96,11 @@ def _drawn(view: View, trace: Trace, state: State, analyse: Analyse) -> Figure:
     if trace.encoding.tokens:
         analyse(trace, *view.needs(trace, state))
     return view.draw(trace, state)
+
+
+def _said(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that somebody has said; a view knows where it begins without the others."""
+    return {name: value for name, value in state.items() if value is not None}
 
 
 def _check_counts(trace: Trace, view: View, wanted: State) -> None:

@@ -503,7 +503,7 @@ class Trace:
     engine: Any = field(default=None, repr=False)
     """The engine that ran it, and that can analyse it."""
     weights: Any = None
-    """What was done to the weights that it ran with (`untrained.Weights`); None: they are the trained ones."""
+    """What was done to the weights that it ran with (`untrained.Weights`); None: they are as trained."""
 
     def __contains__(self, name: str) -> bool:
         return any(name in held for held in (self.activations, self.inputs, self.parameters, self.analyses))

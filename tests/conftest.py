@@ -29,6 +29,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NLPTUI_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("NLPTUI_LANG", "en")
+        patch.setenv("NLPTUI_RUNS", "8")  # Tests let runs go at once, whatever machine they run on.
         for name in ("LANGUAGE", "SSH_CONNECTION", "NO_COLOR", "COLUMNS", "LINES"):
             patch.delenv(name, raising=False)
         yield

@@ -114,7 +114,7 @@ def scale_recurrence(layers: nn.RNNBase, radius: float) -> tuple[float, ...]:
     for name, weight in layers.named_parameters():
         if not name.startswith("weight_hh"):
             continue
-        for matrix in weight.split(layers.hidden_size):
+        for matrix in torch.split(weight, layers.hidden_size):
             factor = radius / float(torch.linalg.eigvals(matrix.double()).abs().max())
             matrix.mul_(factor)
             factors.append(factor)

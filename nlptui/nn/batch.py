@@ -32,7 +32,14 @@ class Batch:
     noise: Tensor | None = None
     """Words drawn at random that the tokens of a row are compared with, int64 (batch noise)."""
 
-    def to(self, device: str) -> Batch:
+    def to(self, device: str, non_blocking: bool = False) -> Batch:
         """The same batch on `device`."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        return Batch(**{name: value.to(device) for name, value in given.items()})
+        given = self._given().items()
+        return Batch(**{name: value.to(device, non_blocking=non_blocking) for name, value in given})
+
+    def pin(self) -> Batch:
+        """The same batch in memory from which a GPU can fetch it while the program goes on."""
+        return Batch(**{name: value.pin_memory() for name, value in self._given().items()})
+
+    def _given(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}

@@ -8,6 +8,7 @@ from typing import Any
 from nlptui.config import ModelConfig
 from nlptui.tasks.base import Outputs, Segment, Targets, Task
 from nlptui.tasks.classification import Classification
+from nlptui.tasks.dealer import Deal, Dealer, Part
 from nlptui.tasks.language_model import LanguageModel
 from nlptui.tasks.pretraining import Pretraining
 from nlptui.tasks.question_answering import QuestionAnswering
@@ -26,7 +27,10 @@ TASK_CLASSES: dict[str, type[Task[Any]]] = {
 __all__ = [
     "TASK_CLASSES",
     "DataStream",
+    "Deal",
+    "Dealer",
     "Outputs",
+    "Part",
     "Segment",
     "Targets",
     "Task",

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
@@ -21,6 +22,10 @@ from nlptui.tokenizers import Encoding, Tokenizer
 
 Targets = dict[str, Tensor]
 Outputs = dict[str, Tensor]
+Asked = Mapping[str, int]
+"""How many answers each mean of a loss is over, by the mean's name."""
+ALONE: Asked = {}
+"""Of a batch that is no part of a larger one: as many answers as it has itself."""
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 Segment = Callable[[Sequence[str]], list[list[str]]]
 """Cuts raw texts into words, each of which stands in its text as it is."""
@@ -76,11 +81,31 @@ class Task(ABC, Generic[E]):
         """The examples of one batch of the plan, with what is new each time (masks, dropped words)."""
         return [examples[key] for key in keys]
 
+    def share(self, drawn: Sequence[E], rank: int, size: int) -> list[E]:
+        """What process number `rank` of `size` learns from of a batch that was drawn; it may be nothing.
+
+        Every so-manieth example, so that each process gets texts of about the same lengths.
+        """
+        return list(drawn[rank::size])
+
+    @abstractmethod
+    def asked(self, drawn: Sequence[E]) -> dict[str, int]:
+        """How many answers each mean of the loss is over.
+
+        A batch that is split, over processes or over parts of a step, counts here as one: the mean over all
+        its answers is not the mean of the parts' means.
+        """
+
     # What the network makes of them.
 
     @abstractmethod
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean loss, to call `backward` on, and more numbers for the log (tensors: reading one waits)."""
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss, to call `backward` on, and more numbers for the log (tensors: reading one waits).
+
+        over: what `asked` says of the whole of which these are a part, whose losses then add up to the mean.
+        """
 
     @abstractmethod
     def metrics(
@@ -106,6 +131,25 @@ class Task(ABC, Generic[E]):
                 chosen = [examples[i] for i in order[start : start + batch_size]]
                 batch, targets = self.collate(chosen, device)
                 yield chosen, model(batch), targets
+
+
+def mean_cross_entropy(logits: Tensor, wanted: Tensor, over: int | None, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy summed over the rows whose answer is not IGNORED, divided by `over` (None: their number).
+
+    0 where there is no such row. smoothing ε (Szegedy et al. 2016): of V classes, the right one is wanted
+    with 1 − ε + ε/V, the others with ε/V.
+    """
+    total = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
+    return total / _divisor(wanted, over)
+
+
+def mean_over(total: Tensor, wanted: Tensor, over: int | None) -> Tensor:
+    """A sum of losses divided by `over`, or by the number of answers in `wanted` that are not IGNORED."""
+    return total / _divisor(wanted, over)
+
+
+def _divisor(wanted: Tensor, over: int | None) -> Tensor | int:
+    return (wanted != IGNORED).sum().clamp(min=1) if over is None else max(over, 1)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
@@ -19,12 +18,15 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
 from nlptui.tasks.base import (
+    ALONE,
+    Asked,
     Ids,
     Outputs,
     Targets,
     Task,
     char_grid,
     id_array,
+    mean_cross_entropy,
     pad_grids,
     pad_rows,
     padding_mask,
@@ -112,12 +114,16 @@ class Classification(Task[LabelledExample]):
         )
         return batch.to(device), {"label": torch.tensor([example.label for example in examples]).to(device)}
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+    def asked(self, drawn: Sequence[LabelledExample]) -> dict[str, int]:
+        return {"label": len(drawn)}
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy; with several poolers the sum of theirs, so that each learns its part."""
         each = [value for name, value in outputs.items() if name.endswith(".logits")] or [outputs["logits"]]
-        losses = [
-            F.cross_entropy(logits, targets["label"], label_smoothing=self.label_smoothing) for logits in each
-        ]
+        count, smoothing = over.get("label"), self.label_smoothing
+        losses = [mean_cross_entropy(logits, targets["label"], count, smoothing) for logits in each]
         return torch.stack(losses).sum(), {}
 
     def metrics(

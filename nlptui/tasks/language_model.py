@@ -22,7 +22,9 @@ from nlptui.locale import _
 from nlptui.nn.batch import Batch
 from nlptui.tasks import answers
 from nlptui.tasks.base import (
+    ALONE,
     IGNORED,
+    Asked,
     Ids,
     Outputs,
     Targets,
@@ -143,8 +145,15 @@ class LanguageModel(Task[RunningText]):
             wanted[-1] = example.ids[-1]
         return wanted
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return mean_loss(outputs, targets, self.label_smoothing), {}
+    def asked(self, drawn: Sequence[RunningText]) -> dict[str, int]:
+        if self.answer_only:
+            return {"next": sum(self.length(example) > 0 for example in drawn)}
+        return {"next": sum(map(self.length, drawn))}
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return mean_loss(outputs, targets, over, self.label_smoothing), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[RunningText], device: str, batch_size: int

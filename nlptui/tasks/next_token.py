@@ -12,17 +12,13 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from nlptui.tasks.base import IGNORED, Ids, Outputs, Targets
+from nlptui.tasks.base import IGNORED, Asked, Ids, Outputs, Targets, mean_cross_entropy
 
 
-def mean_loss(outputs: Outputs, targets: Targets, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of `logits` (batch pos vocab) with `next` (batch pos), IGNORED positions left out.
-
-    smoothing ε (Szegedy et al. 2016): of V tokens, the right one is wanted with 1 − ε + ε/V, the others with
-    ε/V.
-    """
+def mean_loss(outputs: Outputs, targets: Targets, over: Asked, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of `logits` (batch pos vocab) with `next` (batch pos), IGNORED positions left out."""
     logits, wanted = outputs["logits"].flatten(0, 1), targets["next"].flatten()
-    return F.cross_entropy(logits, wanted, ignore_index=IGNORED, label_smoothing=smoothing)
+    return mean_cross_entropy(logits, wanted, over.get("next"), smoothing)
 
 
 def summed_loss(outputs: Outputs, targets: Targets) -> float:

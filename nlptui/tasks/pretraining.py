@@ -26,13 +26,16 @@ from nlptui.locale import _
 from nlptui.nn.batch import Batch
 from nlptui.tasks import cloze
 from nlptui.tasks.base import (
+    ALONE,
     IGNORED,
+    Asked,
     Ids,
     Outputs,
     Targets,
     Task,
     id_array,
     length_buckets,
+    mean_cross_entropy,
     pad_rows,
     padding_mask,
     top_tokens,
@@ -207,14 +210,18 @@ class Pretraining(Task[Any]):
 
     # What the network makes of them.
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        mlm = F.cross_entropy(_chosen_logits(outputs, targets), targets["mlm"])
-        # A batch of single sentences alone has no pair to judge: its mean over none would be NaN.
-        told = (targets["nsp"] != IGNORED).sum().clamp(min=1)
-        nsp = (
-            F.cross_entropy(outputs["nsp.logits"], targets["nsp"], ignore_index=IGNORED, reduction="sum")
-            / told
-        )
+    def asked(self, drawn: Sequence[MaskedPair]) -> dict[str, int]:
+        return {
+            "mlm": sum(len(pair.originals) for pair in drawn),
+            "nsp": sum(pair.label != IGNORED for pair in drawn),
+        }
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean over masked tokens plus the mean over pairs; single sentences are no pair to judge."""
+        mlm = mean_cross_entropy(_chosen_logits(outputs, targets), targets["mlm"], over.get("mlm"))
+        nsp = mean_cross_entropy(outputs["nsp.logits"], targets["nsp"], over.get("nsp"))
         return mlm + nsp, {"mlm_loss": mlm.detach(), "nsp_loss": nsp.detach()}
 
     def fixed_draws(self, examples: Sequence[Book]) -> list[MaskedPair]:

@@ -16,14 +16,25 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.data import splits
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
-from nlptui.tasks.base import IGNORED, Ids, Outputs, Targets, Task, id_array, pad_rows, padding_mask
+from nlptui.tasks.base import (
+    ALONE,
+    IGNORED,
+    Asked,
+    Ids,
+    Outputs,
+    Targets,
+    Task,
+    id_array,
+    mean_cross_entropy,
+    pad_rows,
+    padding_mask,
+)
 from nlptui.tasks.last_words import LastWords
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding
@@ -31,6 +42,7 @@ from nlptui.tokenizers import Encoding
 LONGEST = 30
 """Tokens that an answer may have, unless the recipe's `longest_answer` says otherwise."""
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
+EDGES = ("start", "end")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +117,17 @@ class QuestionAnswering(Task[QuestionExample]):
         }
         return batch.to(device), {name: value.to(device) for name, value in targets.items()}
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        places = {f".{edge}.logits": targets[edge] for edge in ("start", "end")}
-        found = {
-            name: _cross_entropy(logits, targets["passage"], places["." + ".".join(name.split(".")[-2:])])
-            for name, logits in outputs.items()
-        }
+    def asked(self, drawn: Sequence[QuestionExample]) -> dict[str, int]:
+        return {edge: sum(getattr(question, edge) != IGNORED for question in drawn) for edge in EDGES}
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        found = {}
+        for name, logits in outputs.items():
+            edge = name.split(".")[-2]
+            count = over.get(edge)
+            found[name] = _cross_entropy(logits, targets["passage"], targets[edge], count)
         early = [value for name, value in found.items() if name.startswith("early.")]
         loss = (found["start.logits"] + found["end.logits"]) / 2
         if not early:
@@ -219,8 +236,7 @@ def best_spans(
     ]
 
 
-def _cross_entropy(logits: Tensor, passage: Tensor, wanted: Tensor) -> Tensor:
+def _cross_entropy(logits: Tensor, passage: Tensor, wanted: Tensor, over: int | None) -> Tensor:
     """Over the passage's tokens only; 0 where a batch's answers all lie beyond the context."""
-    told = (wanted != IGNORED).sum().clamp(min=1)
     inside = logits.masked_fill(~passage, torch.finfo(logits.dtype).min)
-    return F.cross_entropy(inside, wanted, ignore_index=IGNORED, reduction="sum") / told
+    return mean_cross_entropy(inside, wanted, over)

@@ -22,7 +22,7 @@ from nlptui.data import splits
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
-from nlptui.tasks.base import Ids, Outputs, Targets, Task, evaluating, id_array, top_tokens
+from nlptui.tasks.base import ALONE, Asked, Ids, Outputs, Targets, Task, evaluating, id_array, top_tokens
 from nlptui.tokenizers import Encoding, Tokenizer
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -115,10 +115,12 @@ class SkipGram(Task[Any]):
 
     def _noise(self, texts: Sequence[Ids]) -> Numbers:
         """Cumulated chances of every word as noise, from its count in `texts`."""
-        if self._noise_of is None or self._noise_of[0] is not texts:
+        # Drawing and measuring may come from two threads, so what is kept is read once.
+        kept = self._noise_of
+        if kept is None or kept[0] is not texts:
             weights = noise_chance(counts_of(texts, self.config.vocab_size))
-            self._noise_of = (texts, np.cumsum(weights))
-        return self._noise_of[1]
+            kept = self._noise_of = (texts, np.cumsum(weights))
+        return kept[1]
 
     def _against_noise(self, pairs: Ids, noise: Numbers, rng: np.random.Generator) -> Pairs:
         """Rows of SHARED pairs; of one each, where the number does not come out even."""
@@ -126,6 +128,14 @@ class SkipGram(Task[Any]):
         centres, contexts = pairs.reshape(2, -1, row)
         chances = rng.random((len(centres), self.negatives)) * noise[-1]
         return Pairs(centres, contexts, np.searchsorted(noise, chances, side="right").astype(np.int32))
+
+    def share(self, drawn: Sequence[Pairs], rank: int, size: int) -> list[Pairs]:
+        """Every so-manieth row of pairs, each with its noise words."""
+        rows = [[getattr(pairs, part)[rank::size] for part in Pairs.__slots__] for pairs in drawn]
+        return [Pairs(*parts) for parts in rows if len(parts[0])]
+
+    def asked(self, drawn: Sequence[Pairs]) -> dict[str, int]:
+        return {"pair": sum(map(self.length, drawn))}
 
     def collate(self, examples: Sequence[Pairs], device: str) -> tuple[Batch, Targets]:
         centres, contexts, noise = (
@@ -136,9 +146,12 @@ class SkipGram(Task[Any]):
 
     # What the network makes of them.
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """−log σ(u·v) − Σₖ log σ(−uₖ·v), the mean over the pairs."""
-        return pair_losses(outputs["logits"]).mean(), {}
+        losses = pair_losses(outputs["logits"])
+        return losses.sum() / (over.get("pair") or losses.numel()), {}
 
     def fixed_draws(self, examples: Sequence[Ids]) -> list[Pairs]:
         """The pairs and noise words that every measurement uses: seed 0, noise from the measured text."""

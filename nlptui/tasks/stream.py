@@ -39,7 +39,12 @@ class DataStream:
     @property
     def batches_per_epoch(self) -> int:
         """Batches of the present epoch."""
-        return len(self._planned())
+        return len(self.plan)
+
+    @property
+    def plan(self) -> list[list[Any]]:
+        """For each batch of the present epoch, what the task needs to draw it."""
+        return self._planned()
 
     def _planned(self) -> list[list[Any]]:
         if self._plan is None:
@@ -51,6 +56,12 @@ class DataStream:
 
     def next(self) -> tuple[Batch, Targets, int]:
         """The next batch, what the network should make of it, and how many real tokens it holds."""
+        drawn = self.draw()
+        batch, targets = self.task.collate(drawn, self.device)
+        return batch, targets, sum(map(self.task.length, drawn))
+
+    def draw(self) -> list[Any]:
+        """The examples of the next batch."""
         plan = self._planned()
         if self.index >= len(plan):
             self.epoch, self.index, self._plan = self.epoch + 1, 0, None
@@ -59,8 +70,7 @@ class DataStream:
         rng = np.random.default_rng([self.seed, self.epoch, self.index + 1])
         drawn = self.task.draw(self.examples, plan[self.index], rng)
         self.index += 1
-        batch, targets = self.task.collate(drawn, self.device)
-        return batch, targets, sum(map(self.task.length, drawn))
+        return drawn
 
     def state(self) -> dict[str, int]:
         """The position: of plain numbers, ready for JSON."""

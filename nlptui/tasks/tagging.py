@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlptui.config import ModelConfig
@@ -30,7 +29,9 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
 from nlptui.tasks.base import (
+    ALONE,
     IGNORED,
+    Asked,
     Ids,
     Outputs,
     Segment,
@@ -38,6 +39,8 @@ from nlptui.tasks.base import (
     Task,
     char_grid,
     id_array,
+    mean_cross_entropy,
+    mean_over,
     pad_grids,
     pad_rows,
     padding_mask,
@@ -203,21 +206,29 @@ class Tagging(Task[TaggedExample]):
 
     # What the network makes of them.
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        labels = targets["labels"].flatten()
+    def asked(self, drawn: Sequence[TaggedExample]) -> dict[str, int]:
+        return {"label": sum(int((example.labels != IGNORED).sum()) for example in drawn)}
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        labels, count = targets["labels"].flatten(), over.get("label")
         if "loss" in outputs:
-            return outputs["loss"].sum() / (labels != IGNORED).sum().clamp(min=1), {}
+            return mean_over(outputs["loss"].sum(), labels, count), {}
         logits = outputs["logits"].flatten(0, 1)
         if not self.joint or not self.option("words_of", ()):
-            smoothing = self.label_smoothing
-            return F.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=smoothing), {}
+            return mean_cross_entropy(logits, labels, count, self.label_smoothing), {}
+        return mean_over(self._loss_of_known(logits, labels), labels, count), {}
+
+    def _loss_of_known(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The summed loss; where of a word only the form is known, any B- or any I- label will do."""
         kept = labels != IGNORED
         log_probs, labels = logits[kept].log_softmax(-1), labels[kept]
         known = log_probs.gather(1, labels.clamp(max=len(self.labels) - 1)[:, None])[:, 0]
         any_begin = log_probs[:, self.begin.to(labels.device)].logsumexp(-1)
         any_inside = log_probs[:, self.inside.to(labels.device)].logsumexp(-1)
         chosen = torch.where(labels == self.any_begin, any_begin, known)
-        return -torch.where(labels == self.any_inside, any_inside, chosen).mean(), {}
+        return -torch.where(labels == self.any_inside, any_inside, chosen).sum()
 
     def metrics(
         self, model: nn.Module, examples: Sequence[TaggedExample], device: str, batch_size: int

@@ -21,7 +21,9 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn.batch import Batch
 from nlptui.tasks.base import (
+    ALONE,
     IGNORED,
+    Asked,
     Ids,
     Outputs,
     Targets,
@@ -91,8 +93,13 @@ class Translation(Task[TranslationExample]):
             "next": pad_rows([example.target[1:] for example in examples], IGNORED).to(device)
         }
 
-    def loss(self, outputs: Outputs, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        return mean_loss(outputs, targets, self.label_smoothing), {}
+    def asked(self, drawn: Sequence[TranslationExample]) -> dict[str, int]:
+        return {"next": sum(len(example.target) - 1 for example in drawn)}
+
+    def loss(
+        self, outputs: Outputs, targets: Targets, over: Asked = ALONE
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return mean_loss(outputs, targets, over, self.label_smoothing), {}
 
     def metrics(
         self, model: nn.Module, examples: Sequence[TranslationExample], device: str, batch_size: int

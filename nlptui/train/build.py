@@ -17,8 +17,7 @@ from nlptui.config import ModelConfig, config_from_dict
 from nlptui.engine import checkpoint
 from nlptui.engine.library import find_model
 from nlptui.engine.segmenter import segmenter_for
-from nlptui.errors import UserError
-from nlptui.locale import _
+from nlptui.engine.untrained import start_from
 from nlptui.nn import build_model
 from nlptui.tasks import Task, labels_for, load_examples, task_for, texts_for_tokenizer
 from nlptui.tokenizers import Tokenizer, build_tokenizer, load_tokenizer
@@ -44,7 +43,8 @@ def build(recipe: Recipe, device: str) -> Parts:
     config = make_config(recipe, tokenizer)
     model = build_model(config)
     if recipe.init:
-        start_from(model, recipe.init)
+        fitting, wanted = start_from(model, recipe.init)
+        print(f"{fitting} of {wanted} weights start from {recipe.init}", flush=True)
     return _with_examples(recipe, config, tokenizer, model.to(device))
 
 
@@ -75,22 +75,6 @@ def make_config(recipe: Recipe, tokenizer: Tokenizer) -> ModelConfig:
     if tokenizer.char_vocab_size:
         content["n_chars"] = tokenizer.char_vocab_size
     return config_from_dict(content, where=recipe.name)
-
-
-def start_from(model: nn.Module, name: str) -> None:
-    """Copy the weights of the model `name` wherever name and shape agree; the rest stays as it was made."""
-    source, _config, _tokenizer = checkpoint.load(find_model(name))
-    given, wanted = source.state_dict(), model.state_dict()
-    # The one pooler of a model goes to the place that it has among several.
-    prefix, pooling = "pooler.", getattr(source.config, "pooling", "")
-    given |= {f"poolers.{pooling}.{k[len(prefix) :]}": v for k, v in given.items() if k.startswith(prefix)}
-    fitting = {
-        key: value for key, value in given.items() if key in wanted and value.shape == wanted[key].shape
-    }
-    if not fitting:
-        raise UserError(_("init = {name}: none of its weights fits this model").format(name=name))
-    model.load_state_dict(fitting, strict=False)
-    print(f"{len(fitting)} of {len(wanted)} weights start from {name}", flush=True)
 
 
 def _with_examples(recipe: Recipe, config: ModelConfig, tokenizer: Tokenizer, model: nn.Module) -> Parts:

@@ -1,4 +1,4 @@
-"""What front ends know of training: start a run, list, watch, stop, pause, resume, remove.
+"""What front ends know of training: start a run, list, watch, stop, pause, resume, fork, remove.
 
 Talks to workers through files only: many front ends may look at one run, and a run outlives them all.
 Loads no torch.
@@ -6,6 +6,7 @@ Loads no torch.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,19 +19,35 @@ from pathlib import Path
 from typing import Any
 
 from nlptui.errors import UserError
-from nlptui.locale import _, language
+from nlptui.locale import _
 from nlptui.paths import home_data, runs_dir, shipped_models
 from nlptui.text import visible
+from nlptui.train import places
+from nlptui.train.estimate import Estimate
+from nlptui.train.events import need_tensorboard
+from nlptui.train.experiments import EXPERIMENTS, Experiment, find_experiment
+from nlptui.train.experiments.parts import Row
+from nlptui.train.experiments.results import Settings, rows_in, settings_of, table, write_settings
+from nlptui.train.fork import checkpoint_at, copy_state, forked_recipe
 from nlptui.train.recipe import Recipe, parse_overrides, read_recipe, recipe_from_dict
-from nlptui.train.run import ALIVE, STATES, RunDirectory, RunStatus, all_runs, check_run_name, find_run
+from nlptui.train.run import (
+    ALIVE,
+    STATES,
+    Parent,
+    RunDirectory,
+    RunStatus,
+    all_runs,
+    check_run_name,
+    find_run,
+    step_of,
+)
 
 __all__ = [
-    "ALIVE", "STATES", "Kept", "RunHandle", "RunStatus", "follow", "keep", "log", "metrics",
-    "parse_overrides", "pause", "remove", "resume", "runs", "start", "status", "stop", "wait",
+    "ALIVE", "EXPERIMENTS", "STATES", "Estimate", "Kept", "Parent", "RunHandle", "RunStatus", "create",
+    "estimate", "experiment_of", "experiment_table", "follow", "fork", "is_quick", "keep",
+    "layer_metrics", "log", "metrics", "parent_of", "parse_overrides", "pause", "read_experiment",
+    "remove", "resume", "runs", "snapshots", "start", "start_experiment", "status", "stop", "wait",
 ]  # fmt: skip
-
-# Workers that this process started: asked now and then, so that a dead one is no zombie that looks alive.
-_started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -49,34 +66,168 @@ def start(
 ) -> RunHandle:
     """Start to train `recipe` (a file, a folder, a model's name, or a `Recipe`) in a process of its own.
 
-    Without `name` the run is called as the model, with a number where that is taken.
+    Without `name` the run is called as the model, with a number where that is taken. Where as many runs go on
+    as there are places, it waits for its turn: state "queued", phase "waiting".
     """
-    if isinstance(recipe, Recipe):
-        resolved = recipe_from_dict(recipe.to_dict(), where=recipe.name, overrides=overrides)
-    else:
-        resolved = read_recipe(recipe, overrides)
-    run = _new_directory(name, resolved.name)
-    run.write_recipe(resolved)
-    run.write_status(RunStatus(run.name, "queued", steps=resolved.train.steps))
-    _spawn(run)
+    run, ready = _made(recipe, name, overrides)
+    _queue(run, ready)
     return RunHandle(run.name, run.path)
 
 
+def start_experiment(name: str, quick: bool = False) -> str:
+    """Start the experiment `name` in a process of its own; returns the name of its run.
+
+    With `quick` it takes seconds, and shows no more than that it runs.
+    """
+    experiment = find_experiment(name)
+    run = _new_directory(None, f"experiment-{experiment.name}")
+    write_settings(run, Settings(experiment.name, quick))
+    _queue(run, RunStatus(run.name, "queued"))
+    return run.name
+
+
+def experiment_of(name: str) -> Experiment | None:
+    """The experiment that the run `name` is of; None where it is a training."""
+    settings = settings_of(find_run(name))
+    return None if settings is None else find_experiment(settings.experiment)
+
+
+def is_quick(name: str) -> bool:
+    """Whether the experiment's run `name` only shows that it runs."""
+    return _settings_of_experiment(name).quick
+
+
+def read_experiment(name: str) -> list[Row]:
+    """What the experiment's run `name` has measured so far."""
+    _settings_of_experiment(name)
+    return rows_in(metrics(name))
+
+
+def experiment_table(name: str) -> str:
+    """The same as tidy CSV: what `experiment.csv` in the run's folder holds in the end."""
+    return table(_settings_of_experiment(name).experiment, read_experiment(name))
+
+
+def _settings_of_experiment(name: str) -> Settings:
+    settings = settings_of(find_run(name))
+    if settings is None:
+        raise UserError(_("{name} is no run of an experiment, but a training").format(name=name))
+    return settings
+
+
+def create(
+    recipe: str | Path | Recipe, name: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> RunHandle:
+    """A run that nobody has started yet, as `start` would make it: `resume` starts it, or torch's launcher.
+
+    torchrun --nproc-per-node 2 --max-restarts 3 -m nlptui.train.worker PATH
+    """
+    run, ready = _made(recipe, name, overrides)
+    run.write_status(replace(ready, state="stopped"))
+    return RunHandle(run.name, run.path)
+
+
+def _made(
+    recipe: str | Path | Recipe, name: str | None, overrides: Mapping[str, Any] | None
+) -> tuple[RunDirectory, RunStatus]:
+    """A new run directory with its recipe in it, and its first status, not yet written."""
+    resolved = _resolved(recipe, overrides)
+    if resolved.train.tensorboard:
+        need_tensorboard()
+    run = _new_directory(name, resolved.name)
+    run.write_recipe(resolved)
+    return run, RunStatus(run.name, "queued", steps=resolved.train.steps)
+
+
+def _resolved(recipe: str | Path | Recipe, overrides: Mapping[str, Any] | None) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe_from_dict(recipe.to_dict(), where=recipe.name, overrides=overrides)
+    return read_recipe(recipe, overrides)
+
+
+def fork(
+    name: str, step: int | None = None, changes: Mapping[str, Any] | None = None, new: str | None = None
+) -> RunHandle:
+    """Start a run that begins at a checkpoint of the run `name`, with `changes` of its settings.
+
+    step: of the checkpoint; None: the newest. changes: as overrides of a recipe; of the model, only what
+    leaves its weights their shapes. new: what to call the fork. Its first rows of metrics are its parent's.
+    """
+    parent = find_run(name)
+    folder = checkpoint_at(parent, step)
+    recipe = forked_recipe(parent, step_of(folder), changes or {})
+    if recipe.train.tensorboard:
+        need_tensorboard()
+    run = _new_directory(new, f"{parent.name}-fork")
+    copy_state(parent, folder, run, recipe)
+    at = step_of(folder)
+    _queue(run, RunStatus(run.name, "queued", step=at, steps=recipe.train.steps, latest=folder.name))
+    return RunHandle(run.name, run.path)
+
+
+def estimate(recipe: str | Path | Recipe, overrides: Mapping[str, Any] | None = None) -> Estimate:
+    """What a run would take: parameters, memory, time. Tries it for some seconds in a process of its own."""
+    asked = json.dumps(_resolved(recipe, overrides).to_dict())
+    done = subprocess.run(
+        [sys.executable, "-m", "nlptui.train.estimate"],
+        input=asked, capture_output=True, text=True, encoding="utf-8", env=places.environment(), check=False,
+    )  # fmt: skip
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        lines = done.stderr.strip().splitlines() or [str(done.returncode)]
+        raise UserError(_("no estimate could be made: {reason}").format(reason=visible(lines[-1]))) from None
+    if "error" in answer:
+        raise UserError(answer["error"])
+    return Estimate(**answer)
+
+
+def parent_of(name: str) -> Parent | None:
+    """The run that the run `name` was forked from, and the step; None where it began by itself."""
+    return find_run(name).parent()
+
+
+def snapshots(name: str) -> list[int]:
+    """The steps that the run has checkpoints of, from the first to the last."""
+    return [step_of(folder) for folder in find_run(name).checkpoints()]
+
+
 def runs() -> list[RunStatus]:
-    """Every run, oldest first."""
-    _reap()
+    """Every run, oldest first. Runs that wait are started where a place has become free."""
+    places.reap()
+    found = [run.status() for run in all_runs()]
+    if not any(map(places.is_waiting, found)):
+        return found
+    places.start_waiting()
     return [run.status() for run in all_runs()]
 
 
 def status(name: str) -> RunStatus:
-    """The state of the run `name`."""
-    _reap()
-    return find_run(name).status()
+    """The state of the run `name`. Where it waits, and a place has become free, it is started."""
+    places.reap()
+    run = find_run(name)
+    now = run.status()
+    if not places.is_waiting(now):
+        return now
+    places.start_waiting()
+    return run.status()
+
+
+def _queue(run: RunDirectory, now: RunStatus) -> None:
+    """Start the run, at once if there is a place for it."""
+    with places.one_at_a_time():
+        places.wait_for_place(run, now)
+    places.start_waiting()
 
 
 def stop(name: str) -> None:
-    """Ask the run to save and end; it answers after the step that it is at."""
+    """Ask the run to save and end; it answers after the step that it is at. One that waits ends here."""
     run = find_run(name)
+    with places.one_at_a_time():
+        now = run.status()
+        if places.is_waiting(now):
+            run.write_status(replace(now, state="stopped", phase=""))
+            return
     _need_alive(run, _("there is nothing to stop"))
     run.stop_path.touch()
 
@@ -84,6 +235,8 @@ def stop(name: str) -> None:
 def pause(name: str) -> None:
     """Ask the run to wait after the step that it is at, keeping everything in memory."""
     run = find_run(name)
+    if places.is_waiting(run.status()):
+        raise UserError(_("{name} waits for its turn; there is nothing to pause").format(name=run.name))
     _need_alive(run, _("there is nothing to pause"))
     run.pause_path.touch()
 
@@ -94,8 +247,17 @@ def resume(name: str, overrides: Mapping[str, Any] | None = None) -> RunHandle:
     `overrides` changes settings of [train].
     A run that is done goes on where `overrides` gives it more steps.
     """
-    _reap()
     run = find_run(name)
+    # Of two front ends that do this at once, the second finds the run alive.
+    with places.one_at_a_time():
+        handle = _resumed(run, overrides)
+    places.start_waiting()
+    return handle
+
+
+def _resumed(run: RunDirectory, overrides: Mapping[str, Any] | None) -> RunHandle:
+    places.reap()
+    name = run.name
     now = run.status()
     run.stop_path.unlink(missing_ok=True)
     run.pause_path.unlink(missing_ok=True)
@@ -104,19 +266,31 @@ def resume(name: str, overrides: Mapping[str, Any] | None = None) -> RunHandle:
             problem = _("{name} is {state}; stop it before changing its settings")
             raise UserError(problem.format(name=name, state=_(now.state)))
         return RunHandle(run.name, run.path)
+    if (experiment := settings_of(run)) is not None:
+        return _resume_experiment(run, now, experiment.experiment, overrides)
     if overrides:
         _change_settings(run, overrides)
     recipe = run.recipe()
     if now.state == "done" and not overrides:
         problem = _("{name} is done; to train on, set more steps, as in --set train.steps={steps}")
         raise UserError(problem.format(name=name, steps=2 * max(now.step, 1)))
-    run.write_status(
-        replace(
-            now, state="queued", pid=None, born=None, steps=recipe.train.steps or now.steps, error="",
-            phase="", left=None,
-        )
-    )  # fmt: skip
-    _spawn(run)
+    if recipe.train.tensorboard:
+        need_tensorboard()
+    places.wait_for_place(run, replace(now, steps=recipe.train.steps or now.steps))
+    return RunHandle(run.name, run.path)
+
+
+def _resume_experiment(
+    run: RunDirectory, now: RunStatus, experiment: str, overrides: Mapping[str, Any] | None
+) -> RunHandle:
+    """Go on with the first part that is not finished."""
+    if overrides:
+        problem = _("{name} is an experiment: it has no settings to change")
+        raise UserError(problem.format(name=run.name))
+    if now.state == "done":
+        problem = _("{name} is done; nlptui experiment {experiment} runs the experiment again")
+        raise UserError(problem.format(name=run.name, experiment=visible(experiment)))
+    places.wait_for_place(run, now)
     return RunHandle(run.name, run.path)
 
 
@@ -185,7 +359,7 @@ def _check_model_name(name: str) -> str:
 
 def remove(name: str) -> None:
     """Delete the run with all its checkpoints; one that is still going must be stopped first."""
-    _reap()
+    places.reap()
     run = find_run(name)
     now = run.status()
     if now.state in ALIVE:
@@ -200,10 +374,18 @@ def remove(name: str) -> None:
 def metrics(name: str, since: int = 0) -> list[dict[str, Any]]:
     """The rows of the run's metrics after the first `since`.
 
-    A training row holds step, time, loss, learning_rate, gradient_norm, tokens_per_second; a row of the dev
-    split holds step, time, split and the task's metrics.
+    A training row holds step, time, loss, learning_rate, gradient_norm, tokens_per_second, seconds_left; a
+    row of the dev split holds step, time, split and the task's metrics.
     """
     return find_run(name).metrics(since)
+
+
+def layer_metrics(name: str, since: int = 0) -> list[dict[str, Any]]:
+    """What each measurement saw of the network's layers, after the first `since`: norms, dead units, entropy.
+
+    `nlptui.train.inside` says what the names mean: grad_norm.blocks.0.attn, entropy.blocks.0.h1, and so on.
+    """
+    return find_run(name).layer_metrics(since)
 
 
 def log(name: str, lines: int = 20) -> list[str]:
@@ -265,29 +447,8 @@ def _new_directory(name: str | None, model: str) -> RunDirectory:
         number += 1
 
 
-def _spawn(run: RunDirectory) -> None:
-    """Start the worker, tied to nothing of this process: no terminal, no group, no open files."""
-    package_root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(part for part in (package_root, os.environ.get("PYTHONPATH", "")) if part)
-    with run.log_path.open("ab") as log_file:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "nlptui.train.worker", str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log_file,
-            stderr=log_file,
-            env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NLPTUI_LANG": language()},
-            start_new_session=True,
-            close_fds=True,
-        )
-    _started.append(worker)
-
-
-def _reap() -> None:
-    _started[:] = [worker for worker in _started if worker.poll() is None]
-
-
 def _need_alive(run: RunDirectory, otherwise: str) -> None:
-    _reap()
+    places.reap()
     now = run.status()
     if now.state not in ALIVE:
         raise UserError(

@@ -1,39 +1,35 @@
 """The training loop, in phases: build or restore, update, log, evaluate, save.
 
-Knows the run directory and the phases; what is trained, and how weights move, it leaves to others.
+Knows the run directory and the phases; what is trained, and how weights move, it leaves to the learner. Of
+several processes that train together all go through the same phases; the first alone measures and writes.
 Nothing waits for the device between two log lines.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import zlib
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nlptui.engine import checkpoint
 from nlptui.engine.engine import pick_device
 from nlptui.errors import UserError
 from nlptui.locale import _
-from nlptui.tasks import DataStream
-from nlptui.train.build import Parts, build, rebuild
-from nlptui.train.muon import Muon
-from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
+from nlptui.train.build import build, rebuild
+from nlptui.train.clock import Clock
+from nlptui.train.events import Events
+from nlptui.train.inside import Sample, norms_by_layer
+from nlptui.train.learner import Learner, norms
+from nlptui.train.ranks import ALONE, Ranks
 from nlptui.train.recipe import Recipe, TrainConfig
-from nlptui.train.run import RunDirectory, step_of
-from nlptui.train.state import (
-    Progress,
-    generator_tensors,
-    read_state,
-    restore_generators,
-    write_state,
-)
+from nlptui.train.run import LAYERS, RunDirectory, step_of
+from nlptui.train.state import Progress, read_state, write_state
 
 # The metric that says which checkpoint is best, by task, and whether more of it is better.
 _CHOOSING = {
@@ -70,28 +66,51 @@ def settle_process(settings: TrainConfig) -> None:
     torch.set_flush_denormal(True)  # On a CPU a denormal number costs many times a normal one.
 
 
+def steps_to_make(settings: TrainConfig, steps_per_epoch: float) -> int:
+    """Updates of a whole run."""
+    return settings.steps or max(1, math.ceil(settings.epochs * steps_per_epoch))
+
+
 class Trainer:
     """One run, from its recipe or its last checkpoint to its last step or the wish to stop."""
 
-    def __init__(self, run: RunDirectory, recipe: Recipe, wishes: Wishes, report: Report) -> None:
+    def __init__(
+        self, run: RunDirectory, recipe: Recipe, wishes: Wishes, report: Report, ranks: Ranks = ALONE
+    ) -> None:
         self.directory = run
         self.recipe = recipe
         self.settings = recipe.train
         self.wishes = wishes
         self.report = report
+        self.ranks = ranks
         self.progress = Progress()
+        self.clock = Clock()
+        self.events: Events | None = None
 
     def run(self) -> str:
         """Train; return the state that the run is in after that: "done" or "stopped"."""
         self.prepare()
+        try:
+            return self._train()
+        finally:
+            self.learner.dealer.close()
+            if self.events:
+                # What ended the run, a full disk perhaps, is more than a line that is missing here.
+                with suppress(OSError):
+                    self.events.close()
+
+    def _train(self) -> str:
         while self.progress.step < self.progress.steps:
-            if self.wishes.pause_wanted():
-                self.pause()
-            if self.wishes.stop_wanted():
+            stop, wait = self.ranks.any(self.wishes.stop_wanted(), self.wishes.pause_wanted())
+            if stop:
                 self.save()
                 return "stopped"
+            if wait:
+                self.pause()
+                continue
             self.update()
             self.after_update()
+        self.look_inside()
         self.evaluate()
         self.save()
         return "done"
@@ -100,18 +119,26 @@ class Trainer:
 
     def prepare(self) -> None:
         """Make everything, from the recipe or from the last checkpoint that can be read."""
-        self.device = pick_device(self.settings.device)
-        self.directory.clear_scratch()
+        device = self.ranks.device(pick_device(self.settings.device))
+        if self.ranks.first:
+            self.directory.clear_scratch()
         folder, tensors, progress = self._last_checkpoint()
-        if folder is None:
-            self._assemble(build(self.recipe, self.device))
-        else:
-            self._assemble(rebuild(self.recipe, folder, self.device))
-            self.restore(tensors, progress)
-        self.progress.steps = self._steps_to_make()
-        self.started = time.monotonic() - self.progress.seconds
-        self.log_started, self.log_tokens = time.monotonic(), 0
-        self._forget_after(self.progress.step)
+        with self.ranks.first_first():
+            parts = rebuild(self.recipe, folder, device) if folder else build(self.recipe, device)
+        self.parts = parts
+        self._need_agreement()
+        self.learner = Learner(parts, self.settings, self.recipe.seed, device, self.ranks)
+        if folder is not None:
+            self.progress = progress
+            self.learner.restore(tensors, progress.data)
+        self.progress.steps = steps_to_make(self.settings, self.learner.steps_per_epoch)
+        self.sample: Sample | None = None
+        self.clock.skip()
+        self.logged_seconds = 0.0
+        if self.ranks.first:
+            self._forget_after(self.progress.step)
+            if self.settings.tensorboard:
+                self.events = Events(self.directory.path, self.progress.step)
         self.report.update(
             phase="training",
             step=self.progress.step,
@@ -121,90 +148,55 @@ class Trainer:
             best=self.progress.best_folder,
         )
 
-    def _assemble(self, parts: Parts) -> None:
-        self.parts = parts
-        self.model: nn.Module = parts.model.train()
-        self.parameters = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        optimizer = Muon if self.settings.optimizer == "muon" else AdamW
-        self.optimizer: AdamW | Muon = optimizer(self.parameters, self.settings)
-        self.average = Average(self.parameters, self.settings.average) if self.settings.average else None
-        part_size = self.settings.batch_size // self.settings.accumulate
-        self.stream = DataStream(parts.task, parts.train_examples, part_size, self.recipe.seed, self.device)
-        self.loss_sum = torch.zeros((), device=self.device)
-        self.gradient_norm = torch.zeros((), device=self.device)
-        self.rate = 0.0
-
-    def restore(self, tensors: dict[str, Tensor], progress: Progress) -> None:
-        """Put everything where the checkpoint says that it was."""
-        self.progress = progress
-        self.optimizer.restore(tensors)
-        self.loss_sum.copy_(tensors["sums/loss"])
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                if self.average and f"weights/{name}" in tensors:
-                    self.average.values[name].copy_(parameter)
-                if f"weights/{name}" in tensors:
-                    parameter.copy_(tensors[f"weights/{name}"])
-        self._restore_stream(progress.data)
-        restore_generators(tensors)
-
-    def _restore_stream(self, position: dict[str, int]) -> None:
-        here = self.stream.state()
-        if position["batch_size"] != here["batch_size"]:
-            # Resumed with other batches: as many examples of the epoch are taken as read.
-            seen = position["index"] * position["batch_size"]
-            position = position | {"batch_size": here["batch_size"], "index": seen // here["batch_size"]}
-        self.stream.restore(position)
-
     def _last_checkpoint(self) -> tuple[Path | None, dict[str, Tensor], Progress]:
-        """The newest checkpoint that can be read; one that cannot is passed over, and logged."""
+        """The newest checkpoint that the first process can read; one that it cannot is passed over."""
+        found = self._newest_readable() if self.ranks.first else None
+        name = self.ranks.from_first(found[0].name if found else "")
+        if found is None and name:
+            folder = self.directory.path / name
+            found = (folder, *read_state(folder))
+        return found or (None, {}, Progress())
+
+    def _newest_readable(self) -> tuple[Path, dict[str, Tensor], Progress] | None:
         for folder in reversed(self.directory.checkpoints()):
             try:
-                tensors, progress = read_state(folder)
+                return (folder, *read_state(folder))
             except UserError as error:
                 print(error, flush=True)
-                continue
-            return folder, tensors, progress
-        return None, {}, Progress()
+        return None
+
+    def _need_agreement(self) -> None:
+        """All processes must have made the same thing, of the same data; two machines may not."""
+        if self.ranks.size == 1:
+            return
+        tokens = "\0".join(self.parts.tokenizer.vocabulary()).encode("utf-8", "surrogatepass")
+        parameters = sum(weight.numel() for weight in self.parts.model.parameters())
+        own = torch.tensor([zlib.crc32(tokens), len(self.parts.train_examples), parameters])
+        if any(not torch.equal(own, other) for other in self.ranks.gathered(own)):
+            raise UserError(
+                _("the processes of this run differ in data or tokenizer; give all of them the same corpora")
+            )
 
     def _forget_after(self, step: int) -> None:
         """Drop measurements and checkpoints beyond the step that the run goes on from: they are redone."""
         self.directory.rewind_metrics(step)
         for folder in self.directory.checkpoints():
             if step_of(folder) > step:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _steps_to_make(self) -> int:
-        if self.settings.steps:
-            return self.settings.steps
-        batches = self.stream.batches_per_epoch / self.settings.accumulate
-        return max(1, math.ceil(self.settings.epochs * batches))
+                self.directory.drop(folder)
 
     # Phase: update.
 
     def update(self) -> None:
-        """One step: gradients of the mean loss over the batch, clipped, then the optimizer's."""
+        """One step; an error where its loss or its gradient is no number, before the weights have moved."""
         step = self.progress.step + 1
-        self.optimizer.zero_grad()
-        for _part in range(self.settings.accumulate):
-            batch, targets, tokens = self.stream.next()
-            with self._precision():
-                loss, _numbers = self.parts.task.loss(self.model(batch), targets)
-                loss = loss / self.settings.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.loss_sum += loss.detach()
-            self.log_tokens += tokens
-        self.gradient_norm = clip_gradients(self.parameters.values(), self.settings.clip)
-        self.rate = learning_rate(self.settings, step, self.progress.steps)
-        self.optimizer.step(self.rate)
-        if self.average:
-            self.average.update(step)
+        self.learner.update(step, self.progress.steps, look=self._measures_at(step))
+        if self.learner.reads_are_free:
+            self._need_sound_steps()
         self.progress.step = step
+        self._lap("training")
 
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.settings.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device, dtype=torch.bfloat16)
+    def _lap(self, kind: str) -> None:
+        self.progress.seconds += self.clock.lap(kind)
 
     def after_update(self) -> None:
         """What is due after this step."""
@@ -214,63 +206,122 @@ class Trainer:
         if step == self.progress.steps:
             return  # The end evaluates and saves whatever was due.
         improved = False
-        if settings.evaluate_every and step % settings.evaluate_every == 0:
+        if self._measures_at(step):
+            self.look_inside()
             improved = self.evaluate()
         if improved or (settings.save_every and step % settings.save_every == 0):
             self.save()
+
+    def _measures_at(self, step: int) -> bool:
+        every = self.settings.evaluate_every
+        return step == self.progress.steps or bool(every and step % every == 0)
 
     # Phase: log.
 
     def log(self) -> None:
         """A line of the metrics file: the mean loss since the last one. Waits for the device."""
-        progress, now = self.progress, time.monotonic()
-        loss = self.loss_sum.item() / max(1, progress.step - progress.logged_step)
+        progress, learner = self.progress, self.learner
+        loss = self.ranks.total(learner.loss_sum).item() / max(1, progress.step - progress.logged_step)
+        tokens = int(self.ranks.total(torch.tensor(learner.tokens)).item())
+        self._lap("training")
+        self._need_sound_steps()
         self._need_finite(loss)
-        row = {
-            "loss": loss,
-            "learning_rate": self.rate,
-            "gradient_norm": self.gradient_norm.item(),
-            "tokens_per_second": self.log_tokens / max(now - self.log_started, 1e-9),
-        }
-        self.loss_sum.zero_()
+        spent = self.clock.seconds["training"] - self.logged_seconds
+        learner.loss_sum.zero_()
+        learner.tokens = 0
         progress.logged_step = progress.step
-        self.log_started, self.log_tokens = now, 0
-        self._record(row)
+        self.logged_seconds = self.clock.seconds["training"]
+        self._record(
+            {
+                "loss": loss,
+                "learning_rate": learner.rate,
+                "gradient_norm": learner.gradient_norm.item(),
+                "tokens_per_second": tokens / max(spent, 1e-9),
+                "seconds_left": self.seconds_left(),
+            }
+        )
+        self._lap("logging")
 
     def _record(self, row: dict[str, float], split: str = "") -> None:
         """Append a line, and tell the latest values in the status."""
-        self.progress.seconds = time.monotonic() - self.started
         self.progress.metrics |= {f"{split}_{key}" if split else key: value for key, value in row.items()}
-        head = {"step": self.progress.step, "time": round(self.progress.seconds, 3)}
-        self.directory.append_metrics(head | ({"split": split} if split else {}) | row)
+        self._append(({"split": split} if split else {}) | row)
         self._tell()
+
+    def _append(self, row: dict[str, Any]) -> None:
+        if self.ranks.first:
+            row = {"step": self.progress.step, "time": round(self.progress.seconds, 3)} | row
+            self.directory.append_metrics(row)
+            if self.events:
+                self.events.add(row)
 
     def _tell(self, *, now: bool = False, **changes: object) -> None:
         progress = self.progress
-        left = progress.seconds / max(1, progress.step) * (progress.steps - progress.step)
         self.report.update(
             now=now,
             step=progress.step,
             steps=progress.steps,
             metrics=dict(progress.metrics),
             seconds=progress.seconds,
-            left=left,
+            left=self.seconds_left(),
             **changes,
         )
 
+    def seconds_left(self) -> float:
+        """What the rest takes at the pace so far, measuring and saving included."""
+        progress = self.progress
+        return progress.seconds / max(1, progress.step) * (progress.steps - progress.step)
+
+    # What is no number ends the run.
+
+    def _need_sound_steps(self) -> None:
+        """Raise UserError where a gradient was no number; the weights have not moved since."""
+        step, norm, loss = self.learner.trouble.tolist()
+        if not step:
+            return
+        loss = self.ranks.total(torch.tensor(loss)).item()
+        if math.isfinite(loss):
+            problem = _("the gradient is {norm} at step {step}").format(norm=norm, step=int(step))
+        else:
+            problem = _("the loss is {loss} at step {step}").format(loss=loss, step=int(step))
+        raise UserError(f"{problem}; {self._advice()}")
+
     def _need_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise UserError(
-                _(
-                    "the loss is {loss} at step {step}; resume from the last checkpoint with a lower "
-                    "train.learning_rate, or a smaller train.clip"
-                ).format(loss=loss, step=self.progress.step)
-            )
+            problem = _("the loss is {loss} at step {step}").format(loss=loss, step=self.progress.step)
+            raise UserError(f"{problem}; {self._advice()}")
 
     def _need_finite_weights(self) -> None:
-        finite = torch.stack([weight.isfinite().all() for weight in self.parameters.values()])
-        if not finite.all().item():
-            self._need_finite(math.nan)
+        if not self.learner.finite():
+            problem = _("weights are nan at step {step}").format(step=self.progress.step)
+            raise UserError(f"{problem}; {self._advice()}")
+
+    def _advice(self) -> str:
+        folders = self.directory.checkpoints()
+        if folders:
+            words = _("resume from {folder} with a lower train.learning_rate, or a smaller train.clip")
+        else:
+            words = _("start again with a lower train.learning_rate, or a smaller train.clip")
+        advice = words.format(folder=folders[-1].name if folders else "")
+        return advice if self.settings.precision == "fp32" else advice + _(", or train.precision=fp32")
+
+    # Phase: look inside.
+
+    def look_inside(self) -> None:
+        """A row of what each layer is at, and of what training spends its time on. Waits for the device."""
+        learner = self.learner
+        if not self.ranks.first or not learner.gradient_norms:
+            return
+        if self.sample is None:
+            examples = self.parts.dev_examples or self.parts.train_examples
+            self.sample = Sample(self.parts.task, examples, learner.device)
+        row = norms_by_layer("grad_norm", learner.gradient_norms)
+        row |= norms_by_layer("weight_norm", norms(learner.parameters, gradients=False))
+        row |= self.sample.look(learner.model)
+        row |= {f"share.{kind}": share for kind, share in self.clock.shares().items() if kind != "training"}
+        self._append({"kind": LAYERS} | row)
+        learner.gradient_norms = {}
+        self._lap("looking")
 
     # Phase: evaluate.
 
@@ -278,11 +329,19 @@ class Trainer:
         """Measure on dev; whether that is the best so far. Leaves the training's generators alone."""
         if self.progress.evaluated_step == self.progress.step or not len(self.parts.dev_examples):
             return False
-        self._tell(now=True, phase="evaluating")
-        examples = self.parts.dev_examples[: self.settings.evaluate_examples or None]
-        with self._weights_to_keep(), torch.random.fork_rng():
-            measured = self.parts.task.metrics(self.model, examples, self.device, self.settings.batch_size)
+        improved = self._measure() if self.ranks.first else False
         self.progress.evaluated_step = self.progress.step
+        self._lap("evaluating")
+        return bool(self.ranks.from_first(improved))
+
+    def _measure(self) -> bool:
+        self._tell(now=True, phase="evaluating")
+        learner = self.learner
+        examples = self.parts.dev_examples[: self.settings.evaluate_examples or None]
+        with learner.weights_to_keep(), torch.random.fork_rng():
+            measured = self.parts.task.metrics(
+                learner.model, examples, learner.device, self.settings.batch_size
+            )
         improved = self._judge(measured)
         self._record(measured, "dev")
         self._tell(now=True, phase="training")
@@ -308,12 +367,6 @@ class Trainer:
         self.progress.best_folder = self.directory.step_folder(self.progress.step).name
         return True
 
-    @contextmanager
-    def _weights_to_keep(self) -> Iterator[None]:
-        """The weights that are measured and kept: the average where there is one."""
-        with self.average.in_place() if self.average else nullcontext():
-            yield
-
     # Phase: save.
 
     def save(self) -> None:
@@ -321,50 +374,45 @@ class Trainer:
         folder = self.directory.step_folder(self.progress.step)
         if not self.progress.step:
             return
-        if not folder.exists():
+        if not self.ranks.from_first(folder.exists()):
             self._write(folder)
-            self._prune()
+        self._lap("saving")
         self._tell(now=True, phase="training", latest=folder.name, best=self.progress.best_folder)
 
     def _write(self, folder: Path) -> None:
         """Write into a folder beside, then rename: a reader never finds half a checkpoint."""
-        self._need_finite(self.loss_sum.item())
+        learner = self.learner
+        self._need_sound_steps()
+        self._need_finite(self.ranks.total(learner.loss_sum).item())
         self._need_finite_weights()
         self._tell(now=True, phase="saving")
-        self.progress.data = self.stream.state()
-        self.progress.seconds = time.monotonic() - self.started
+        self.progress.data = dict(learner.dealer.position)
+        tensors = learner.tensors()
+        if not self.ranks.first:
+            return
         scratch = self.directory.scratch_folder()
         try:
-            with self._weights_to_keep():
-                checkpoint.save(scratch / "model", self.model, self.parts.config, self.parts.tokenizer)
-            write_state(scratch / "model", self._state_tensors(), self.progress)
+            with learner.weights_to_keep():
+                checkpoint.save(scratch / "model", learner.model, self.parts.config, self.parts.tokenizer)
+            write_state(scratch / "model", tensors, self.progress)
             (scratch / "model").rename(folder)
         finally:
             self.directory.clear_scratch()
-
-    def _state_tensors(self) -> dict[str, Tensor]:
-        tensors = self.optimizer.tensors() | generator_tensors()
-        tensors["sums/loss"] = self.loss_sum
-        if self.average:
-            tensors |= {f"weights/{name}": parameter.detach() for name, parameter in self.parameters.items()}
-        return tensors
+        self._prune()
 
     def _prune(self) -> None:
         if not self.settings.keep:
             return
         for folder in self.directory.checkpoints()[: -self.settings.keep]:
             if folder.name != self.progress.best_folder:
-                shutil.rmtree(folder, ignore_errors=True)
+                self.directory.drop(folder)
 
     # Waiting.
 
     def pause(self) -> None:
         """Wait, with everything in memory, until people want the run to go on or to stop."""
         self._tell(now=True, state="paused", phase="")
-        began = time.monotonic()
-        while self.wishes.pause_wanted():
+        while self.ranks.any(self.wishes.stop_wanted(), self.wishes.pause_wanted()) == (False, True):
             time.sleep(_PAUSE_SECONDS)
-        waited = time.monotonic() - began
-        self.started += waited
-        self.log_started += waited
+        self.clock.skip()
         self._tell(now=True, state="running", phase="training")

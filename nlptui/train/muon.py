@@ -7,6 +7,8 @@ coefficients are theirs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -44,16 +46,23 @@ class Muon:
             weight.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move every weight that has a gradient; `rate` is AdamW's, and says how far the schedule is."""
-        self.rest.step(rate)
+    def step(self, rate: float, skip: Tensor | None = None) -> None:
+        """Move every weight that has a gradient; `rate` is AdamW's, and says how far the schedule is.
+
+        skip: on the device, 1 where gradients are no numbers and nothing may move, else 0.
+        """
+        self.rest.step(rate, skip)
         moved = [(name, grad) for name, w in self.matrices.items() if (grad := w.grad) is not None]
         if not moved or not self.peak:
             return
         rate = self.matrix_rate * rate / self.peak
-        gradients = [grad for _name, grad in moved]
+        gradients = [grad if skip is None else grad.where(skip == 0, 0.0) for _name, grad in moved]
         momenta = [self.momentum[name] for name, _grad in moved]
-        torch._foreach_lerp_(momenta, gradients, 1 - _MOMENTUM)
+        if skip is None:
+            torch._foreach_lerp_(momenta, gradients, 1 - _MOMENTUM)
+        else:
+            for momentum, gradient in zip(momenta, gradients, strict=True):
+                momentum.lerp_(gradient, (1 - _MOMENTUM) * (1.0 - skip))
         updates = torch._foreach_lerp(gradients, momenta, _MOMENTUM)
         # Matrices of one shape go through the iteration together.
         shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
@@ -65,7 +74,11 @@ class Muon:
             directions = orthogonal(torch.stack([update for _part, update in pairs]))
             length = rate * max(1.0, rows / columns) ** 0.5
             for (part, _update), direction in zip(pairs, directions, strict=True):
-                part.mul_(1 - rate * self.decay).add_(direction, alpha=-length)
+                if skip is None:
+                    part.mul_(1 - rate * self.decay).add_(direction, alpha=-length)
+                else:
+                    went = 1.0 - skip
+                    part.mul_(1 - rate * self.decay * went).sub_(direction * (length * went))
 
     def _gates(self, name: str) -> int:
         """How many matrices lie in one: 4 in an LSTM's, 3 in a GRU's, else 1."""
@@ -79,7 +92,7 @@ class Muon:
         own = {f"optimizer/momentum/{name}": value for name, value in self.momentum.items()}
         return self.rest.tensors() | own
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put what `tensors` gave back."""
         for key, value in self.tensors().items():
             value.copy_(tensors[key])

@@ -7,7 +7,7 @@ Sources: Loshchilov & Hutter 2019 (AdamW, cosine schedule); Polyak & Juditsky 19
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -45,8 +45,11 @@ class AdamW:
             weight.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move every weight that has a gradient; η is `rate`."""
+    def step(self, rate: float, skip: Tensor | None = None) -> None:
+        """Move every weight that has a gradient; η is `rate`.
+
+        skip: on the device, 1 where gradients are no numbers and nothing may move, else 0.
+        """
         for group, decay in self.groups:
             moved = [(name, grad) for name in group if (grad := self.parameters[name].grad) is not None]
             if not moved:
@@ -54,6 +57,8 @@ class AdamW:
             names = [name for name, _grad in moved]
             steps = [self.steps[name] for name in names]
             torch._foreach_add_(steps, 1)
+            if skip is not None:
+                torch._foreach_sub_(steps, [skip] * len(steps))
             torch._fused_adamw_(
                 [self.parameters[name] for name in names],
                 [grad for _name, grad in moved],
@@ -68,6 +73,7 @@ class AdamW:
                 eps=1e-8,
                 amsgrad=False,
                 maximize=False,
+                found_inf=skip,
             )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -79,7 +85,7 @@ class AdamW:
             for name, value in values.items()
         }
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put what `tensors` gave back."""
         for key, value in self.tensors().items():
             value.copy_(tensors[key])

@@ -101,6 +101,8 @@ class TrainConfig:
     """Where to train; auto: a GPU where there is one."""
     nice: int = _bounded(10, 0, 19)
     """How far the worker steps back for other programs."""
+    tensorboard: bool = False
+    """Whether measurements are written as TensorBoard's event files too (the extra nlptui[tensorboard])."""
 
     def __post_init__(self) -> None:
         if not self.steps and not self.epochs:
@@ -228,6 +230,11 @@ def parse_overrides(settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+def data_keys(task: str) -> tuple[str, ...]:
+    """Keys that the [data] table of a recipe for `task` may have."""
+    return (*_DATA_KEYS, *_TASK_KEYS.get(task, ()))
+
+
 def derived_fields() -> frozenset[str]:
     """Fields of a model's config that a recipe's [model] table may not set."""
     return _DERIVED
@@ -308,7 +315,7 @@ def _check_name(name: str, where: str) -> None:
 
 
 def _check_data(data: Mapping[str, Any], task: str, where: str) -> None:
-    known = (*_DATA_KEYS, *_TASK_KEYS.get(task, ()))
+    known = data_keys(task)
     for key in data:
         if key not in known:
             _unknown(f"data.{key}", sorted(known), where)

@@ -2,9 +2,10 @@
 
     config.json      the recipe, resolved
     status.json      replaced whole, never edited: what the run list shows
-    metrics.jsonl    one line a measurement, appended
+    metrics.jsonl    one line a measurement, appended: of training, of a `split`, of layers (see `inside`)
     log.txt          what the worker says, tracebacks included
     step_000500/     a checkpoint: a loadable model folder, and the training state beside it
+    parent.json      of a fork: the run that it comes from, and the step
     stop, pause      files that ask the worker to save and end, or to wait
 
 Knows nothing of torch, of starting processes, or of what is trained.
@@ -19,7 +20,8 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,10 @@ STATES = (
     N_("queued"), N_("running"), N_("paused"), N_("stopped"), N_("done"), N_("failed"), N_("lost"),
 )  # fmt: skip
 ALIVE = ("queued", "running", "paused")
+WAITING = "waiting"
+"""The phase of a queued run that has no place yet: see `places`."""
+LAYERS = "layers"
+"""The `kind` of the rows of the metrics file that tell of a network's layers."""
 _STEP_FOLDER = re.compile(r"step_(\d{6,12})")
 _RUN_NAME = re.compile(r"\w[\w.\-]{0,99}")
 # A run that was just created has no process yet; after this many seconds it will not get one any more.
@@ -64,7 +70,8 @@ class RunStatus:
     best: str = ""
     """The folder of the best checkpoint on dev."""
     phase: str = ""
-    """What a running worker is at: loading, training, evaluating, saving."""
+    """What a running worker is at: loading, training, evaluating, saving. Of a queued run: waiting (for a
+    place), or nothing, where its worker is about to come."""
     seconds: float = 0.0
     """Time spent training, over all of the run's workers."""
     left: float | None = None
@@ -77,6 +84,15 @@ class RunStatus:
         return {item.name: getattr(self, item.name) for item in fields(self)} | {
             "metrics": dict(self.metrics)
         }
+
+
+@dataclass(frozen=True)
+class Parent:
+    """Where a fork comes from."""
+
+    run: str
+    """The name of the run; there may be none of that name any more."""
+    step: int
 
 
 class RunDirectory:
@@ -124,12 +140,30 @@ class RunDirectory:
                     path=self.config_path, name=visible(self.name)
                 )
             )
+        if "experiment" in content:
+            raise UserError(_("{name} is an experiment: it trains no model").format(name=visible(self.name)))
         return recipe_from_dict(content, where=str(self.config_path))
+
+    # where it comes from
+
+    def write_parent(self, parent: Parent) -> None:
+        write_json(self.path / "parent.json", asdict(parent))
+
+    def parent(self) -> Parent | None:
+        """The run that this one was forked from; None where it began by itself, or the file is broken."""
+        content = read_json(self.path / "parent.json") or {}
+        run, step = content.get("run"), content.get("step")
+        return Parent(run, step) if isinstance(run, str) and isinstance(step, int) else None
 
     # the status
 
     def write_status(self, status: RunStatus) -> None:
         write_json(self.status_path, strict(status.to_dict() | {"updated": time.time()}))
+
+    def overwrite_status(self, status: RunStatus) -> None:
+        """The same in the old file's own space, where a full disk has none for a new one beside it."""
+        content = strict(status.to_dict() | {"updated": time.time()})
+        self.status_path.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), "utf-8")
 
     def status(self) -> RunStatus:
         """The run's state as it is: `lost` when the status names a worker that no longer lives."""
@@ -161,7 +195,11 @@ class RunDirectory:
 
     def metrics(self, since: int = 0) -> list[dict[str, Any]]:
         """The rows after the first `since`; lines that are torn or broken are left out."""
-        return self._rows()[since:]
+        return [row for row in self._rows() if row.get("kind") != LAYERS][since:]
+
+    def layer_metrics(self, since: int = 0) -> list[dict[str, Any]]:
+        """What was seen inside the network, layer by layer, after the first `since` rows of that."""
+        return [row for row in self._rows() if row.get("kind") == LAYERS][since:]
 
     def rewind_metrics(self, step: int) -> None:
         """Forget rows after `step`: the worker that wrote them died before it saved what they measured."""
@@ -170,6 +208,12 @@ class RunDirectory:
         if len(kept) < len(rows) or not _whole(self.metrics_path):
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
             write_atomic(self.metrics_path, text.encode("utf-8"))
+
+    def copy_metrics(self, other: RunDirectory, step: int) -> None:
+        """Take over what another run measured up to `step`."""
+        kept = [row for row in other._rows() if row["step"] <= step]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
+        write_atomic(self.metrics_path, text.encode("utf-8"))
 
     def _rows(self) -> list[dict[str, Any]]:
         try:
@@ -199,8 +243,15 @@ class RunDirectory:
         scratch.mkdir()
         return scratch
 
+    def drop(self, folder: Path) -> None:
+        """Remove a checkpoint; renamed first, so that nobody ever finds half of one."""
+        gone = folder.with_name(f".part_{folder.name}")
+        with suppress(OSError):
+            folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
     def clear_scratch(self) -> None:
-        """Remove what a worker that died while saving left behind."""
+        """Remove what a worker that died while saving or removing left behind."""
         for path in self._entries():
             if path.name.startswith(".part_"):
                 shutil.rmtree(path, ignore_errors=True)
@@ -289,7 +340,7 @@ def _answers(pid: int) -> int | None:
 
 def _has_worker(status: RunStatus) -> bool:
     if status.pid is None:
-        return time.time() - status.updated < _START_SECONDS
+        return status.phase == WAITING or time.time() - status.updated < _START_SECONDS
     birth = process_birth(status.pid)
     return birth is not None and (not status.born or birth in (0, status.born))
 

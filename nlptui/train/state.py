@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from torch import Tensor
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
+from nlptui.train.ranks import ALONE, Ranks
 
 TENSORS_FILE = "train_state.safetensors"
 PROGRESS_FILE = "train_state.json"
@@ -51,19 +53,31 @@ class Progress:
     """The step of the last measurement on dev."""
 
 
-def generator_tensors() -> dict[str, Tensor]:
-    """The state of torch's generators; the stream of examples draws from its place alone."""
-    tensors = {"generators/cpu": torch.get_rng_state()}
+def generator_tensors(ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """The state of torch's generators in each process; the stream of examples draws from its place alone."""
+    states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        tensors["generators/cuda"] = torch.cuda.get_rng_state()
-    return tensors
+        states["cuda"] = torch.cuda.get_rng_state()
+    return {
+        f"generators/{_generator(kind, rank)}": state
+        for kind, own in states.items()
+        for rank, state in enumerate(ranks.gathered(own))
+    }
 
 
-def restore_generators(tensors: dict[str, Tensor]) -> None:
-    """Put the state that `generator_tensors` gave back."""
-    torch.set_rng_state(tensors["generators/cpu"])
-    if "generators/cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["generators/cuda"])
+def restore_generators(tensors: Mapping[str, Tensor], ranks: Ranks = ALONE) -> None:
+    """Put the state that `generator_tensors` gave back; a process that was not there goes on as it is."""
+    setters = {"cpu": torch.set_rng_state}
+    if torch.cuda.is_available():
+        setters["cuda"] = torch.cuda.set_rng_state
+    for kind, put in setters.items():
+        state = tensors.get(f"generators/{_generator(kind, ranks.rank)}")
+        if state is not None:
+            put(state)
+
+
+def _generator(kind: str, rank: int) -> str:
+    return f"{kind}/{rank}" if rank else kind
 
 
 def write_state(folder: Path, tensors: dict[str, Tensor], progress: Progress) -> None:

@@ -2,6 +2,9 @@
 
 Claims the run, steps back for other programs, turns signals and files into wishes of the loop, and what
 goes wrong into one line of the status and a traceback in the log. Never writes to a terminal.
+
+Several processes may work on one run, started by torch's launcher (see `ranks`): the first of them claims the
+run and tells its state.
 """
 
 from __future__ import annotations
@@ -21,11 +24,20 @@ from typing import Any
 
 from nlptui.errors import UserError
 from nlptui.locale import _, preferred_language, set_language
+from nlptui.train import launcher, places
+from nlptui.train.experiments.results import settings_of
 from nlptui.train.run import RunDirectory, RunStatus, process_birth
 
 # Kept on the disk while the run lives, and given up when the disk is full, so that there is room to say so.
 _RESERVE_BYTES = 64 * 1024
 _STATUS_SECONDS = 0.25
+# How far this process has stepped back, for the next worker, which it may start.
+_NICED = "NLPTUI_NICED"
+# How the system, torch and safetensors say that a disk or a quota is full (or a file larger than it may be)
+# and that there is no memory left.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SPACE = ("No space left on device", "Disk quota exceeded", "quota exceeded", "File too large")
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "Cannot allocate memory")
 
 
 class Control:
@@ -52,7 +64,14 @@ class Control:
         self._signalled = True
 
 
-class Reporter:
+class Silent:
+    """What the other processes of a run report: nothing, the first speaks for all."""
+
+    def update(self, *, now: bool = True, **changes: Any) -> None:
+        """Nothing."""
+
+
+class Reporter(Silent):
     """Writes the status; the only writer while the worker lives."""
 
     def __init__(self, run: RunDirectory, before: RunStatus) -> None:
@@ -78,12 +97,16 @@ class Reporter:
             self._run.write_status(self.status)
             self._written = time.monotonic()
 
-    def end(self, state: str, error: str = "") -> None:
+    def end(self, state: str, error: str = "", **changes: Any) -> None:
         """The last word of this worker."""
         self.release()
+        changes |= {"state": state, "error": error, "phase": "", "left": None}
         # An unlinked or full folder must not hide what went wrong: the log has it too.
-        with suppress(OSError):
-            self.update(state=state, error=error, phase="", left=None)
+        try:
+            self.update(**changes)
+        except OSError:
+            with suppress(OSError):
+                self._run.overwrite_status(self.status)
 
 
 @contextmanager
@@ -106,29 +129,79 @@ def claim(run: RunDirectory) -> Iterator[bool]:
 def explain(error: BaseException) -> str:
     """One line for people about what ended the run."""
     text = " ".join(str(error).split())
+    number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, UserError):
         return text
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _("the disk is full; free some space, then resume from the last checkpoint")
-    if isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text:
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or any(words in text for words in _NO_MEMORY):
         return _("out of memory; resume with a smaller train.batch_size, or a larger train.accumulate")
-    if "No space left on device" in text:
+    if number in _FULL or any(words in text for words in _NO_SPACE):
         return _("the disk is full; free some space, then resume from the last checkpoint")
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return _("the run cannot write its folder ({error}); put that right, then resume").format(error=text)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def work(run: RunDirectory, control: Control, reporter: Reporter) -> str:
-    """Train until the end or until asked to stop; return the state that the run is then in."""
-    reporter.update()
-    reporter.reserve()
+def train(run: RunDirectory, control: Control, report: Silent) -> str:
+    """Train, or run an experiment, until the end or until asked to stop; return the state it is then in."""
+    if (experiment := settings_of(run)) is not None:
+        from nlptui.train.experiments.conduct import conduct
+
+        return conduct(run, experiment, control, report)
     recipe = run.recipe()
-    with suppress(OSError, AttributeError):
-        os.nice(recipe.train.nice)
+    step_back(recipe.train.nice)
     # Not at the top: the status says "loading" while torch loads.
+    from nlptui.train import ranks
     from nlptui.train.loop import Trainer, settle_process
 
     settle_process(recipe.train)
-    return Trainer(run, recipe, control, reporter).run()
+    together = ranks.join()
+    state = Trainer(run, recipe, control, report, together).run()
+    together.close()
+    return state
+
+
+def step_back(nice: int) -> None:
+    """Let other programs go before; a worker that started this one has handed its own niceness down."""
+    already = int(os.environ.get(_NICED, "0"))
+    with suppress(OSError, AttributeError):
+        os.nice(max(0, nice - already))
+    os.environ[_NICED] = str(max(nice, already))
+
+
+def lead(run: RunDirectory, control: Control) -> str:
+    """Do the work of the only process, or of the first, and tell its state; returns that."""
+    reporter = Reporter(run, run.status())
+    try:
+        reporter.update()
+        reporter.reserve()
+        state, error = train(run, control, reporter), ""
+    except BaseException as failure:
+        reporter.release()
+        log_failure()
+        if launcher.restarts_left() and not isinstance(failure, UserError):
+            # The launcher starts all processes anew, from the last checkpoint.
+            reporter.end("queued", pid=None, born=None)
+            return "queued"
+        state, error = "failed", explain(failure)
+    reporter.end(state, error)
+    with suppress(OSError):
+        run.stop_path.unlink(missing_ok=True)
+    return state
+
+
+def follow(run: RunDirectory, control: Control) -> str:
+    """Do the work of another process of several."""
+    try:
+        return train(run, control, Silent())
+    except BaseException:
+        log_failure()
+        return "failed"
+
+
+def log_failure() -> None:
+    """The traceback, where there is room for it."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def main(arguments: list[str]) -> int:
@@ -138,20 +211,24 @@ def main(arguments: list[str]) -> int:
         return 2
     set_language(preferred_language())
     run = RunDirectory(Path(arguments[0]).resolve())
+    control = Control(run)
+    control.listen()
+    if launcher.rank():
+        return _exit_status(follow(run, control))
     with claim(run) as mine:
         if not mine:
             print("another worker has this run", file=sys.stderr)
             return 2
-        control, reporter = Control(run), Reporter(run, run.status())
-        control.listen()
-        try:
-            state, error = work(run, control, reporter), ""
-        except BaseException as failure:
-            traceback.print_exc()
-            state, error = "failed", explain(failure)
-        reporter.end(state, error)
-        with suppress(OSError):
-            run.stop_path.unlink(missing_ok=True)
+        if launcher.restarted() and run.status().state == "failed":
+            return 1  # It failed for a reason that would come again.
+        state = lead(run, control)
+    # The run's place is free: the next may have it.
+    with suppress(OSError, UserError):
+        places.start_waiting()
+    return _exit_status(state)
+
+
+def _exit_status(state: str) -> int:
     return 0 if state in ("done", "stopped") else 1
 
 

@@ -78,6 +78,8 @@ class Shown:
     """One sentence each: text cut, tokenizer that does not fit, edits in force."""
     seconds: float
     """How long the network ran."""
+    positions: int = 0
+    """How many tokens a view can be about: those of the text, or of a decoder that has more."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 def first_place(last: Place, text: str | None, model: str | None, **asked: Any) -> Place:
     """Where to begin: what is asked for, otherwise where the last session ended, otherwise an example."""
     wanted = {key: value for key, value in asked.items() if value is not None}
+    if "position" in wanted:
+        wanted["chosen"] = True
     if text is None and model is None and not wanted:
         place = last
     else:

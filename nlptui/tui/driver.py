@@ -14,7 +14,7 @@ import selectors
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
@@ -33,22 +33,63 @@ def log_path() -> Path:
 
 
 class StableWriter(WriterThread):
-    """Writes until the terminal is gone, then swallows what still comes, so that nobody waits for it."""
+    """Gives the terminal what it takes at once; the rest waits in a thread, so that nothing else has to.
+
+    Handing everything to the thread would be simpler, but on busy cores the thread gets its turn many
+    milliseconds later. Once the terminal is gone, what still comes is swallowed.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__(file)
+        self._at_once = opened_again(file)
+        self._given = 0
+        self._written = 0
+
+    def write(self, text: str) -> None:
+        """Write what can be written now, unless older text still waits; queue the rest."""
+        data = text.encode("utf-8", "replace")
+        if self._given == self._written:
+            data = data[self._taken(data) :]
+        if data:
+            self._given += 1
+            self._queue.put(data.decode("utf-8", "surrogateescape"))
+
+    def _taken(self, data: bytes) -> int:
+        """How many bytes of it the terminal takes without waiting."""
+        try:
+            return 0 if self._at_once is None else os.write(self._at_once, data)
+        except OSError:  # it takes nothing now, or it is gone: the thread will see
+            return 0
 
     def run(self) -> None:
-        """Write what is queued; flush when there is a break."""
+        """Write what is queued, waiting as long as it takes."""
         gone = False
         while (text := self._queue.get()) is not None:
-            if gone:
-                continue
-            try:
-                self._file.write(text)
-                if self._queue.empty():
-                    self._file.flush()
-            except (OSError, ValueError):
-                gone = True
-        with suppress(OSError, ValueError):
-            self._file.flush()
+            data = text.encode("utf-8", "surrogateescape")
+            while data and not gone:
+                try:
+                    data = data[os.write(self._file.fileno(), data) :]
+                except (OSError, ValueError):
+                    gone = True
+            self._written += 1
+
+    def stop(self) -> None:
+        """Write what is left, and end."""
+        super().stop()
+        if self._at_once is not None:
+            os.close(self._at_once)
+            self._at_once = None
+
+
+def opened_again(file: IO[str]) -> int | None:
+    """The terminal behind `file`, opened once more such that writing never waits; None where that fails.
+
+    A flag on the file itself would hold for stdin too, and for the shell afterwards.
+    """
+    try:
+        return os.open(os.ttyname(file.fileno()), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return None
 
 
 linux_driver.WriterThread = StableWriter  # type: ignore[attr-defined]

@@ -68,7 +68,10 @@ class Place:
     name: str | None = None
     """For the view of any activation: which one."""
     position: int = 0
-    """The token chosen."""
+    """The token that the view is about."""
+    chosen: bool | None = None
+    """Whether somebody has chosen `position`; until then each view begins at the token that suits it. None:
+    unless it is the first."""
     mark: int | None = None
     """The token where a span was marked; its other end is `position`."""
     row: int = 0
@@ -92,6 +95,10 @@ class Place:
     reading: str = "ids"
     pinned: Place | None = None
     """The run that this one is compared with."""
+
+    def __post_init__(self) -> None:
+        if self.chosen is None:
+            object.__setattr__(self, "chosen", self.position > 0)
 
     @property
     def sentence(self) -> str:
@@ -136,7 +143,7 @@ class Place:
         at = f"{self.row},{self.col}" + (f",{self.part}" if self.part else "")
         options += ["--layer", str(self.layer), "--head", str(self.head), "--at", at]
         options += ["--by", self.by] if self.by != "table" else []
-        options += ["--position", str(self.position)] if self.position else []
+        options += ["--position", str(self.position)] if self.chosen else []
         options += ["--mark", str(self.mark)] if self.mark is not None else []
         options += ["--target", self.target] if self.target else []
         options += ["--tokenizer", self.tokenizer] if self.tokenizer else []
@@ -169,7 +176,8 @@ class Place:
             "model", "text", "view", "layer", "head", "name", "position", "target", "row", "col", "part",
             "by", "reading",
         )  # fmt: skip
-        return {key: getattr(self, key) for key in fields} | {"text": self.text[:KEPT_LIMIT]}
+        kept = {key: getattr(self, key) for key in fields} | {"text": self.text[:KEPT_LIMIT]}
+        return kept if self.chosen else kept | {"position": 0}
 
     @staticmethod
     def restored(kept: Mapping[str, Any]) -> Place:
@@ -190,4 +198,5 @@ class Place:
                 changed: dict[str, Any] = {field.name: value}
                 place = replace(place, **changed)
         reading = place.reading if place.reading in READINGS else "ids"
-        return replace(place, reading=reading, by=place.by if place.by in ("table", "row") else "table")
+        by = place.by if place.by in ("table", "row") else "table"
+        return replace(place, reading=reading, by=by, chosen=None)

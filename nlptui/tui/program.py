@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from textual import events
@@ -156,6 +157,18 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.settle_memory()
         self.clerk.ask(ListModels(), self.models_listed)
         self.explorer.look_at_runs()
+        self.call_after_refresh(self.read_styles)
+
+    def read_styles(self) -> None:
+        """Those of all dialogs, now that nobody waits:
+
+        with each of its own, the first opening of a dialog would read and apply all styles there are again.
+        """
+        for path in sorted((Path(__file__).parent / "screens").glob("*.tcss")):
+            if not self.stylesheet.has_source(str(path)):
+                self.stylesheet.read(path)
+        self.stylesheet.reparse()
+        self.stylesheet.update(self)
 
     def settle_memory(self) -> None:
         """What is loaded by now stays:

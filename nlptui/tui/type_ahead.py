@@ -3,10 +3,14 @@
 Textual sends a key to whatever has the focus when it arrives. Of `/cat` typed quickly, or sent in one piece
 by a slow line, the `c` would arrive while the dialog that `/` opens is still on its way, and mean something
 else. The base of the app.
+
+What a key changes is drawn as one picture, when all of it has changed: Textual would draw what changes
+first, and the rest some frames later.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +18,13 @@ from typing import Any
 from textual import events
 from textual.app import App
 from textual.message import Message
+from textual.screen import Screen
 from textual.timer import Timer
 
 PATIENCE = 1.0
 """Seconds after which the next key goes on, whatever became of the last one."""
+HOLD = 0.1
+"""Seconds that a picture waits at most for the rest of what a key changes."""
 
 
 @dataclass
@@ -26,6 +33,36 @@ class Passed(Message):
 
     number: int
     again: bool
+
+
+class OnePicture(Screen[Any]):
+    """A screen that is not drawn while a key is on its way."""
+
+    pictures = 0
+    """How often it has been drawn, or parts of it."""
+    _owed = False
+    """Whether it was to be drawn at once, as after a layout, and was not."""
+
+    @property
+    def _waits(self) -> bool:
+        return getattr(self.app, "drawing_waits", False)
+
+    def _compositor_refresh(self) -> None:
+        self._owed = self._waits
+        if not self._owed:
+            self.pictures += bool(self._compositor._dirty_regions)
+            super()._compositor_refresh()
+            if self is not self.app.screen:
+                # Textual would draw what is behind a dialog once more whenever nothing else happens there.
+                self._repaint_required = False
+
+    async def _on_idle(self, event: events.Idle) -> None:
+        if self._waits:
+            event.prevent_default()  # of Textual's handler, which would have it drawn
+        elif self._owed and not (
+            self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
+        ):  # with one of these it is drawn in any case
+            self._compositor_refresh()
 
 
 class TypeAhead(App[Any]):
@@ -37,6 +74,7 @@ class TypeAhead(App[Any]):
         self._not_yet = True
         self._number = 0
         self._patience: Timer | None = None
+        self._release: asyncio.TimerHandle | None = None
 
     def urgent(self, key: str) -> bool:
         """Whether a key must not wait for others."""
@@ -65,15 +103,31 @@ class TypeAhead(App[Any]):
         if self._patience is not None:
             self._patience.stop()
             self._patience = None
+        self._draw()
         if not self._held or not self.is_running:
             return
         self._number += 1
         self._patience = self.set_timer(PATIENCE, self._next)
         event = self._held.popleft()
+        if not self._held:  # of many keys in one piece, the pictures between are shown
+            self._release = asyncio.get_running_loop().call_later(HOLD, self._draw)
         target = self.focused or self.screen
         await super().on_event(self.read_key(event) if isinstance(event, events.Key) else event)
         if not target.post_message(Passed(self._number, False)):
             self._look_again(self._number)
+
+    @property
+    def drawing_waits(self) -> bool:
+        """Whether a key is on its way whose picture is not complete."""
+        return self._release is not None
+
+    def _draw(self) -> None:
+        """Let the picture be drawn."""
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
+            for screen in self.screen_stack:
+                screen.check_idle()
 
     async def on_passed(self, passed: Passed) -> None:
         """The key has been everywhere. Once more, for what it set going and opened; then the next key."""

@@ -77,8 +77,8 @@ def to_head(shown: Shown, step: int) -> Place:
 
 def to_token(shown: Shown, position: int) -> Place:
     """Another token of the sentence, as far as there is one."""
-    last = max(0, len(shown.tokens.tokens) - 1)
-    return replace(shown.place, position=max(0, min(position, last)))
+    last = max(0, max(len(shown.tokens.tokens), shown.positions) - 1)
+    return replace(shown.place, position=max(0, min(position, last)), chosen=True)
 
 
 def next_reading(place: Place) -> Place:

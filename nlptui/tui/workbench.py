@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from nlptui.views.figure import Figure, Origin, Part, Tokens, Tree
     from nlptui.views.view import State, View
 
-MODELS_KEPT = 8
+MODELS_KEPT = 12
+"""Enough for a view that shows three models with three kinds of weights."""
 RUNS_KEPT = 16
 """Enough for a view that shows one model of each architecture, twice."""
 READING_SHOWN = 64
@@ -97,7 +98,8 @@ class Workbench:
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
         layers, heads = view.layers(trace), view.heads(trace)
-        position = max(0, min(place.position, len(trace.encoding.tokens) - 1))
+        positions = _positions(trace)
+        position = max(0, min(place.position if place.chosen else view.start(trace), positions - 1))
         here = replace(
             place,
             view=view.name,
@@ -116,6 +118,7 @@ class Workbench:
             output=_untagged(_draw(VIEWS["output"], trace, here).parts),
             tree=self._tree(trace, here),
             reading=_reading(trace, position) if here.reading != "ids" else None,
+            positions=positions,
             notices=tuple(self._notices(trace, place, view.name)),
             seconds=trace.seconds,
         )
@@ -149,19 +152,21 @@ class Workbench:
         needed = view.needs(trace, state)
         if needed:
             engine.analyse(trace, *needed, watch=self._watch)
-        trace.beside = self._beside(view, trace, run)
+        trace.beside = self._beside(view, trace, run, state)
         return view.draw(trace, state)
 
-    def _beside(self, view: View, trace: Trace, run: Place) -> dict[str, Trace]:
-        """The same text through the other models that a view shows."""
+    def _beside(self, view: View, trace: Trace, run: Place, state: State) -> dict[str, Trace]:
+        """The same text through the other models that a view shows, with the analyses that it needs."""
         from nlptui.engine.library import list_models
 
         if not view.shows_others or not trace.encoding.tokens:
             return {}
-        names, found = view.beside(trace, list_models()), {}
+        names, found = view.beside(trace, list_models(), state), {}
         for number, name in enumerate(names):
             self._watch(number, len(names))
-            found[name] = self.trace(beside(run, name, trace.model))
+            other = found[name] = self.trace(beside(run, name, trace.model))
+            if needed := view.needs(other, state):
+                other.engine.analyse(other, *needed, watch=self._watch)
         return found
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
@@ -284,6 +289,12 @@ def where(trace: Trace, name: str, index: tuple[int, ...]) -> str:
     return "  ".join(found)
 
 
+def _positions(trace: Trace) -> int:
+    """Tokens of the text, or of a translator's decoder where it has more of them."""
+    target = trace.inputs.get("target_ids")
+    return max(len(trace.encoding.tokens), 0 if target is None else target.shape[1])
+
+
 def _used(trace: Trace) -> str:
     """The part of the text that the model read."""
     ends = [span[1] for span in trace.encoding.offsets if span is not None]
@@ -354,6 +365,7 @@ def _reading(trace: Trace, position: int) -> Reading | None:
     if name is None:
         return None
     matrix = trace.array(name)
+    position = min(position, len(trace.encoding.ids) - 1)
     token = trace.encoding.ids[position]
     return Reading(
         visible(trace.encoding.tokens[position]), token, len(matrix), visible(name),

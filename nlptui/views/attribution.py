@@ -6,12 +6,13 @@ Knows nothing of how they are computed: it shows the analysis `attribution`. Sou
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, Scale, Source, told
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Scale, Source, told
 from nlptui.views.names import clamp
-from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stack, titled
+from nlptui.views.view import State, View, chosen, config_of, cut, first_gap, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -29,9 +30,13 @@ _MEANS = {
     "attention": N_("each token's share by the attention weights alone, whatever the answer"),
 }
 _SCORES = ("logits", "emission", "mlm.logits", "start.logits")
+_SIDES = {"encoder": N_("source"), "decoder": N_("written so far")}
+"""Of a translator: the texts that an answer came from."""
 SHORT = 64
 """Tokens up to which all methods are computed at once."""
-_ARCHS = ("rnn", "lstm", "gru", "bert", "gpt")
+CLOSE = 1e-3
+"""How well integrated gradients are to add up."""
+_ARCHS = ("rnn", "lstm", "gru", "bert", "gpt", "transformer")
 
 
 def scores(trace: Trace) -> str | None:
@@ -40,11 +45,19 @@ def scores(trace: Trace) -> str | None:
 
 
 def asked(trace: Trace, state: State) -> tuple[int | None, int]:
-    """The position (None where the text has one answer) and the token or label that the view asks about."""
+    """The position (None where the text has one answer) and the token or label that the view asks about.
+
+    Of a translator the token that was written there, whether or not it was the likeliest.
+    """
     values = trace.array(scores(trace) or "")[0]
     position = clamp(state.position, len(values)) if values.ndim == 2 else None
     row = values if position is None else values[position]
-    return position, int(row.argmax()) if state.target is None else clamp(state.target, len(row))
+    if state.target is not None:
+        return position, clamp(state.target, len(row))
+    written = trace.inputs.get("target_ids")
+    if position is not None and written is not None and position + 1 < written.shape[1]:
+        return position, int(trace.array("target_ids")[0, position + 1])
+    return position, int(row.argmax())
 
 
 def prefix(trace: Trace, state: State) -> str:
@@ -57,16 +70,22 @@ def prefix(trace: Trace, state: State) -> str:
     return f"analysis.attribution{at}.to_{target}."
 
 
-def full_name(before: str, method: str) -> str:
+def sides(trace: Trace) -> tuple[str, ...]:
+    """The texts that are attributed to: of a translator two, with what stands before their numbers' names."""
+    return tuple(f"{side}." for side in _SIDES) if "encoder.token_embed" in trace.activations else ("",)
+
+
+def full_name(before: str, method: str, side: str = "") -> str:
     """Under which name a method's numbers are recorded."""
     if method == "left_out":
-        return before.replace("analysis.attribution", "analysis.left_out") + "fall"
-    return f"{before}{method}"
+        return before.replace("analysis.attribution", "analysis.left_out") + f"{side}fall"
+    return f"{before}{side}{method}"
 
 
 def methods(trace: Trace, before: str) -> list[str]:
     """The methods that were recorded."""
-    return [method for method in _METHODS if full_name(before, method) in trace]
+    side = sides(trace)[0]
+    return [method for method in _METHODS if full_name(before, method, side) in trace]
 
 
 def choices(trace: Trace) -> tuple[str, ...]:
@@ -82,27 +101,54 @@ def draw(trace: Trace, state: State) -> Figure:
     if not found:
         return nothing(trace, "attribution", title)
     method = chosen(tuple(found), state.name)
-    name = full_name(before, method)
-    labels = trace.labels(name, "pos")
-    bars = Bars(
-        title=_(_METHODS[method]),
-        labels=labels,
-        values=trace.array(name)[0],
+    # What a decoder reads after the answer had no part in it.
+    position = asked(trace, state)[0]
+    counts = {side: (position or 0) + 1 if side == "decoder." else None for side in sides(trace)}
+    parts: list[Part] = [bars(trace, before, method, side, counts[side]) for side in counts]
+    parts += [table(trace, before, found, side, counts[side]) for side in counts]
+    whom = _whom(trace, state)
+    return Figure("attribution", titled(title, whom), tuple(parts), caption(trace, before, method, whom))
+
+
+def bars(trace: Trace, before: str, method: str, side: str, count: int | None) -> Bars:
+    """One method, for the first tokens of one text."""
+    name = full_name(before, method, side)
+    return Bars(
+        title=titled(_(_METHODS[method]), _side(side)),
+        labels=trace.labels(name, "pos")[:count],
+        values=trace.array(name)[0, :count],
         source=Source(name, (0, "row")),
         scale=_scale(method),
         axis="pos",
     )
-    tables = [cut(trace, full_name(before, one), "", "pos", scale=_scale(one)) for one in found]
-    words = [_(_METHODS[one]) for one in found]
-    table = stack(_("all methods, each by its own scale"), tables, words, "method", "row")
-    whom = _whom(trace, state)
-    caption = _("Why '{answer}'? {method}: {meaning}.").format(
+
+
+def table(trace: Trace, before: str, found: list[str], side: str, count: int | None) -> HeatTable:
+    """All methods × the first tokens of one text."""
+    tables = [cut(trace, full_name(before, one, side), "", "pos", scale=_scale(one)) for one in found]
+    tables = [replace(part, values=part.values[:, :count], cols=part.cols[:count]) for part in tables]
+    title = titled(_("all methods, each by its own scale"), _side(side))
+    return stack(title, tables, [_(_METHODS[one]) for one in found], "method", "row")
+
+
+def _side(side: str) -> str:
+    return _(_SIDES[side.removesuffix(".")]) if side else ""
+
+
+def caption(trace: Trace, before: str, method: str, whom: str) -> str:
+    """What was asked, and what the method's numbers are."""
+    words = _("Why '{answer}'? {method}: {meaning}.").format(
         answer=whom, method=_(_METHODS[method]), meaning=_(_MEANS[method])
     )
-    if method == "integrated":
-        gap = float(trace.array(f"{before}gap")[0])
-        caption += " " + _("Sum − gain: {gap}.").format(gap=f"{gap:.1e}")
-    return Figure("attribution", titled(title, whom), (bars, table), caption)
+    if method == "attention" and len(sides(trace)) > 1:
+        words += " " + _("Of the source: the mean of all heads' weights in all blocks.")
+    if method != "integrated":
+        return words
+    gap = float(trace.array(f"{before}gap")[0])
+    words += " " + _("Sum − gain: {gap}.").format(gap=f"{gap:.1e}")
+    if abs(gap) > CLOSE:
+        words += " " + _("The score changes too abruptly on the way for them to add up more closely.")
+    return words
 
 
 def _scale(method: str) -> Scale:
@@ -117,6 +163,8 @@ def _whom(trace: Trace, state: State) -> str:
     if position is None:
         return answer
     token = told(trace.labels(name, "pos")[position])
+    if "target_ids" in trace.inputs:
+        return _("{answer} after {token} ({position})").format(answer=answer, token=token, position=position)
     return _("{answer} at {token} ({position})").format(answer=answer, token=token, position=position)
 
 
@@ -130,8 +178,20 @@ def _needs(trace: Trace, state: State) -> tuple[str, ...]:
     if not before:
         return ()
     # One run for each token: of long texts only where it is asked for.
-    short = len(trace.labels("token_embed", "pos")) <= SHORT
-    return (before, full_name(before, "left_out")) if short or state.name == "left_out" else (before,)
+    short = len(trace.encoding.tokens) <= SHORT
+    left_out = full_name(before, "left_out").removesuffix("fall")
+    if state.name == "left_out" and not short:
+        return (left_out,)
+    return (before, left_out) if short else (before,)
 
 
-VIEW = View("attribution", 7, N_("Attribution"), applies=_applies, draw=draw, choices=choices, needs=_needs)
+VIEW = View(
+    "attribution",
+    7,
+    N_("Attribution"),
+    applies=_applies,
+    draw=draw,
+    choices=choices,
+    needs=_needs,
+    start=first_gap,
+)

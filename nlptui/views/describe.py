@@ -189,6 +189,7 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "sources.total": (N_("the logit at '{token}', the sum of all parts: {value}"),),
     "sources.heads": (N_("what this head adds to the logit at '{query}'{where}: {value}"),),
     "sources.bias_part": (N_("what a bias adds to the logit at '{token}'{where}: {value}"),),
+    "sources.edit_part": (N_("what an edit puts into the logit at '{token}'{where}: {value}"),),
     "sources": (
         N_("how much one unit more of {unit} would add to the logit at '{token}'{where}: {value}"),
         N_("what this part adds to the logit at '{token}'{where}: {value}"),

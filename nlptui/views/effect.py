@@ -15,7 +15,7 @@ from nlptui.views.compare import difference, named
 from nlptui.views.figure import Array, Figure, HeatTable, Part, Source, Tokens, told
 from nlptui.views.names import clamp, of_kind, prefix
 from nlptui.views.systems import FIRST
-from nlptui.views.view import Peer, State, View, fix, nothing, stack, titled
+from nlptui.views.view import BEGIN, Peer, State, View, fix, nothing, stack, titled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ TOP = 8
 """How many candidates of a vocabulary are taken from before, and from after."""
 
 
-def without_edits(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
+def without_edits(trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[str, ...]:
     """The model at hand again, whose run beside the trace is the one without edits."""
     return (trace.model,) if trace.edits else ()
 

@@ -13,7 +13,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Source, told
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, config_of, cut, nothing, stack
+from nlptui.views.view import State, View, config_of, cut, first_gap, nothing, stack
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -130,7 +130,9 @@ def draw(trace: Trace, state: State) -> Figure:
         " this run, so that the parts add up to the logit."
     ).format(target=whom)
     if any(name.endswith(".edit_part") for name in parts_of(trace, before)):
-        caption += " " + _("What an edit puts in is a part of its own; of what it takes away, nothing is left below.")
+        caption += " " + _(
+            "What an edit puts in is a part of its own; of what it takes away, nothing is left below."
+        )
     return Figure("sources", f"{title} · {whom}", tuple(parts), caption)
 
 
@@ -155,5 +157,12 @@ def _needs(trace: Trace, state: State) -> tuple[str, ...]:
 
 
 VIEW = View(
-    "sources", 3, N_("Where a logit comes from"), applies=_applies, draw=draw, layers=_layers, needs=_needs
+    "sources",
+    3,
+    N_("Where a logit comes from"),
+    applies=_applies,
+    draw=draw,
+    layers=_layers,
+    needs=_needs,
+    start=first_gap,
 )

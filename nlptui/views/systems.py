@@ -13,7 +13,7 @@ from nlptui.locale import N_, _
 from nlptui.views import hidden, output
 from nlptui.views.compare import named
 from nlptui.views.figure import Figure, HeatTable, Part, Token, Tokens
-from nlptui.views.view import Peer, State, View, config_of, cut, nothing, titled
+from nlptui.views.view import BEGIN, Peer, State, View, config_of, cut, nothing, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -56,7 +56,7 @@ def _usable(trace: Trace, peers: Sequence[Peer]) -> list[Peer]:
     return sorted(found, key=_rank)
 
 
-def three_kinds(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
+def three_kinds(trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[str, ...]:
     """One model for each kind of output, but for the kind of the model at hand."""
     usable = _usable(trace, peers)
     own = KINDS.get(str(getattr(trace.config, "task", "")), "")
@@ -67,7 +67,7 @@ def three_kinds(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def every_system(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
+def every_system(trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[str, ...]:
     """One model of each architecture but the one at hand; of the same task where there is one."""
     usable = _usable(trace, peers)
     task, arch = (str(getattr(trace.config, key, "")) for key in ("task", "arch"))

@@ -41,6 +41,10 @@ class State:
     """How the next token is chosen, where the view is about that."""
 
 
+BEGIN = State()
+"""Where a view stands before anybody has moved."""
+
+
 def _one(trace: Trace) -> int:
     return 1
 
@@ -69,12 +73,38 @@ class Peer(Protocol):
         """What it reads: "en"."""
 
     @property
+    def vocab_size(self) -> int:
+        """How many tokens it knows."""
+
+    @property
     def problem(self) -> str:
         """Why it cannot be opened; empty if it can."""
 
 
-def _alone(trace: Trace, peers: Sequence[Peer]) -> tuple[str, ...]:
+class Beside(Protocol):
+    """Says which other models a view shows beside the one at hand."""
+
+    def __call__(self, trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[str, ...]:
+        """Their names, of the models that there are."""
+
+
+def _alone(trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[str, ...]:
     return ()
+
+
+def _first(trace: Trace) -> int:
+    return 0
+
+
+def last(trace: Trace) -> int:
+    """The last token of the text."""
+    return max(0, len(trace.encoding.tokens) - 1) if trace.encoding is not None else 0
+
+
+def first_gap(trace: Trace) -> int:
+    """The first place that the text leaves open, its [MASK]; the first token where there is none."""
+    gaps = trace.output.get("candidates", ()) if task_of(trace) == "pretraining" else ()
+    return next((int(gap["pos"]) for gap in gaps), 0)
 
 
 def _nothing_more(trace: Trace, state: State) -> tuple[str, ...]:
@@ -99,9 +129,14 @@ class View:
     choices: Callable[[Trace], tuple[str, ...]] = _no_choice
     """What `State.name` may choose; empty where there is no choice."""
     needs: Callable[[Trace, State], tuple[str, ...]] = _nothing_more
-    """The analyses that have to be made of the run before the view can draw: "analysis.rollout", say."""
-    beside: Callable[[Trace, Sequence[Peer]], tuple[str, ...]] = _alone
+    """The analyses that have to be made of the run before the view can draw: "analysis.rollout", say.
+
+    Of each run beside it, `needs` is asked too, and what it names is made of that run.
+    """
+    beside: Beside = _alone
     """The other models, of those there are, whose runs of the same text the view shows: `Trace.beside`."""
+    start: Callable[[Trace], int] = _first
+    """The token that the view is about as long as nobody has chosen one."""
 
     @property
     def shows_others(self) -> bool:

@@ -159,7 +159,7 @@ def race(floor: Floor, full: bool, folder: Path) -> dict[str, Any]:
     target, lower = floor.full if full else floor.near, floor.metric == "loss"
 
     def ours() -> float:
-        with trainer._weights_to_keep():
+        with trainer.learner.weights_to_keep():
             return measure(parts.task, parts.model, dev, floor.metric)
 
     racers = {

@@ -337,15 +337,17 @@ def compare(
         raise RuntimeError(f"{ours} and {theirs} parameters: not the same network")
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         whole, given = trainer_of(parts, batch_size, Path(first)), trainer_of(parts, batch_size, Path(second))
-        batches = [whole.stream.next() for _ in range(STEPS)]
-        fed = cycle(batches)
-        given.stream.next = lambda: next(fed)  # type: ignore[method-assign]
+        deals = [whole.learner.dealer.next() for _ in range(STEPS)]
+        batches = [(part.batch, part.targets, part.tokens) for deal in deals for part in deal.parts]
+        fed = cycle(deals)
+        given.learner.dealer.next = lambda: next(fed)  # type: ignore[method-assign]
         # What is drawn inside the step has the sizes of what the others are given.
-        places = cycle([{**whole.stream.state(), "epoch": 0, "index": i} for i in range(STEPS)])
+        stream = whole.learner.dealer.stream
+        places = cycle([{**stream.state(), "epoch": 0, "index": i} for i in range(STEPS)])
 
         def ours_drawing() -> None:
             place = next(places)
-            whole.stream.epoch, whole.stream.index = place["epoch"], place["index"]
+            stream.epoch, stream.index = place["epoch"], place["index"]
             whole.update()
 
         plain = plain_step(network, loss, cycle([prepare(made) for made in batches]))

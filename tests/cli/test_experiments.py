@@ -99,6 +99,9 @@ def test_what_a_run_has_measured(nlptui: Nlptui, home: Path) -> None:
 def test_names_that_are_none(nlptui: Nlptui) -> None:
     result = nlptui("experiment", "recal", status=1)
     assert "recall, gradients" in result.err and len(result.err.strip().splitlines()) == 1
+    write_settings(made("later"), Settings("not known yet"))
+    assert "no experiment is called later" in nlptui("experiment", "later", status=1).err
+    assert experiment_names() == list(client.EXPERIMENTS)
     path = runs_dir() / "train"
     path.mkdir(parents=True)
     assert "no experiment is called train" in nlptui("experiment", "train", status=1).err

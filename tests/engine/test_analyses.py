@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from nlptui.engine import Engine
-from nlptui.engine.analyses import ANALYSES, attribution, parse
+from nlptui.engine.analyses import ANALYSES, integral, parse, shared_runs
+from nlptui.engine.analyses.kinks import averaged
+from nlptui.engine.inputs import batch_again
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
+from nlptui.nn.layers import FeedForward
 from nlptui.nn.search import search
 from nlptui.sampling import Sampling
 from nlptui.trace import Edit, Trace
@@ -58,6 +60,7 @@ ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attributio
 ASKED["sources"] = "analysis.sources.to_0"
 ASKED["units_on"] = "analysis.units_on.at_1.to_3"
 ASKED["neighbours"] = "analysis.neighbours.at_1"
+ASKED["across"] = "analysis.across.at_1"
 CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
 
 
@@ -65,12 +68,16 @@ CASES = [(name, family) for name in ANALYSES for family in fitting(name)]
 def test_every_cell_opens_and_comes_to_its_value(folder: Path, name: str, family: str) -> None:
     model = engine(folder, family)
     trace = model.trace(TEXT)
+    if name == "across":
+        trace.pin(model.trace("the old can"))
     before = set(trace.activations)
     prefix = ASKED.get(name, f"analysis.{name}")
     model.analyse(trace, prefix)
     assert set(trace.activations) == before
     made = [key for key, value in trace.analyses.items() if value.kind == "analysis"]
-    assert made and all(key.startswith((prefix + ".", "analysis.rollout.")) for key in trace.analyses)
+    assert made and all(
+        key.startswith((prefix + ".", "analysis.rollout.", "analysis.space.")) for key in trace.analyses
+    )
     choose = random.Random(3)
     for key in made:
         shape = trace[key].shape
@@ -232,6 +239,34 @@ def test_the_parts_of_a_class_make_it_up_with_every_pooler(folder: Path, pooling
     torch.testing.assert_close(found, trace["logits"].value[..., 1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("family", ATTENTIVE)
+def test_the_parts_of_a_logit_make_it_up_whatever_is_edited(folder: Path, family: str) -> None:
+    """Each recorded activation in turn: some of its numbers forced, others scaled."""
+    model = engine(folder, family)
+    plain = model.trace(TEXT[:8])
+    scores = next(name for name in ("logits", "mlm.logits", "start.logits") if name in plain)
+    own = 0
+    for name in [name for name in plain.activations if ".0." not in name and not name.endswith("probs")]:
+        size, *more = plain[name].shape[1:]
+        last = (0, size - 1, *(slice(None) for _size in more[:-1]), *(0 for _size in more[-1:]))
+        edits = [Edit(name, (0, slice(0, size // 2)), "scale", 1.5), Edit(name, last, "force", 0.3)]
+        trace = model.trace(TEXT[:8], edits=edits)
+        model.analyse(trace, "analysis.sources.to_0")
+        value = trace[scores].value
+        expected = value if scores == "start.logits" else value[..., 0]
+        found = trace["analysis.sources.to_0.total"].value
+        torch.testing.assert_close(
+            found, expected, atol=1e-4, rtol=1e-5, msg=lambda text, n=name: f"{n}: {text}"
+        )
+        parts = [key for key in trace.analyses if key.endswith(".edit_part")]
+        assert not parts or parts == [f"analysis.sources.to_0.{name}.edit_part"]
+        own += len(parts)
+        for key in parts:
+            opened = model.explain(trace, key, (0, trace[key].shape[1] - 1))
+            assert opened.total == pytest.approx(opened.value, abs=1e-5), key
+    assert own > 6, "sums, norms and outputs of attention"
+
+
 def test_parts_and_heads_of_gpt_by_hand(folder: Path) -> None:
     model = engine(folder, "gpt")
     trace = model.analyse(model.trace(TEXT), f"analysis.sources.to_{TARGET}")
@@ -268,7 +303,9 @@ def logit(model: Engine, trace: Trace, position: int, edits: list[Edit], target:
     return float(value[0, position, target] if value.ndim == 3 else value[0, target])
 
 
-@pytest.mark.parametrize("family", ["tag-rnn", "tag-lstm", "tag-gru", "lm-lstm", "class-lstm", "bert", "gpt"])
+@pytest.mark.parametrize(
+    "family", ["tag-rnn", "tag-lstm", "tag-gru", "lm-lstm", "class-lstm", "bert", "gpt", "translator"]
+)
 def test_gradients_equal_finite_differences(folder: Path, family: str) -> None:
     model = engine(folder, family)
     model.model.double()
@@ -289,25 +326,15 @@ def test_gradients_equal_finite_differences(folder: Path, family: str) -> None:
         assert float(trace[name].value[index]) == pytest.approx(slope, abs=1e-8), name
 
 
-@pytest.mark.parametrize("family", ["lm-rnn", "lm-gru"])
-def test_norms_through_time_equal_autograd_through_torch_cells(folder: Path, family: str) -> None:
-    model = engine(folder, family)
-    model.model.double()
-    trace = model.trace(TEXT)
-    last = len(trace.encoding.ids) - 1
-    model.analyse(trace, f"analysis.gradient.at_{last}.to_{TARGET}")
-    core = model.model.layers
-    kind = nn.RNNCell if family == "lm-rnn" else nn.GRUCell
-    cell = kind(core.input_size, core.hidden_size).double()
-    cell.load_state_dict({key.removesuffix("_l0"): value for key, value in core.state_dict().items()})
-    hidden = [torch.zeros(1, core.hidden_size, dtype=torch.float64, requires_grad=True)]
-    for token in trace.encoding.ids:
-        hidden.append(cell(model.model.token_embedding.weight[token][None], hidden[-1]))
-    score = model.model.head(hidden[-1])[0, TARGET]
-    expected = [float(g.norm()) for g in torch.autograd.grad(score, hidden[1:])]
-    found = trace[f"analysis.gradient.at_{last}.to_{TARGET}.layers.0.forward.hidden.norm"].value[0]
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
-    assert found[-1] > found[0] > 0
+def test_gradients_of_a_translator_reach_the_source_and_what_was_written(folder: Path) -> None:
+    model = engine(folder, "translator")
+    trace = model.trace(TEXT, target=[5, 6, 7])
+    model.analyse(trace, "analysis.gradient.at_2.to_9")
+    before = "analysis.gradient.at_2.to_9."
+    source, written = (trace.array(f"{before}{side}.embed.norm")[0] for side in ("encoder", "decoder"))
+    assert (source > 0).all() and (written[:3] > 0).all() and written[3] == 0
+    assert trace.labels(f"{before}encoder.embed.norm", "pos") == trace.encoding.tokens
+    assert trace.labels(f"{before}decoder.0.mlp_norm", "pos") == trace.labels("logits", "pos")
 
 
 def test_gradients_see_the_edits(folder: Path) -> None:
@@ -353,26 +380,171 @@ def test_integrated_gradients_add_up_and_equal_a_fine_sum(folder: Path, family: 
     assert float(found[token]) == pytest.approx(total, abs=1e-4)
 
 
-@pytest.mark.parametrize("family", ["gpt", "lm-rnn", "class-lstm"])
-def test_left_out_equals_the_text_without_the_character(folder: Path, family: str) -> None:
+SIDES = {"translator": ("encoder.", "decoder.")}
+
+
+@pytest.mark.parametrize("family", ["tag-lstm", "lm-gru", "gpt", "translator"])
+def test_an_edit_that_changes_nothing_changes_no_attribution(folder: Path, family: str) -> None:
+    """With edits the slopes are taken on record, and not by the fused kernels."""
     model = engine(folder, family)
-    text = "the old duck"[:11]
-    trace = model.trace(text)
-    name = "analysis.left_out.at_6.to_2." if family != "class-lstm" else "analysis.left_out.to_1."
-    target = 1 if family == "class-lstm" else 2
-    model.analyse(trace, name)
-    found = trace[f"{name}fall"].value[0]
-    for i in range(len(text)):
-        if family != "class-lstm" and i == 6:
-            assert math.isnan(found[i])
-            continue
-        without = model.trace(text[:i] + text[i + 1 :])["logits"].value
-        before = trace["logits"].value
-        if family == "class-lstm":
-            expected = float(before[0, target] - without[0, target])
-        else:
-            expected = float(before[0, 6, target] - without[0, 6 - (i < 6), target])
-        assert float(found[i]) == pytest.approx(expected, abs=1e-5), i
+    model.model.double()
+    trace = model.trace(TEXT)
+    name = next(name for name in trace.activations if name.endswith((".hidden", ".resid_pre")))
+    edited = model.trace(TEXT, edits=[Edit(name, (0, 1), "scale", 1.0)])
+    prefix = "analysis.attribution.at_3.to_1."
+    for run in (trace, edited):
+        model.analyse(run, prefix)
+    for side in SIDES.get(family, ("",)):
+        for method in ("gradient_input", "integrated"):
+            full = f"{prefix}{side}{method}"
+            np.testing.assert_allclose(edited.array(full), trace.array(full), atol=1e-9)
+            assert np.abs(trace.array(full)).max() > 1e-3
+
+
+def test_integrated_gradients_see_the_edits(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    model.model.double()
+    silent = [f"blocks.{block}.attn.z=zero" for block in range(2)]
+    trace = model.trace(TEXT, edits=[*silent, "token_embed[0,3]=scale:2"])
+    model.analyse(trace, "analysis.attribution.at_3.to_1")
+    found = trace.array("analysis.attribution.at_3.to_1.integrated")[0]
+    assert np.abs(np.delete(found, 3)).max() == 0.0, "without attention there is no way from another token"
+    score = lambda share: logit(  # noqa: E731
+        model, trace, 3, [*map(Edit.parse, silent), Edit("token_embed", (), "scale", share)], target=1
+    )
+    assert found[3] == pytest.approx(score(2.0) - score(0.0), abs=1e-3)
+
+
+def test_attributions_of_a_translation_add_up_over_both_texts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And for one token of each, as a fine sum of finite differences says."""
+    monkeypatch.setattr(integral, "CLOSE", 1e-6)
+    monkeypatch.setattr(integral, "MOST", 6000)
+    model = engine(folder, "translator")
+    model.model.double()
+    target = [5, 6, 7]
+    trace = model.trace(TEXT, target=target)
+    prefix = "analysis.attribution.at_2.to_7."
+    model.analyse(trace, prefix)
+    embeds = ("encoder.token_embed", "decoder.token_embed")
+
+    def score(*more: Edit, share: float) -> float:
+        edits = [Edit(name, (), "scale", share) for name in embeds]
+        return float(model.trace(TEXT, edits=[*edits, *more], target=target)["logits"].value[0, 2, 7])
+
+    found = {side: trace.array(f"{prefix}{side}integrated")[0] for side in SIDES["translator"]}
+    total = sum(float(values.sum()) for values in found.values())
+    assert total == pytest.approx(score(share=1.0) - score(share=0.0), abs=1e-5)
+    assert float(trace[f"{prefix}gap"].value[0]) == pytest.approx(0.0, abs=1e-5)
+    assert found["decoder."][3] == 0.0, "what is read later"
+    for name, token in zip(embeds, (4, 1), strict=True):
+        step, steps, expected = 1e-6, 40, 0.0
+        for n in range(steps):
+            share = (n + 0.5) / steps
+            up, down = (
+                score(Edit(name, (0, token), "scale", 1 + sign * step / share), share=share)
+                for sign in (1, -1)
+            )
+            expected += (up - down) / (2 * step) / steps
+        assert found[f"{name.split('.')[0]}."][token] == pytest.approx(expected, abs=2e-3), name
+
+
+def test_a_translators_attention_to_the_source_is_the_mean_of_all_heads(folder: Path) -> None:
+    model = engine(folder, "translator")
+    trace = model.trace(TEXT, target=[5, 6, 7])
+    model.analyse(trace, "analysis.attribution.at_1.to_6")
+    weights = [trace.array(f"decoder.{block}.cross_attn.weights")[0, :, 1] for block in range(2)]
+    found = trace.array("analysis.attribution.at_1.to_6.encoder.attention")[0]
+    np.testing.assert_allclose(found, np.concatenate(weights).mean(0), atol=1e-6)
+    own = trace.array("analysis.attribution.at_1.to_6.decoder.attention")[0]
+    np.testing.assert_allclose(own, trace.array("analysis.rollout.decoder.1.rollout")[0, 1])
+    assert trace.labels("analysis.attribution.at_1.to_6.encoder.attention", "pos") == trace.encoding.tokens
+
+
+def test_gauss_lobatto_holds_the_ends_and_is_exact_for_polynomials() -> None:
+    points, weights = integral.lobatto(6)
+    assert (points[0], points[-1]) == (0.0, 1.0) and sum(weights) == pytest.approx(1.0)
+    for power in range(10):
+        found = sum(w * x**power for x, w in zip(points, weights, strict=True))
+        assert found == pytest.approx(1 / (power + 1), abs=1e-12)
+    assert abs(sum(w * x**10 for x, w in zip(points, weights, strict=True)) - 1 / 11) > 1e-9
+
+
+def test_the_mean_slope_of_relu_is_exact_where_what_goes_in_is_straight() -> None:
+    """Units that switch on or off anywhere on the way; two stretches in one batch."""
+    points, weights = integral.lobatto(6)
+    layer = FeedForward(3, 50, "relu").double()
+    x, y = torch.randn(2, 3, dtype=torch.float64)
+    ways = [(0.0, 0.25), (0.25, 1.0)]
+    shares = torch.tensor([low + (high - low) * p for low, high in ways for p in points], dtype=torch.float64)
+    given = (x + shares[:, None] * y)[:, None].requires_grad_()
+    up, down = layer.up, layer.down
+    with averaged(layer, points, weights):
+        out = layer(given).sum((1, 2))
+        (slopes,) = torch.autograd.grad(out.sum(), given)
+    torch.testing.assert_close(out, down(up(given).relu()).sum((1, 2)))
+    rates = torch.tensor([(high - low) * w for low, high in ways for w in weights], dtype=torch.float64)
+    total = float((slopes[:, 0] @ y * rates).sum())
+    assert total == pytest.approx(float((out[-1] - out[0]).detach()), abs=1e-9)
+    plain = torch.autograd.grad(layer(given).sum(), given)[0]
+    assert abs(float((plain[:, 0] @ y * rates).sum()) - total) > 1e-4, "points alone are off"
+
+
+LEFT_OUT = {
+    "gpt": (0, 6, 10), "gpt1": (7,), "lm-rnn": (0, 6, 26), "lm-gru": (6,), "lm-lstm": (7,),
+    "tag-gru": (0, 3, 6), "tag-lstm": (2,), "tag-rnn": (2,), "class-lstm": (None,), "bert": (4,),
+    "tag-bert": (3,), "pool-bert": (None,), "qa-bert": (0, 1), "translator": (0, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "position"), [(family, at) for family, places in LEFT_OUT.items() for at in places]
+)
+def test_left_out_equals_a_run_of_the_text_without_the_token(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, family: str, position: int | None
+) -> None:
+    """Whatever the texts have in common is run again here, one text after the other."""
+    monkeypatch.setattr(shared_runs, "AT_ONCE", 4)
+    model = engine(folder, family)
+    model.model.double()
+    trace = model.trace(TEXT, target=[5, 6, 7]) if family == "translator" else model.trace(TEXT)
+    target, spans = 1, family == "qa-bert"
+    before = f"analysis.left_out.{'' if position is None else f'at_{position}.'}to_{target}."
+    model.analyse(trace, before)
+    names = ("mlm.logits",) if family == "bert" else ("start.logits", "end.logits") if spans else ("logits",)
+    name, own = names[position if spans and position else 0], target if spans else position
+    whole = batch_again(trace, "cpu")
+
+    def score(batch: Batch, at: int | None) -> float:
+        with torch.no_grad():
+            row = model.model(batch)[name][0]
+        return float(row[at] if spans else row[target] if at is None else row[at, target])
+
+    value = score(whole, own)
+    for side, key in (
+        (("encoder.", "ids"), ("decoder.", "target_ids")) if family == "translator" else (("", "ids"),)
+    ):
+        found = trace.array(f"{before}{side}fall")[0]
+        length = getattr(whole, key).shape[1]
+        assert len(found) == length
+        for i in range(length):
+            if i == own and side != "encoder.":
+                assert math.isnan(found[i])
+                continue
+            kept = [n for n in range(length) if n != i]
+            changed = ("target_ids",) if key == "target_ids" else ("ids", "segments", "chars")
+            parts = {part: getattr(whole, part) for part in changed}
+            batch = replace(whole, **{part: v[:, kept] for part, v in parts.items() if v is not None})
+            at = own if own is None or side == "encoder." else own - (i < own)
+            assert found[i] == pytest.approx(value - score(batch, at), abs=1e-10), i
+
+
+def test_with_edits_nothing_is_left_out(folder: Path) -> None:
+    model = engine(folder, "gpt")
+    trace = model.trace(TEXT, edits=["blocks.0.attn.z=zero"])
+    model.analyse(trace, "analysis.left_out.at_3.to_1")
+    assert np.isnan(trace.array("analysis.left_out.at_3.to_1.fall")).all()
 
 
 def test_attention_is_the_row_of_the_rollout(folder: Path) -> None:
@@ -438,20 +610,24 @@ def test_one_token_has_no_surprisal(folder: Path) -> None:
     assert not model.analyse(model.trace("a"), "analysis.surprisal").analyses
 
 
-def test_more_points_are_taken_where_few_do_not_add_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stretch_that_misses_its_gain_is_cut_in_two(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = engine(folder, "gpt")
-    taken: list[int] = []
-    integral = attribution._integral
-
-    def counted(*arguments: Any) -> Any:
-        taken.append(arguments[-1])
-        return integral(*arguments)
-
-    monkeypatch.setattr(attribution, "_integral", counted)
-    monkeypatch.setattr(attribution, "POINTS", (1, 2, 32))
-    trace = model.analyse(model.trace(TEXT), "analysis.attribution.at_3.to_1")
-    assert taken == [1, 2, 32]
-    assert abs(float(trace["analysis.attribution.at_3.to_1.gap"].value[0])) < attribution.CLOSE
+    model.model.double()
+    gaps, counts = [], []
+    for close, most in ((1.0, 600), (1e-9, 600), (1e-9, 30)):
+        monkeypatch.setattr(integral, "CLOSE", close)
+        monkeypatch.setattr(integral, "MOST", most)
+        trace = model.trace(TEXT)
+        told: list[tuple[int, int]] = []
+        model.analyse(
+            trace,
+            "analysis.attribution.at_3.to_1",
+            watch=lambda done, pieces, told=told: told.append((done, pieces)),
+        )
+        gaps.append(abs(float(trace["analysis.attribution.at_3.to_1.gap"].value[0])))
+        counts.append(told[-1][0])
+    assert counts[1] > counts[0] and gaps[1] < 1e-9 < gaps[0] < 1.0
+    assert counts[2] <= 30 // integral.COUNT, "no more than what there is time for"
 
 
 @pytest.mark.parametrize("family", ATTENTIVE)

@@ -26,7 +26,7 @@ from nlptui.train.worker import Control, Reporter
 from tests.train.small import FAMILIES, small
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
-TIMES = {"time", "tokens_per_second"}
+TIMES = {"time", "tokens_per_second", "seconds_left"}
 
 
 class Wish:
@@ -56,7 +56,12 @@ def train(run: RunDirectory, recipe: Recipe, stop_after: int = 10**9) -> str:
 
 
 def curve(run: RunDirectory) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in run.metrics()]
+    """All that was measured, layers included, but how long it took."""
+    rows = [*run.metrics(), *run.layer_metrics()]
+    return [
+        {key: value for key, value in row.items() if key not in TIMES and not key.startswith("share.")}
+        for row in rows
+    ]
 
 
 @pytest.mark.parametrize(("average", "optimizer"), [(0.0, "adamw"), (0.9, "muon")])
@@ -70,8 +75,8 @@ def test_resumed_equals_uninterrupted_bit_for_bit(family: str, average: float, o
         assert train(parts, recipe, stop_after=step) == "stopped"
     assert train(parts, recipe) == "done"
     assert curve(parts) == curve(whole)
-    assert [row["step"] for row in curve(whole) if "split" not in row] == [2, 4, 6, 8, 10, 12]
-    assert [row["step"] for row in curve(whole) if "split" in row] == [6, 12]
+    assert [row["step"] for row in whole.metrics() if "split" not in row] == [2, 4, 6, 8, 10, 12]
+    assert [row["step"] for row in whole.metrics() if "split" in row] == [6, 12]
     for file in ("model.safetensors", TENSORS_FILE):
         one, other = (load_file(run.path / "step_000012" / file) for run in (whole, parts))
         assert one.keys() == other.keys()
@@ -153,54 +158,37 @@ def test_measuring_does_not_change_training() -> None:
     often, never = directory("often"), directory("never")
     train(often, small("bert", evaluate_every=1))
     train(never, small("bert", evaluate_every=0))
-    losses = [[row["loss"] for row in curve(run) if "split" not in row] for run in (often, never)]
+    losses = [[row["loss"] for row in run.metrics() if "split" not in row] for run in (often, never)]
     assert losses[0] == losses[1]
 
 
-def test_accumulated_parts_make_the_step_of_the_whole_batch() -> None:
-    """All windows are equally long, so the mean over two halves is the mean over the whole."""
-    recipe = small("gpt", steps=1)
-    recipe = recipe_from_dict(recipe.to_dict(), "small", {"model.dropout": 0.0})
-    gradients = []
+@pytest.mark.parametrize("family", FAMILIES)
+def test_accumulated_parts_make_the_step_of_the_whole_batch(family: str) -> None:
+    """The mean over all tokens of the step, not the mean of the parts' means: their lengths differ."""
+    recipe = recipe_from_dict(small(family, steps=1).to_dict(), "small", {"model.dropout": 0.0})
+    found: dict[int, tuple[float, float]] = {}
     for accumulate in (1, 2):
         run = directory(f"parts-{accumulate}")
         changed = recipe_from_dict(recipe.to_dict(), "small", {"train.accumulate": accumulate})
         trainer = Trainer(run, changed, Wish(), Reporter(run, run.status()))
         trainer.prepare()
+        stream, task = trainer.learner.dealer.stream, trainer.parts.task
         if accumulate == 1:
-            halves = _halves(trainer.stream.next())
-            gradients.append(_norm_after(trainer, iter([_joined(halves)])))
+            whole = sorted(stream.draw(), key=task.length)
+            parts = [whole]
         else:
-            gradients.append(_norm_after(trainer, iter(halves)))
-    assert gradients[0] == pytest.approx(gradients[1], rel=1e-5)
-
-
-def _halves(whole: Any) -> list[Any]:
-    batch, targets, tokens = whole
-    assert batch.mask is None
-    parts = []
-    for rows in (slice(0, 4), slice(4, 8)):
-        part = type(batch)(ids=batch.ids[rows])
-        parts.append((part, {key: value[rows] for key, value in targets.items()}, tokens // 2))
-    return parts
-
-
-def _joined(halves: list[Any]) -> Any:
-    batch = type(halves[0][0])(ids=torch.cat([half[0].ids for half in halves]))
-    targets = {key: torch.cat([half[1][key] for half in halves]) for key in halves[0][1]}
-    return batch, targets, sum(half[2] for half in halves)
-
-
-def _norm_after(trainer: Trainer, batches: Any) -> float:
-    trainer.stream.next = lambda: next(batches)  # type: ignore[method-assign]
-    trainer.update()
-    return float(trainer.gradient_norm)
+            parts = [task.share(whole, 0, 3), task.share(whole, 1, 3) + task.share(whole, 2, 3)]
+        stream.draw = iter(parts).__next__  # type: ignore[method-assign]
+        trainer.update()
+        found[accumulate] = (float(trainer.learner.gradient_norm), float(trainer.learner.loss_sum))
+    assert found[1] == pytest.approx(found[2], rel=1e-5)
 
 
 def test_nothing_waits_for_the_device_between_two_log_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     run = directory("one")
     trainer = Trainer(run, small("gpt"), Wish(), Reporter(run, run.status()))
     trainer.prepare()
+    trainer.learner.reads_are_free = False  # As on a GPU.
 
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a value was fetched from the device")
@@ -305,7 +293,7 @@ def test_starting_from_another_model(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     second = Trainer(directory("second"), recipe_from_dict(content, "x"), Wish(), Reporter(run, run.status()))
     second.prepare()
     given = load_file(tmp_path / "models" / "first" / "model.safetensors")
-    assert all(torch.equal(value, given[name]) for name, value in second.model.state_dict().items())
+    assert all(torch.equal(value, given[name]) for name, value in second.learner.model.state_dict().items())
 
 
 # the parts

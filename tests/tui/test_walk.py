@@ -31,6 +31,7 @@ class Here:
     heads: int = 2
     model: Any = field(default_factory=lambda: SimpleNamespace(views=VIEWS))
     tokens: Any = field(default_factory=lambda: SimpleNamespace(tokens=("a", "b", "c")))
+    positions: int = 0
 
 
 def at(view: str, name: str | None = None, **more: Any) -> Here:
@@ -92,6 +93,7 @@ def test_layers_end_where_the_model_ends(step: int, start: int, end: int) -> Non
 def test_heads_and_tokens_end_too() -> None:
     assert walk.to_head(at("hidden"), 5).head == 1
     assert walk.to_token(at("hidden"), 9).position == 2
+    assert walk.to_token(at("hidden", positions=5), 9).position == 4, "a decoder's"
     assert walk.to_token(at("hidden"), -3).position == 0
 
 

@@ -4,12 +4,14 @@
     integrated gradients    Σ_d x_d · ∫₀¹ ∂ logit / ∂ x_d at α·x dα       they add up to logit(x) − logit(0)
     attention               the token's share in the vector on top, by attention rollout
 
-The integral is taken over 32 to 256 points (Gauss–Legendre). Sources: Sundararajan et al. 2017, "Axiomatic
-Attribution for Deep Networks"; Abnar & Zuidema 2020.
+Of a translator, x are the embeddings of the source and of what its decoder has read, on one way from nothing
+to both; its attention to the source is the mean of all heads of all blocks.
+Sources: Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks"; Abnar & Zuidema 2020.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +20,21 @@ import torch
 from torch import Tensor
 
 from nlptui.engine.analyses import gradient, rollout
-from nlptui.engine.analyses.gradient import define, logit_of, run_again
-from nlptui.engine.inputs import batch_of
+from nlptui.engine.analyses.gradient import define, logit_of
+from nlptui.engine.analyses.integral import COUNT, Slopes, lobatto, mean_slopes
+from nlptui.engine.analyses.kinks import averaged
+from nlptui.engine.analyses.one_logit import Place, logits
+from nlptui.engine.inputs import batch_again
 from nlptui.locale import _
-from nlptui.nn import OFF, Batch
+from nlptui.nn import Batch
 from nlptui.trace import Edit, Recorder, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked
     from nlptui.engine.engine import Engine
 
-POINTS = (32, 64, 128, 256)
-"""How many points the integral is taken over: more where fewer do not add up."""
-CLOSE = 1e-4
-"""How far the sum of the integrated gradients may miss the gain before more points are taken."""
-AXES = ("batch", "pos")
+SIDES = {"encoder": "src", "decoder": "tgt"}
+"""Of a translator: where its two embeddings are recorded, and whose tokens label them."""
 
 
 def fits(config: Any) -> bool:
@@ -40,103 +42,163 @@ def fits(config: Any) -> bool:
     return gradient.fits(config)
 
 
+def sides(trace: Trace) -> list[str]:
+    """What stands before `token_embed`, for each embedding that is read: "", or "encoder." and "decoder."."""
+    return [""] if "token_embed" in trace.activations else [f"{side}." for side in SIDES]
+
+
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`gradient_input`, `integrated`, `attention` (batch pos); `gap` (batch) is by how much the
     sum of the second misses what the logit gains from embeddings of zeros to those of the text.
+
+    Of a translator the first three once for each side: `encoder.integrated`, `decoder.integrated`.
     """
     name, place = logit_of(trace, asked)
-    embed: Any = trace["token_embed"].value
     element = f"{name}[{','.join(map(str, (0, *place)))}]"
-    made_of = (("token_embed", None), (name, (0, *place)))
+    embedded = [torch.as_tensor(trace[f"{side}token_embed"].value)[0] for side in sides(trace)]
+    slopes = _edited(engine, trace, name, place) if trace.edits else _fused(engine, trace, name, place)
+    means, zero = _along(engine, trace, slopes, embedded, asked)
+    for side, x, mean, slope in zip(sides(trace), embedded, means, slopes([1.0])[0], strict=True):
+        _record_side(trace, rec, side, (name, (0, *place)), element, x, slope[0], mean)
     value: Any = trace[name].value[(0, *place)]
-    for count in POINTS:
-        slope, zero, mean = _integral(engine, trace, name, place, count)
-        if abs(float((embed * mean).sum() - (value - zero))) < CLOSE:
-            break
-    words = _("∂ {logit} / ∂ x, by autograd").format(logit=element)
-    full = define(rec, "slope", slope, trace["token_embed"].axes, words, made_of)
-    rec("gradient_input", (embed * slope).sum(-1), "batch pos", by=f"sum(token_embed * {full})")
-
-    words = _("the mean of ∂ {logit} / ∂ x along the way from embeddings of zeros to x, by autograd")
-    full = define(rec, "mean_slope", mean, trace["token_embed"].axes, words.format(logit=element), made_of)
-    integrated = rec("integrated", (embed * mean).sum(-1), "batch pos", by=f"sum(token_embed * {full})")
-    rec.input("at_zero", zero.reshape(1), "batch")
+    rec.input("at_zero", value.new_tensor([zero]), "batch")
     rec.input("at_text", value.reshape(1), "batch")
-    gap = integrated.sum(-1) - (value - zero)
-    rec("gap", gap, "batch", by="sum(integrated) - (at_text - at_zero)")
-
+    found = [rec.root.activations[f"{rec.prefix}{side}integrated"].value for side in sides(trace)]
+    gap = sum((part.sum(-1) for part in found), -(value.reshape(1) - zero))
+    total = " + ".join(f"sum({side}integrated)" for side in sides(trace))
+    rec("gap", gap, "batch", by=f"{total} - (at_text - at_zero)")
     _attention(trace, rec, place)
 
 
-def _integral(
-    engine: Engine, trace: Trace, name: str, place: tuple[int, ...], count: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient at x, the logit at zero, and the mean gradient on the way, over `count` points."""
-    points, weights = np.polynomial.legendre.leggauss(count)
-    slopes, values = _along(engine, trace, name, place, [1.0, 0.0, *((points + 1) / 2).tolist()])
-    shares = torch.from_numpy(weights / 2).to(slopes)
-    return slopes[:1], values[1], torch.einsum("n,npd->pd", shares, slopes[2:])[None]
+def _record_side(
+    trace: Trace,
+    rec: Recorder,
+    side: str,
+    logit: tuple[str, tuple[int, ...]],
+    element: str,
+    x: Tensor,
+    slope: Tensor,
+    mean: Tensor,
+) -> None:
+    """The two methods that go by gradients, for the tokens of one embedding."""
+    name = f"{side}token_embed"
+    scope = _scope(rec, side)
+    made_of = ((name, None), logit)
+    axes = trace[name].axes
+    words = _("∂ {logit} / ∂ x, by autograd").format(logit=element)
+    full = define(scope, "slope", slope[None], axes, words, made_of)
+    scope("gradient_input", (x * slope).sum(-1)[None], "batch pos", by=f"sum({name} * {full})")
+    words = _("the mean of ∂ {logit} / ∂ x along the way from embeddings of zeros to x, by autograd")
+    full = define(scope, "mean_slope", mean[None], axes, words.format(logit=element), made_of)
+    scope("integrated", (x * mean).sum(-1)[None], "batch pos", by=f"sum({name} * {full})")
+
+
+def _scope(rec: Recorder, side: str) -> Recorder:
+    """Where the numbers of one side are recorded."""
+    side = side.removesuffix(".")
+    return rec.at(side, pos=SIDES[side]) if side else rec
+
+
+# --------------------------------------------------------------------------------------- slopes along the way
 
 
 def _along(
-    engine: Engine, trace: Trace, name: str, place: tuple[int, ...], shares: list[float]
-) -> tuple[Tensor, Tensor]:
-    """The gradients (share pos d_model) of the logit, and the logit (share), for embeddings of these sizes.
+    engine: Engine, trace: Trace, slopes: Slopes, x: list[Tensor], asked: Asked
+) -> tuple[list[Tensor], float]:
+    """The mean slopes on the way to `x`, and the logit at its start."""
+    if any(edit.name.endswith((".mlp.pre", ".mlp.post")) for edit in trace.edits):
+        return mean_slopes(slopes, x, asked.watch)  # the edits are on the ReLU's own numbers
+    with averaged(engine.model, *lobatto(COUNT)):
+        return mean_slopes(slopes, x, asked.watch)
 
-    All in one batch by the fused kernels; with edits in force one by one, on record.
-    """
-    if trace.edits:
-        found = [_at_share(engine, trace, name, place, share) for share in shares]
-        return torch.cat([slope for slope, _value in found]), torch.stack([value for _s, value in found])
-    kept: list[Tensor] = []
 
-    def scaled(module: Any, given: Any, embedded: Tensor) -> Tensor:
-        sizes = embedded.new_tensor(shares)[:, None, None]
-        kept.append((embedded.detach() * sizes).requires_grad_())
-        return kept[0]
+def _fused(engine: Engine, trace: Trace, name: str, place: Place) -> Slopes:
+    """The slopes for embeddings of several sizes, in one batch by the fused kernels."""
+    model: Any = engine.model
+    translates = engine.config.arch == "transformer"
+    # Embeddings are multiplied by √d_model after the table (Vaswani et al. 2017, section 3.4).
+    scale = math.sqrt(model.config.d_model) if translates else 1.0
+    names = {"source_embedding", model.target} if translates else {"token_embedding"}
+    batch = batch_again(trace, engine.device)
 
-    embedding: Any = engine.model.token_embedding
-    hook = embedding.register_forward_hook(scaled)
-    try:
+    def slopes(shares: list[float]) -> tuple[list[Tensor], Tensor]:
+        kept: list[Tensor] = []
+
+        def scaled(module: Any, given: Any, embedded: Tensor) -> Tensor:
+            sizes = embedded.new_tensor(shares)[:, None, None]
+            kept.append((embedded.detach() * sizes).requires_grad_())
+            return kept[-1]
+
+        hooks = [getattr(model, part).register_forward_hook(scaled) for part in names]
+        try:
+            with torch.enable_grad():
+                values = logits(engine, _repeated(batch, len(shares)), name, [place] * len(shares))
+                found = torch.autograd.grad(values.sum(), kept)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [part.detach() / scale for part in found], values.detach()
+
+    return slopes
+
+
+def _edited(engine: Engine, trace: Trace, name: str, place: Place) -> Slopes:
+    """The same on record, with the edits in force in every text of the batch."""
+    names = [f"{side}token_embed" for side in sides(trace)]
+    batch = batch_again(trace, engine.device)
+
+    def slopes(shares: list[float]) -> tuple[list[Tensor], Tensor]:
+        sizes = np.array(shares).reshape(-1, 1, 1)
+        scaled = [Edit(part, (), "from", tensor=sizes * trace.array(part)) for part in names]
+        edits = [*(_in_every_text(edit, trace, len(shares)) for edit in trace.edits), *scaled]
+        recorder = Recorder(trace.parameters, edits, only=names)
         with torch.enable_grad():
-            batch = _repeated(batch_of(trace.encoding, engine.device), len(shares))
-            values = engine.model(batch, OFF)[name][(slice(None), *place)]
-            (slopes,) = torch.autograd.grad(values.sum(), kept)
-    finally:
-        hook.remove()
-    return slopes.detach(), values.detach()
+            values = engine.model(_repeated(batch, len(shares)), recorder)[name][(slice(None), *place)]
+            pieces = [recorder.activations[part].value for part in names]
+            found = torch.autograd.grad(values.sum(), pieces)
+        return [part.detach() for part in found], values.detach()
+
+    return slopes
 
 
-def _at_share(
-    engine: Engine, trace: Trace, name: str, place: tuple[int, ...], share: float
-) -> tuple[Tensor, Tensor]:
-    """The gradient for embeddings of `share` times their size, and the logit there, edits and all."""
-    more = () if share == 1.0 else (Edit("token_embed", (), "scale", amount=share),)
-    watched, value = run_again(engine, trace, name, place, *more)
-    (slope,) = torch.autograd.grad(value, [watched.activations["token_embed"].value])
-    return slope.detach(), value.detach()
-
-
-def per_token(batch: Batch) -> dict[str, Tensor]:
-    """What the batch holds of each token."""
-    held = {key: getattr(batch, key) for key in ("ids", "segments", "chars")}
-    return {key: value for key, value in held.items() if value is not None}
+def _in_every_text(edit: Edit, trace: Trace, times: int) -> Edit:
+    """An edit of a batch of one, as an edit of all texts of a batch."""
+    index = (slice(None), *edit.index[1:]) if edit.index else ()
+    if edit.tensor is None:
+        return replace(edit, index=index)
+    return replace(edit, index=index, tensor=np.repeat(edit.tensor, times, axis=0))
 
 
 def _repeated(batch: Batch, times: int) -> Batch:
     """A batch of one, so many times."""
-    held = per_token(batch)
-    return replace(batch, **{k: v.expand(times, *v.shape[1:]) for k, v in held.items()})
+    held = {key: getattr(batch, key) for key in ("ids", "segments", "chars", "target_ids")}
+    given = {key: value for key, value in held.items() if value is not None}
+    return replace(batch, **{k: v.expand(times, *v.shape[1:]) for k, v in given.items()})
 
 
-def _attention(trace: Trace, rec: Recorder, place: tuple[int, ...]) -> None:
+# --------------------------------------------------------------------------------------------- by the weights
+
+
+def _attention(trace: Trace, rec: Recorder, place: Place) -> None:
     """The row of the rollout for the position asked about; a pooled text asks with its first token."""
     blocks = [layers[-1].rsplit(".", 2)[0] for layers in rollout.stacks(trace)]
     if not blocks:
         return
-    rolled = f"analysis.rollout.{blocks[0]}.rollout"
-    weights: Any = trace[rolled].value
     row = place[0] if len(place) == 2 else 0
-    rec.root.met[rolled] = None
     rec.input("row", torch.tensor(float(row)), "")
-    rec("attention", weights[:, row], "batch pos", by=f"pick(swap({rolled}), row)")
+    rolled = f"analysis.rollout.{blocks[-1]}.rollout"
+    rec.root.met[rolled] = None
+    weights: Any = trace[rolled].value
+    _pick(_scope(rec, sides(trace)[-1]), weights, rolled, row)
+    if len(blocks) > 1:
+        scope = rec.bind(query=SIDES["decoder"], key=SIDES["encoder"])
+        heads = [name for name in trace.activations if name.endswith(".cross_attn.weights")]
+        mean = torch.stack([torch.as_tensor(trace[name].value).mean(1) for name in heads]).mean(0)
+        by = " + ".join(f"mean_head({name})" for name in heads)
+        mean = scope("cross", mean, "batch query key", by=f"({by}) / {len(heads)}")
+        _pick(_scope(rec, "encoder."), mean, f"{rec.prefix}cross", row)
+
+
+def _pick(scope: Recorder, weights: Tensor, name: str, row: int) -> None:
+    """The weights of one query."""
+    scope("attention", weights[:, row], "batch pos", by=f"pick(swap({name}), row)")

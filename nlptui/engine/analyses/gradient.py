@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nlptui.engine.inputs import batch_of
+from nlptui.engine.inputs import batch_again
 from nlptui.locale import _
 from nlptui.trace import Activation, Edit, Recorder, Steps, Trace
 
@@ -31,8 +31,8 @@ KINDS = ("hidden", "cell", "embed", "resid_pre", "resid_post", "embed_norm", "ml
 
 
 def fits(config: Any) -> bool:
-    """Whether there is a logit with a gradient; a translator's decoder is left out."""
-    return config.arch in (*RECURRENT, "bert", "gpt") and config.task != "skip_gram"
+    """Whether there is a logit with a gradient."""
+    return config.arch in (*RECURRENT, "bert", "gpt", "transformer") and config.task != "skip_gram"
 
 
 def logits_name(trace: Trace, asked: Asked) -> str:
@@ -52,8 +52,8 @@ def logit_of(trace: Trace, asked: Asked) -> tuple[str, tuple[int, ...]]:
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`{name}` and `{name}.norm` for every vector of KINDS: the gradient of the target's logit.
 
-    At the position asked for, or of the text where it has one answer. What comes after that position in a
-    causal network has the gradient 0.
+    At the position asked for, or of the text where it has one answer; of a translator, the position of its
+    decoder. What comes after that position in a causal network has the gradient 0.
     """
     name, place = logit_of(trace, asked)
     watched, value = run_again(engine, trace, name, place)
@@ -61,8 +61,10 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     element = f"{name}[{','.join(map(str, (0, *place)))}]"
     for key, gradient in _gradients(watched, value).items():
         made_of = ((key, None), (name, (0, *place)))
-        full = define(rec, key, gradient, trace[key].axes, definition.format(logit=element), made_of)
-        rec(f"{key}.norm", gradient.norm(dim=-1), "batch pos", by=f"sqrt(sum(square({full})))")
+        side = trace[key].scope
+        scope = rec if side is None else rec.bind(pos=side.label_set("pos"))
+        full = define(scope, key, gradient, trace[key].axes, definition.format(logit=element), made_of)
+        scope(f"{key}.norm", gradient.norm(dim=-1), "batch pos", by=f"sqrt(sum(square({full})))")
 
 
 def define(
@@ -121,7 +123,7 @@ def run_again(
     """The run again with a graph, and with edits more; the logit `name` at `place` that is asked about."""
     watched = _Watched(trace, more)
     with torch.enable_grad():
-        engine.model(batch_of(trace.encoding, engine.device), watched)
+        engine.model(batch_again(trace, engine.device), watched)
         value: Any = watched.activations[name].value
         return watched, value[(0, *place)]
 

@@ -8,6 +8,7 @@ factor tanh(x) / x of BERT's pooler, the weights of an attention pooler and the 
     direction at the top    u = the head's row for the target
     through a norm          u' = (w ⊙ u − mean(w ⊙ u)) / scale       and b · u goes to `biases`
     a part                  Σ_d part · u'                            for every position
+    an edit, x' = f ⊙ x + c   u' = f ⊙ u                             and c · u is a part: what the edit put in
 
 Sources: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"; Nostalgebraist 2020.
 """
@@ -75,20 +76,41 @@ class Walk:
         value = (self.value(vector) * self.direction).sum(-1)
         self.add(name, value, f"sum({vector} * {self.name})")
 
+    def edit(self, name: str) -> None:
+        """Down through the edits of `name`, where there are some; what they put in is a part of its own."""
+        factor, constant = f"edits.{name}.factor", f"edits.{name}.constant"
+        if factor in self.trace.inputs:
+            self.part(f"{name}.edit_part", constant)
+            by = f"{self.name} * {factor}"
+            self.turn(f"{name}.edited", self.direction * self.value(factor), by)
+
+    def unedited(self, name: str) -> str:
+        """What the network made of `name`, before any edit."""
+        before = f"{name}.unedited"
+        return before if before in self.trace.activations else name
+
     def norm(self, place: str) -> None:
         """Down through the LayerNorm whose output is called `place`."""
+        self.edit(place)
         if f"{place}.bias" in self.trace:
             self.bias(f"{place}.bias_part", f"{place}.bias")
         by = f"{place}.weight * {self.name}"
         weighted = self.rec(
             f"{place}.weighted", self.value(f"{place}.weight") * self.direction, VECTORS, by=by
         )
+        mean, before = f"{place}.mean", f"{place}.mean.unedited"
+        if before in self.trace.activations:
+            moved = (self.value(before) - self.value(mean)) / self.value(f"{place}.scale") * weighted
+            by = f"sum(({before} - {mean}) / {place}.scale * {place}.weighted)"
+            self.add(f"{mean}.edit_part", moved.sum(-1), by)
         centred = weighted - weighted.mean(-1, keepdim=True)
         by = f"({place}.weighted - mean({place}.weighted)) / {place}.scale"
         self.turn(place, centred / self.value(f"{place}.scale"), by)
 
     def attention(self, module: str) -> None:
         """What each head of an attention layer adds, and its output's bias."""
+        above = self.direction, self.name
+        self.edit(f"{module}.out")
         weight, z = self.value(f"{module}.wo.weight"), self.value(f"{module}.z")
         width = z.shape[-1]
         pulled = (self.direction @ weight).unflatten(-1, (-1, width)).transpose(1, 2)
@@ -104,6 +126,7 @@ class Walk:
             total = total + (self.value(f"{module}.wo.bias") * self.direction).sum(-1)
         by = f"{z.shape[1]} * mean_head({module}.heads){bias}"
         self.add(f"{module}.out_part", total, by)
+        self.direction, self.name = above  # what flows past this layer
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
@@ -139,15 +162,18 @@ def _top(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> Walk:
         table = "token_embedding.weight"
         if config.arch == "transformer":
             table = f"{engine.model.target}.weight"
-        return _from_row(trace, rec, table, asked.target_of(trace[table].shape[0]))
+        row = asked.target_of(trace[table].shape[0])
+        return _scored(_from_row(trace, rec, table, row), "logits", row)
     if config.task == "pretraining":
         return _from_mlm(trace, rec, asked.target_of(config.vocab_size))
     if config.task == "question_answering":
-        return _from_row(trace, rec, f"span.{('start', 'end')[asked.target_of(2)]}.weight", 0)
+        side = ("start", "end")[asked.target_of(2)]
+        return _scored(_from_row(trace, rec, f"span.{side}.weight", 0), f"{side}.logits", None)
     pooler, head = "pooler", "head"
     if config.poolings:
         pooler, head = f"poolers.{config.pooling}", f"heads.{config.pooling}"
-    walk = _from_row(trace, rec, f"{head}.weight", asked.target_of(len(config.labels)))
+    row = asked.target_of(len(config.labels))
+    walk = _scored(_from_row(trace, rec, f"{head}.weight", row), "logits", row)
     if config.task == "classification":
         _unpool(walk, pooler, config.pooling)
     return walk
@@ -165,6 +191,17 @@ def _from_row(trace: Trace, rec: Recorder, matrix: str, row: int) -> Walk:
     return walk
 
 
+def _scored(walk: Walk, scores: str, row: int | None) -> Walk:
+    """The edits of the scores themselves, of which the target's are number `row`; None: there is one only."""
+    before = f"{scores}.unedited"
+    if before in walk.trace.activations:
+        moved = walk.value(scores) - walk.value(before)
+        by = f"{scores} - {before}" if row is None else f"column({scores} - {before}, {row})"
+        value = moved if row is None else moved[..., row]
+        walk.add(f"{scores}.edit_part", value.reshape(1, -1), by)
+    return walk
+
+
 def _spread(walk: Walk, bias: str, row: int) -> None:
     """The head's bias of the target, once for each logit that there is."""
     value: Any = walk.value(bias)[row : row + 1][None]
@@ -173,13 +210,16 @@ def _spread(walk: Walk, bias: str, row: int) -> None:
 
 def _from_mlm(trace: Trace, rec: Recorder, target: int) -> Walk:
     """Through BERT's head for masked tokens: the embedding's row, the norm, GELU, the dense layer."""
-    walk = _from_row(trace, rec, "token_embedding.weight", target)
+    walk = _scored(_from_row(trace, rec, "token_embedding.weight", target), "mlm.logits", target)
     _spread(walk, "mlm.bias", target)
     walk.norm("mlm.norm")
-    act, pre = walk.value("mlm.act"), walk.value("mlm.pre")
+    walk.edit("mlm.act")
+    name = walk.unedited("mlm.act")
+    act, pre = walk.value(name), walk.value("mlm.pre")
     # Φ(0) is ½; the quotient has no value there.
-    passed = rec("mlm.passed", torch.where(pre == 0, 0.5, act / pre), VECTORS, by="mlm.act / mlm.pre")
+    passed = rec("mlm.passed", torch.where(pre == 0, 0.5, act / pre), VECTORS, by=f"{name} / mlm.pre")
     walk.turn("mlm.act", walk.direction * passed, f"{walk.name} * mlm.passed")
+    walk.edit("mlm.pre")
     walk.bias("mlm.dense.bias_part", "mlm.dense.bias")
     weight = walk.value("mlm.dense.weight")
     walk.turn("mlm.dense", walk.direction @ weight, f"mix({walk.name}, mlm.dense.weight)")
@@ -188,14 +228,16 @@ def _from_mlm(trace: Trace, rec: Recorder, target: int) -> Walk:
 
 def _unpool(walk: Walk, pooler: str, method: str) -> None:
     """From the pooled vector's direction to one for each position."""
-    top: Any = walk.value(f"{pooler}.pooled")
+    walk.edit(f"{pooler}.pooled")
     x = _pooled_from(walk.trace)
     length = x.shape[1]
     if method == "cls":
-        pre = walk.value(f"{pooler}.pre")
+        name = walk.unedited(f"{pooler}.pooled")
+        top, pre = walk.value(name), walk.value(f"{pooler}.pre")
         quotient = torch.where(pre == 0, 1.0, top / pre)[:, None]
-        passed = walk.rec(f"{pooler}.passed", quotient, VECTORS, by=f"{pooler}.pooled / {pooler}.pre")
+        passed = walk.rec(f"{pooler}.passed", quotient, VECTORS, by=f"{name} / {pooler}.pre")
         walk.turn(f"{pooler}.pre", walk.direction * passed, f"{walk.name} * {pooler}.passed")
+        walk.edit(f"{pooler}.pre")
         bias = (walk.value(f"{pooler}.dense.bias") * walk.direction).sum(-1)
         walk.add(f"{pooler}.dense.bias_part", bias, f"sum({pooler}.dense.bias * {walk.name})")
         weight = walk.value(f"{pooler}.dense.weight")
@@ -232,8 +274,12 @@ def _pre_norm(walk: Walk, config: Any) -> None:
     """GPT-2: one norm, then a plain sum."""
     walk.norm("norm_final")
     for i in reversed(range(config.n_layers)):
+        walk.edit(f"blocks.{i}.resid_post")
         walk.part(f"blocks.{i}.mlp.out_part", f"blocks.{i}.mlp.out")
+        walk.edit(f"blocks.{i}.resid_mid")
         walk.attention(f"blocks.{i}.attn")
+        walk.edit(f"blocks.{i}.resid_pre")
+    walk.edit("embed")
     walk.part("pos_embed_part", "pos_embed")
     walk.part("token_embed_part", "token_embed")
 
@@ -242,11 +288,16 @@ def _post_norm(walk: Walk, config: Any) -> None:
     """BERT and GPT-1: a norm after each sum, through which everything below passes."""
     for i in reversed(range(config.n_layers)):
         walk.norm(f"blocks.{i}.mlp_norm")
+        walk.edit(f"blocks.{i}.mlp_sum")
         walk.part(f"blocks.{i}.mlp.out_part", f"blocks.{i}.mlp.out")
         walk.norm(f"blocks.{i}.attn_norm")
+        walk.edit(f"blocks.{i}.attn_sum")
         walk.attention(f"blocks.{i}.attn")
+        walk.edit(f"blocks.{i}.resid_pre")
     if config.arch == "bert":
         walk.norm("embed_norm")
+    walk.edit("embed")
+    if config.arch == "bert":
         walk.part("segment_embed_part", "segment_embed")
     walk.part("pos_embed_part", "pos_embed")
     walk.part("token_embed_part", "token_embed")
@@ -257,10 +308,15 @@ def _decoder(walk: Walk, config: Any) -> None:
     for i in reversed(range(config.n_layers)):
         block = f"decoder.{i}"
         walk.norm(f"{block}.mlp_norm")
+        walk.edit(f"{block}.mlp_sum")
         walk.part(f"{block}.mlp.out_part", f"{block}.mlp.out")
         walk.norm(f"{block}.cross_attn_norm")
+        walk.edit(f"{block}.cross_attn_sum")
         walk.attention(f"{block}.cross_attn")
         walk.norm(f"{block}.self_attn_norm")
+        walk.edit(f"{block}.self_attn_sum")
         walk.attention(f"{block}.self_attn")
+        walk.edit(f"{block}.resid_pre")
+    walk.edit("decoder.embed")
     walk.part("decoder.pos_embed_part", "decoder.pos_embed")
     walk.part("decoder.token_embed_part", "decoder.token_embed")

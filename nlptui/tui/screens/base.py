@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from nlptui.locale import _
 from nlptui.tui.actions import bindings
+from nlptui.tui.screens.behind import Behind
 from nlptui.tui.type_ahead import OnePicture
 from nlptui.tui.widgets.cells import fit
 
@@ -94,6 +95,19 @@ class Dialog(OnePicture, ModalScreen[Any]):
     100%; height: auto; max-height: 100%; }
     Dialog.-too-narrow > .window, Dialog.-too-low > .window { display: none; }
     """
+
+    def __init__(self) -> None:
+        super().__init__(classes=size_classes(*self.app.size))
+        self._behind = Behind()
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the screen below, in place of what Textual would make of all of it."""
+        stack = self.app.screen_stack
+        place = stack.index(self) if self in stack else 0
+        if not place:
+            return super().render_line(y)
+        line = self._behind.line(y, stack[place - 1], self.styles.background, self.visual_style.rich_style)
+        return line or super().render_line(y)
 
     @property
     def nlptui(self) -> NlptuiApp:

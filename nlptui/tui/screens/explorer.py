@@ -214,7 +214,9 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
         self.add_class("-shown")
         # The cursor may have moved while the answer was made.
         here = self.place
-        moved: dict[str, Any] = {} if here.position == self.asked.position else {"position": here.position}
+        moved: dict[str, Any] = {}
+        if here.position != self.asked.position:
+            moved = {"position": here.position, "chosen": here.chosen}
         self.place = replace(shown.place, row=here.row, col=here.col, part=here.part, **moved)
         self.draw_title()
         self.draw_notice()
@@ -242,7 +244,8 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
             pane.choose(opening.part, focus=False)
             pane.move_to(opening.row, opening.col)
         elif not same:
-            pane.move_to(0, 0)
+            with pane.prevent(CellMoved):  # the cursor begins anew; the chosen token stays
+                pane.move_to(0, 0)
         if before is None or before.figure.caption != shown.figure.caption:
             self.query_one("#caption", Static).update(Text(shown.figure.caption))
         self.set_class(shown.place.view == "tree", "-tree")
@@ -253,10 +256,11 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
         """The tokens on top, with the chosen one marked."""
         row = self.query_one("#tokens", TokenRow)
         row.set_class(any(token.tag is not None for token in shown.tokens.tokens), "tagged")
-        if row.part != shown.tokens:
-            row.part = shown.tokens
-        if row.row != shown.place.position:
-            row.move_to(shown.place.position)
+        with row.prevent(CellMoved):  # nobody has chosen another token
+            if row.part != shown.tokens:
+                row.part = shown.tokens
+            if row.row != shown.place.position:
+                row.move_to(shown.place.position)
 
     def draw_title(self) -> None:
         """Model and state."""
@@ -425,7 +429,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
         """Another token is the chosen one; what depends on it is drawn again after a moment."""
         if self.shown is None or position == self.place.position:
             return
-        self.place = replace(self.place, position=walk.to_token(self.shown, position).position)
+        self.place = replace(self.place, position=walk.to_token(self.shown, position).position, chosen=True)
         self.query_one("#tokens", TokenRow).move_to(self.place.position)
         if self._pause is not None:
             self._pause.stop()

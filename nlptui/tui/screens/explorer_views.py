@@ -53,7 +53,7 @@ class ViewActions:
         text = example(self.place.model, model.task, model.language)
         if not is_example(self.place.text):
             self.nlptui.remember_text(self.place.text)
-        self.go(replace(self.place, text=text, written=None, position=0))
+        self.go(replace(self.place, text=text, written=None, position=0, chosen=False))
 
     def action_choose_model(self: ExplorerScreen) -> None:
         """Open the list of models."""
@@ -209,7 +209,7 @@ class ViewActions:
             self.say(_("Attribution and the like ask about the likeliest answer."))
             return
         position = origin.index[1] if len(origin.index) > 2 else self.place.position
-        self.go(replace(self.place, target=str(origin.index[-1]), position=position))
+        self.go(replace(self.place, target=str(origin.index[-1]), position=position, chosen=True))
         part = pane.box.part if pane.box else None
         label = part.labels[pane.cell[0]] if isinstance(part, Bars) else str(origin.index[-1])
         self.say(_("Attribution and the like ask about {answer}.").format(answer=_quoted(label)))

@@ -3,14 +3,16 @@
 Textual sends each touched line from the left edge of its widget up to the right end of the changed region;
 here a line starts where the change starts. Textual resets all colours after each run of cells; here a run
 says only what differs from the run before it. Textual sends the whole screen when the focus goes from one
-widget to another; here the two widgets see to it themselves.
+widget to another; here the two widgets see to it themselves. And for a change at the top and another one at
+the bottom Textual asks every widget between them for its lines; here only those asked are where it changed.
 
-Knows nothing of what is drawn. `install` changes three places inside Textual, whose version pyproject.toml
+Knows nothing of what is drawn. `install` changes four places inside Textual, whose version pyproject.toml
 pins for that reason too, and leaves alone what it does not find.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,11 +20,13 @@ from rich.color import ColorSystem
 from rich.control import Control
 from rich.style import Style
 from textual import _compositor
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import SGR_STYLES, Strip
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from textual._compositor import Compositor
 
 
 class Pen(NamedTuple):
@@ -97,6 +101,44 @@ def render_update(update: _compositor.ChopsUpdate, console: Console) -> str:
     return "".join(pieces)
 
 
+def render_changes(compositor: Compositor) -> _compositor.ChopsUpdate | None:
+    """The changed lines of the widgets that have one, in place of `Compositor.render_partial_update`."""
+    changed = compositor._dirty_regions.copy()
+    compositor._dirty_regions.clear()
+    if not changed:
+        return None
+    spans = list(compositor._regions_to_spans(changed))
+    cuts = compositor.cuts
+    chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
+    for area, y, strip in _changed_lines(compositor, spans):
+        inside = [cut for cut in cuts[y] if area.x <= cut <= area.right]
+        # From front to back: the first widget at a place is the one that is seen.
+        for cut, piece in zip(inside, strip.divide([cut - area.x for cut in inside[1:]]), strict=False):
+            if chops[y].get(cut) is None:
+                chops[y][cut] = piece
+    return _compositor.ChopsUpdate(chops, spans, [line[1:] for line in cuts])
+
+
+def _changed_lines(
+    compositor: Compositor, spans: list[tuple[int, int, int]]
+) -> Iterator[tuple[Region, int, Strip]]:
+    """Each widget's part of the screen with the lines of it that hold a change, the front widget first."""
+    for widget, (region, clip) in compositor.visible_widgets.items():
+        area = region.intersection(clip)
+        lines = {
+            y
+            for y, left, right in spans
+            if area.y <= y < area.bottom and left < area.right and right > area.x
+        }
+        if not lines or not area.width:
+            continue
+        first, last = min(lines), max(lines)
+        wanted = Region(area.x - region.x, first - region.y, area.width, last - first + 1)
+        for y, strip in enumerate(widget.render_lines(wanted), first):
+            if y in lines:
+                yield area, y, strip
+
+
 def install() -> None:
     """Make every update of this process frugal; again does nothing more."""
     if hasattr(Strip, "_render_cache"):
@@ -104,6 +146,9 @@ def install() -> None:
     update = getattr(_compositor, "ChopsUpdate", None)
     if update is not None and hasattr(update, "render_segments"):
         update.render_segments = render_update
+    compositor = getattr(_compositor, "Compositor", None)
+    if compositor is not None and hasattr(compositor, "render_partial_update"):
+        compositor.render_partial_update = render_changes
     focused = vars(Screen).get("focused")
     if focused is not None and hasattr(focused, "_repaint"):
         focused._repaint = False

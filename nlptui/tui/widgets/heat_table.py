@@ -68,7 +68,7 @@ class HeatTableView(LineView):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._grid = Grid(0, 1, 1, 1)
-        self._levels: Array = np.empty((0, 0), np.int8)
+        self._levels: Array | None = None
         self._format = NumberFormat("z.2f", 1)
         self._query = ""
         self._clicked = False
@@ -93,7 +93,7 @@ class HeatTableView(LineView):
     def watch_part(self, old: HeatTable | None, new: HeatTable | None) -> None:
         """Measure the new table; repaint all of it, or only the lines that differ from the old one."""
         old_levels, old_format, old_grid = self._levels, self._format, self._grid
-        self._levels = levels_of(new) if new is not None else np.empty((0, 0), np.int8)
+        self._levels = None
         self._format = number_format(new.values, new.digits) if new is not None else NumberFormat("z.2f", 1)
         before = self.row, self.col
         self.set_reactive(HeatTableView.row, self.validate_row(self.row))
@@ -103,10 +103,18 @@ class HeatTableView(LineView):
             return
         if before != (self.row, self.col) and not self.empty:
             self.post_message(CellMoved(self.row, self.col, self))
-        if old is None or new is None or old_grid != self._grid or old_format != self._format:
+        same = old_grid == self._grid and old_format == self._format and self.is_on_screen
+        if old is None or new is None or old_levels is None or not same:
             self.refresh()
         else:
             self._refresh_changes(old, new, old_levels)
+
+    @property
+    def levels(self) -> Array:
+        """The level of every cell, worked out when the table is drawn."""
+        if self._levels is None:
+            self._levels = levels_of(self.part) if self.part is not None else np.empty((0, 0), np.int8)
+        return self._levels
 
     def watch_show(self) -> None:
         """Switch between numbers and shade glyphs."""
@@ -183,7 +191,7 @@ class HeatTableView(LineView):
         label = fit(part.rows[row], self._grid.header - 1)
         columns = self._columns_in_sight(part)
         values = part.values[row, columns.start : columns.stop].tolist()
-        levels = self._levels[row, columns.start : columns.stop].tolist()
+        levels = self.levels[row, columns.start : columns.stop].tolist()
         if self.show == "numbers":
             texts = [self._format(value).rjust(self._grid.cell) for value in values]
         else:
@@ -283,7 +291,7 @@ class HeatTableView(LineView):
             same = (
                 row < min(len(old.rows), len(new.rows))
                 and old.rows[row] == new.rows[row]
-                and np.array_equal(old_levels[row, sight], self._levels[row, sight])
+                and np.array_equal(old_levels[row, sight], self.levels[row, sight])
                 and np.array_equal(old.values[row, sight], new.values[row, sight], equal_nan=True)
             )
             if not same:

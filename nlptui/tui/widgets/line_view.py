@@ -6,6 +6,8 @@ Knows nothing of what a line holds; `RowsView` adds a cursor that walks whole ro
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, Self
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -44,7 +46,10 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.palette = Palette("256", True)
         self._measured = Size(0, 0)
         self._painted: dict[int, Strip] = {}
+        self._fresh: dict[int, Strip] = {}
+        """Lines that `repaint` has drawn and the screen has not asked for yet."""
         self._base = Style.null()
+        self._styled: tuple[int, ...] = ()
         self._mixed: dict[Style | None, Style] = {}
 
     @abstractmethod
@@ -53,6 +58,11 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def measure(self) -> None:
         """Measure again, after another size or another part; nothing by default."""
+
+    @property
+    def size(self) -> Size:
+        """The room for lines, as of the last layout; Textual looks it up in the layout each time."""
+        return self._measured
 
     def on_mount(self) -> None:
         """Take the theme's colours, and take them again when it changes."""
@@ -70,9 +80,11 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> bool:
         """Measure for the new size before anything is drawn in it."""
         changed = super()._size_updated(size, virtual_size, container_size, layout)
-        if self.size != self._measured:
-            self._measured = self.size
+        room = self.content_region.size
+        if room != self._measured:
+            self._measured = room
             self._painted.clear()
+            self._fresh.clear()
             self.measure()
         return changed
 
@@ -82,7 +94,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Line `y`, kept to compare the next one with."""
-        strip = self._painted[y] = self._strip(y)
+        fresh = self._fresh.pop(y, None)
+        strip = self._painted[y] = self._strip(y) if fresh is None else fresh
         return strip
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -91,9 +104,15 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         return super().render_lines(crop)
 
     def _take_base(self) -> None:
+        """Work out the style of the widget, if a style has changed of it or of what it stands in."""
+        styled = tuple(node.styles._cache_key for node in self.ancestors_with_self)
+        if styled == self._styled:
+            return
+        self._styled = styled
         base = self.rich_style
         if base != self._base:
             self._base, self._mixed = base, {None: base}
+            self._fresh.clear()
 
     def _strip(self, y: int) -> Strip:
         width, base, mixed = self.size.width, self._base, self._mixed
@@ -121,15 +140,33 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Whether there is more above, and below, that is to be pointed at."""
         return False, False
 
-    def repaint(self) -> None:
-        """Draw all lines anew, and send the stretches that differ from what was sent before."""
+    def repaint(self, *lines: int) -> None:
+        """Draw all lines anew, or only these, and send the stretches that differ from what was sent."""
         if not self.is_mounted or not self.is_attached:
             return
         self._take_base()
-        for y, before in list(self._painted.items()):
-            left, right = difference(before, self._strip(y))
+        fresh = {y: strip for y, strip in self._fresh.items() if lines and y not in lines}
+        for y in dict.fromkeys(lines or self._painted):
+            before = self._painted.get(y)
+            if before is None:  # out of sight, or not drawn yet
+                continue
+            strip = self._strip(y)
+            left, right = difference(before, strip)
             if left < right:
+                fresh[y] = strip
                 self.refresh(Region(left, y, right - left, 1))
+        self._fresh = fresh
+
+    def refresh(self, *regions: Region, **options: Any) -> Self:
+        """Draw again; lines that were drawn before may have changed once more.
+
+        Out of sight it is enough to forget them: at a change there Textual works out the whole layout again.
+        """
+        self._fresh.clear()
+        if self.is_mounted and not options and not self.is_on_screen:
+            self._set_dirty(*regions)
+            return self
+        return super().refresh(*regions, **options)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Repaint what differs; fixed lines stay."""
@@ -219,9 +256,15 @@ class ItemsView(Search, LineView):
     def watch_row(self, old: int, new: int) -> None:
         """Show the cursor where it is now, and say so."""
         if self.is_mounted and not self.empty:
+            before = round(self.scroll_y)
             self.follow()
-            self.repaint()
+            if round(self.scroll_y) == before:
+                self.repaint(*self.lines_of(old), *self.lines_of(new))
             self.post_message(CellMoved(self.row, 0, self))
+
+    def lines_of(self, row: int) -> Iterable[int]:
+        """The lines that look different while the cursor is on `row`: any, for all that is known here."""
+        return range(self.size.height)
 
     def follow(self) -> None:
         """Have the cursor in sight; where all is in sight there is nothing to do."""
@@ -264,6 +307,10 @@ class RowsView(ItemsView):
     @abstractmethod
     def row_segments(self, row: int) -> list[Segment]:
         """Row `row` as drawn."""
+
+    def lines_of(self, row: int) -> Iterable[int]:
+        """The line of that row."""
+        return (self.place_of(row) - round(self.scroll_y),)
 
     def segments(self, y: int) -> list[Segment]:
         """The row on line `y`; on the first line of an empty widget, that it is empty."""

@@ -5,6 +5,10 @@ Knows nothing of what the matrices are: it gets `Thumbnails`. Without colours, s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -12,7 +16,7 @@ from textual.reactive import reactive
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
-from nlptui.tui.colours import SHADES, STEPS
+from nlptui.tui.colours import SHADES, STEPS, Palette
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import ItemsView
 from nlptui.views.figure import Array, Thumbnails, thumbnail
@@ -125,11 +129,17 @@ class ThumbnailGrid(ItemsView):
         if not self.palette.colour:
             mean = np.maximum(above, below) / (STEPS - 1)
             return [Segment("".join(SHADES[round(float(v) * (len(SHADES) - 1))] for v in mean))]
-        styles = self.palette.levels("probability")
-        return [
-            Segment("▀", Style(color=styles[a].bgcolor, bgcolor=styles[b].bgcolor))
-            for a, b in zip(above.tolist(), below.tolist(), strict=True)
-        ]
+        pixels = zip(above.tolist(), below.tolist(), strict=True)
+        return [Segment("▀" * len(list(same)), _two(self.palette, *pair)) for pair, same in groupby(pixels)]
+
+    def lines_of(self, row: int) -> Iterable[int]:
+        """The line of its label."""
+        block = next((n for n, line in enumerate(self.lines) if row in line), 0)
+        return (block * BLOCK - round(self.scroll_y),)
+
+    def repaint_cursor(self) -> None:
+        """Draw one label again."""
+        self.repaint(*self.lines_of(self.row))
 
     def follow(self) -> None:
         """Scroll as little as it takes to have the chosen picture in sight."""
@@ -181,3 +191,10 @@ class ThumbnailGrid(ItemsView):
             self.move_to(self.lines[block][column])
             if event.chain == 2:
                 self.action_cursor_open()
+
+
+@cache
+def _two(palette: Palette, above: int, below: int) -> Style:
+    """A pixel over another one."""
+    levels = palette.levels("probability")
+    return Style(color=levels[above].bgcolor, bgcolor=levels[below].bgcolor)

@@ -25,8 +25,8 @@ from nlptui.views.figure import Token, Tokens
 
 WIDEST = 32
 """Cells that the text of one token may take."""
-SLICE = 4000
-"""Tokens put into lines at a time."""
+SLICE = 400
+"""Tokens put into lines at a time: a few milliseconds."""
 
 
 class TokenRow(Search, LineView):
@@ -212,8 +212,10 @@ class TokenRow(Search, LineView):
     def watch_row(self, old: int, new: int) -> None:
         """Show the cursor where it is now, and say so."""
         if self.is_mounted and not self.empty:
+            before = round(self.scroll_y)
             self._follow()
-            self.repaint()
+            if round(self.scroll_y) == before:
+                self.repaint(*(self._line_of(row) * self.block - before for row in (old, new)))
             self.post_message(CellMoved(self.row, 0, self))
 
     def _follow(self) -> None:
@@ -248,6 +250,8 @@ class TokenRow(Search, LineView):
         if self.empty:
             return
         here = self._line_of(self.row)
+        if here < 0:  # just put in, and not given its place yet
+            return
         self._lay(until_line=here + lines + 1)
         line = max(0, min(here + lines, len(self._starts) - 1))
         if line != here:

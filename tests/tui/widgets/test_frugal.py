@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from nlptui.tui.widgets import frugal
 from nlptui.tui.widgets.bar_list import BarList
+from nlptui.tui.widgets.line_view import LineView
 from nlptui.views.figure import Bars
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
@@ -119,3 +120,87 @@ async def test_the_focus_moves_without_a_repaint_of_the_screen() -> None:
         await pilot.pause()
         assert app.focused is not before
         assert regions and sum(region.area for region in set(regions)) < 40
+
+
+class Rows(LineView):
+    """Lines of a letter; counts those that it is asked for."""
+
+    def __init__(self, letter: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.letter = letter
+        self.drawn: list[int] = []
+
+    def segments(self, y: int) -> list[Segment]:
+        self.drawn.append(y)
+        return [Segment(self.letter * self.size.width)]
+
+
+class Stack(App[None]):
+    """Three widgets below one another, and one in front of the second."""
+
+    CSS = """
+    Screen { layers: below above; }
+    Rows { height: 4; layer: below; }
+    #front { layer: above; width: 10; height: 2; offset: 5 5; position: absolute; }
+    """
+
+    def compose(self) -> ComposeResult:
+        for name in ("one", "two", "three", "front"):
+            yield Rows(name[0], id=name)
+
+
+async def test_a_change_asks_no_widget_that_has_not_changed() -> None:
+    app = Stack()
+    async with app.run_test(size=(40, 12)) as pilot:
+        one, two, three = (app.query_one(f"#{name}", Rows) for name in ("one", "two", "three"))
+        await pilot.pause(0.1)
+        for rows in app.query(Rows):
+            rows.drawn.clear()
+            rows._styles_cache.clear()
+        one.refresh(Region(0, 1, 5, 1))
+        three.refresh(Region(3, 2, 5, 1))
+        await pilot.pause(0.1)
+        assert (one.drawn, two.drawn, three.drawn) == ([1], [], [2])
+
+
+async def test_a_change_behind_another_widget_is_drawn_as_it_is_seen() -> None:
+    app = Stack()
+    async with app.run_test(size=(40, 12)):
+        two = app.query_one("#two", Rows)
+        two.letter = "x"
+        two.refresh(Region(3, 1, 20, 1))
+        app.screen._compositor.update_widgets({two})
+        update = frugal.render_changes(app.screen._compositor)
+        assert update is not None
+        screen = pyte.Screen(40, 12)
+        pyte.Stream(screen).feed(frugal.render_update(update, CONSOLE))
+        assert screen.display[5] == "   xx" + "f" * 10 + "x" * 8 + " " * 17
+        assert "".join(screen.display).split() == [screen.display[5].strip()]
+
+
+async def test_where_nothing_has_changed_nothing_is_sent() -> None:
+    app = Stack()
+    async with app.run_test(size=(40, 12)):
+        assert frugal.render_changes(app.screen._compositor) is None
+
+
+async def test_a_change_out_of_sight_makes_no_new_layout() -> None:
+    app = Stack()
+    async with app.run_test(size=(40, 12)) as pilot:
+        hidden = app.query_one("#three", Rows)
+        hidden.display = False
+        await pilot.pause()
+        compositor = app.screen._compositor
+        layouts: list[object] = []
+        arrange = compositor._arrange_root
+        compositor._arrange_root = lambda *given, **named: (layouts.append(given), arrange(*given, **named))[
+            1
+        ]  # type: ignore[method-assign,func-returns-value]
+        hidden.letter = "z"
+        hidden.refresh()
+        app.query_one("#one", Rows).refresh(Region(0, 0, 3, 1))
+        await pilot.pause()
+        assert layouts == []
+        hidden.display = True
+        await pilot.pause()
+        assert "".join(strip.text for strip in compositor.render_strips()).count("z") == 4 * 40

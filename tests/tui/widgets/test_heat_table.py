@@ -238,8 +238,8 @@ async def test_by_row_and_by_table_scale_differently() -> None:
         by: HeatTableView(HeatTable("w", values, ("a", "b"), ("x", "y"), "r", "c", by=by))
         for by in ("row", "table")
     }  # type: ignore[arg-type]
-    assert views["row"]._levels[:, 0].tolist() == [14, 14]
-    assert views["table"]._levels[0].tolist() == [7, 7]
+    assert views["row"].levels[:, 0].tolist() == [14, 14]
+    assert views["table"].levels[0].tolist() == [7, 7]
     app = Host(views["row"])
     async with app.run_test(size=(60, 6)) as pilot:
         assert app.lines()[5].startswith("-1.00")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from textual.geometry import Region
 
 from nlptui.tui.widgets.bar_list import BarList, bar
 from nlptui.tui.widgets.line_view import difference
 from nlptui.tui.widgets.readout import Readout
+from nlptui.tui.widgets.thumbnail_grid import ThumbnailGrid
 from nlptui.tui.widgets.trace_tree import TraceTree
 from nlptui.views import describe
-from nlptui.views.figure import Bars, Figure, Tree, TreeRow
+from nlptui.views.figure import Bars, Figure, Origin, Thumbnails, Tree, TreeRow
 from tests.tui.widgets.hostile import HOSTILE, is_clean
 from tests.tui.widgets.widget_host import Host
 
@@ -264,3 +266,38 @@ def test_the_readout_says_nothing_of_a_cell_that_is_not_there() -> None:
     for part, row in ((0, 2), (1, 0)):
         view.show(Figure("x", "X", (bars,), ""), part, row)
         assert view.text == ""
+
+
+async def test_a_cursor_move_draws_two_rows_and_a_scroll_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = BarList(Bars("many", tuple(f"t{n}" for n in range(100)), np.linspace(1, 0, 100)))
+    app = Host(view)
+    async with app.run_test(size=(40, 10)) as pilot:
+        drawn: list[int] = []
+        original = view.row_segments
+        monkeypatch.setattr(view, "row_segments", lambda row: (drawn.append(row), original(row))[1])
+        await pilot.press("j")
+        await pilot.pause(0.05)
+        assert sorted(drawn) == [0, 1]
+        drawn.clear()
+        await pilot.press("G")
+        await pilot.pause(0.05)
+        assert set(drawn) == set(range(90, 100))
+        assert app.lines()[-1].split()[0] == "t99"
+
+
+async def test_a_picture_is_left_alone_where_only_its_label_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.linspace(0, 1, 36).reshape(6, 6)
+    origins = tuple(Origin("blocks.0.attn.weights", (0, head)) for head in range(3))
+    part = Thumbnails("heads", ("a", "b", "c"), (image, image, image), origins, columns=3)
+    view = ThumbnailGrid(part)
+    app = Host(view)
+    async with app.run_test(size=(60, 12)) as pilot:
+        before = app.lines()
+        drawn: list[int] = []
+        original = view.segments
+        monkeypatch.setattr(view, "segments", lambda y: (drawn.append(y), original(y))[1])
+        await pilot.press("l")
+        await pilot.pause(0.05)
+        assert drawn == [0] and app.lines() == before
+        marked = [text.strip() for text, style in app.styles_on(0) if style == view._base + view.cursor_style]
+        assert marked == ["b"]
