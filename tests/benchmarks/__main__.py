@@ -20,6 +20,8 @@ def names() -> list[str]:
 
 
 def shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key} {shown(found)}" for key, found in value.items())
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -6,8 +6,8 @@ the sentence. Each time runs to the last byte before the terminal falls quiet, a
 is another one then. The last two lines of figures are the same moves while two training runs of small models
 take both cores.
 
-Aims: 95 % of the moves within 50 ms, of the edits within 150 ms. Without more, a dozen of each kind and model;
-NLPTUI_BENCH_FULL=1 takes forty, and more models (half an hour).
+Aims: 95 % of the moves within 50 ms, of the edits within 150 ms. Without more, a dozen of each kind for each
+model (a quarter of an hour); NLPTUI_BENCH_FULL=1 takes forty, and more models.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WAIT = 1.5
 PAUSES = (0.0, 0.1)
 STANDS = {
     "layer": re.compile(r"\blayer (\d+) \(0–(\d+)\)"),
-    "head": re.compile(r"n?\b(?:head|direction) (\d+) \(0–(\d+)\)"),
+    "head": re.compile(r"\b(?:head|direction) (\d+) \(0–(\d+)\)"),
 }
 STEPS = {"layer": "[]", "head": ",."}
 CURSOR = ("hl", "jk")
@@ -210,7 +210,7 @@ def slowest(samples: list[Sample], label: str) -> dict[str, Any]:
 
 
 def run() -> dict[str, Any]:
-    """Medians, 95th percentiles and shares by size, model and kind; all together; and beside training runs."""
+    """Medians, 95th percentiles and shares by size, model and kind; all models; and beside training runs."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:

@@ -67,8 +67,9 @@ def figure_of(engine: Engine, trace: Trace, view: View, state: State) -> Figure:
     trace.analyses.clear()
     trace.done.clear()
     engine.analyse(trace, *view.needs(trace, state), watch=watch)
-    others = view.beside(trace, list_models())
-    trace.beside = {name: Engine.load(name).trace(trace.encoding.text) for name in others}
+    if view.shows_others:
+        others = view.beside(trace, list_models())
+        trace.beside = {name: Engine.load(name).trace(trace.encoding.text) for name in others}
     return view.draw(trace, state)
 
 
