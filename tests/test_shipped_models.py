@@ -123,7 +123,11 @@ FLOORS: dict[str, dict[str, float]] = {
     "nli-bert-en": {"accuracy": 0.90},
 }
 """What a model has to reach on the test split to ship."""
-CEILINGS = {"gpt-shakespeare": {"loss": 1.55}, "lstm-shakespeare": {"loss": 1.49}}
+CEILINGS = {
+    "gpt-shakespeare": {"loss": 1.55},
+    "lstm-shakespeare": {"loss": 1.49},
+    "rnn-shakespeare": {"loss": 1.51},
+}
 """What a loss may not be above."""
 
 
