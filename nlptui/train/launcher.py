@@ -25,17 +25,14 @@ def rank() -> int:
     return int(os.environ["RANK"]) if launched() else 0
 
 
-def restarted() -> bool:
-    """Whether all processes were started before, and one of them failed."""
-    return launched() and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def attempt() -> int:
+    """How often all processes were started before, and one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) if launched() else 0
 
 
 def restarts_left() -> bool:
     """Whether all processes are started anew when one of them fails."""
-    if not launched():
-        return False
-    done, most = (os.environ.get(f"TORCHELASTIC_{key}", "0") for key in ("RESTART_COUNT", "MAX_RESTARTS"))
-    return int(done) < int(most)
+    return launched() and attempt() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
 
 
 def without(environment: Mapping[str, str]) -> dict[str, str]:

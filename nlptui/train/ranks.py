@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 from nlptui.train import launcher
 
@@ -82,8 +83,13 @@ class Together(Ranks):
     def __init__(self) -> None:
         self.rank, self.size = launcher.rank(), int(os.environ["WORLD_SIZE"])
         self.local = int(os.environ.get("LOCAL_RANK", self.rank))
-        self.backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        torch.distributed.init_process_group(self.backend, timeout=_PATIENCE)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        store, _rank, _size = next(iter(rendezvous("env://")))
+        # The launcher keeps one store over all attempts: what dead processes left in it would be in the way.
+        store = torch.distributed.PrefixStore(f"attempt {launcher.attempt()}", store)  # type: ignore[attr-defined]
+        torch.distributed.init_process_group(
+            backend, store=store, rank=self.rank, world_size=self.size, timeout=_PATIENCE
+        )
 
     def device(self, wanted: str) -> str:
         if wanted != "cuda":

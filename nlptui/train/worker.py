@@ -155,6 +155,7 @@ def train(run: RunDirectory, control: Control, report: Silent) -> str:
 
     settle_process(recipe.train)
     together = ranks.join()
+    control.listen()
     state = Trainer(run, recipe, control, report, together).run()
     together.close()
     return state
@@ -212,14 +213,15 @@ def main(arguments: list[str]) -> int:
     set_language(preferred_language())
     run = RunDirectory(Path(arguments[0]).resolve())
     control = Control(run)
-    control.listen()
+    if not launcher.launched():
+        control.listen()  # Others do once they have joined: before that there is nothing to save.
     if launcher.rank():
         return _exit_status(follow(run, control))
     with claim(run) as mine:
         if not mine:
             print("another worker has this run", file=sys.stderr)
             return 2
-        if launcher.restarted() and run.status().state == "failed":
+        if launcher.attempt() and run.status().state == "failed":
             return 1  # It failed for a reason that would come again.
         state = lead(run, control)
     # The run's place is free: the next may have it.

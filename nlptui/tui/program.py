@@ -185,6 +185,8 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
 
     def on_news(self, news: News) -> None:
         """An answer goes to whoever asked; a change of state shows in the title."""
+        if not self.is_running:  # on the way out, with half the panes gone
+            return
         if isinstance(news.what, Phase):
             if news.desk is self.engine:
                 self.explorer.phase_changed(news.what)

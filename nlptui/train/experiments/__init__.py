@@ -61,7 +61,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             (
                 Chart("recall", N_("right answers by distance"), N_("words in between"), N_("share right")),
             ),
-            seconds=130,
+            seconds=135,
         ),
         Experiment(
             "gradients",
@@ -78,7 +78,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 Chart("most", N_("after training: the text in twenty with the most left"),
                       N_("steps back"), N_("share left"), True),
             ),
-            seconds=100,
+            seconds=105,
         ),
         Experiment(
             "positions",
@@ -96,15 +96,15 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "depth",
             N_("Depth"),
-            N_("Without residuals a deep stack learns nothing; with them, LayerNorm lets it learn at rates "
-               "that would break it."),
+            N_("Without residuals a deep stack learns no more than how frequent each word is; with them, "
+               "LayerNorm lets it learn at rates that would break it."),
             N_("residuals and LayerNorm, each with and without; depth; the learning rate"),
             N_("the loss on new text after the same number of steps; none where it is no number any more"),
             (
                 Chart("depth", N_("loss by depth"), N_("blocks"), N_("nats a word")),
                 Chart("rate", N_("loss by learning rate, 8 blocks"), N_("learning rate"), N_("nats a word")),
             ),
-            seconds=120,
+            seconds=110,
         ),
         Experiment(
             "heads",
@@ -115,7 +115,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             (
                 Chart("accuracy", N_("names in their place by heads"), N_("heads"), N_("share right")),
             ),
-            seconds=110,
+            seconds=75,
         ),
         Experiment(
             "causal",
@@ -131,7 +131,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 Chart("written", N_("words written that can follow the word before"),
                       N_("words written"), N_("share possible")),
             ),
-            seconds=50,
+            seconds=45,
         ),
         Experiment(
             "length",
