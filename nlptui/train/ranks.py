@@ -20,7 +20,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.rendezvous import rendezvous
 
 from nlptui.train import launcher
 
@@ -81,6 +80,9 @@ class Together(Ranks):
     """One of several processes, as the launcher's environment says."""
 
     def __init__(self) -> None:
+        # Not every torch has it, and one process alone needs none of it.
+        from torch.distributed.rendezvous import rendezvous
+
         self.rank, self.size = launcher.rank(), int(os.environ["WORLD_SIZE"])
         self.local = int(os.environ.get("LOCAL_RANK", self.rank))
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from tests.train.small import small
 from tests.train.test_devices import poison
 from tests.train.test_loop import Wish, curve, directory, train
 
+resource: Any = pytest.importorskip("resource", reason="this system has no limits of that kind")
 pytestmark = [
     pytest.mark.usefixtures("tiny_data"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork"),
@@ -136,8 +136,12 @@ def test_a_disk_that_fills_up_while_saving(little_disk: Path) -> None:
     assert run.status().state == "done"
 
 
-def test_a_disk_that_is_full_while_logging(little_disk: Path) -> None:
-    run = begun("one", small("lstm", steps=10**6, save_every=10, evaluate_every=0, log_every=1))
+@pytest.mark.parametrize("tensorboard", [False, True])
+def test_a_disk_that_is_full_while_logging(little_disk: Path, tensorboard: bool) -> None:
+    if tensorboard:
+        pytest.importorskip("tensorboard", reason="the extra nlptui[tensorboard] is not installed")
+    settings = {"save_every": 10, "evaluate_every": 0, "log_every": 1, "tensorboard": tensorboard}
+    run = begun("one", small("lstm", steps=10**6, **settings))
     pid = fork(run)
     until(lambda: run.status().step > 15)
     rubbish = fill(little_disk)
@@ -162,6 +166,7 @@ def test_a_disk_that_is_full_before_the_start(little_disk: Path) -> None:
     assert ended(fork(run)) == 0, log(run)
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system cannot limit a running process")
 def test_a_file_that_may_not_grow_is_a_full_disk_too() -> None:
     """What a quota on the size of files does, without being root."""
     run = begun("one", small("lstm", steps=10**6, save_every=10, evaluate_every=0, log_every=1))
