@@ -108,7 +108,7 @@ def draw(trace: Trace, state: State) -> Figure:
         words = _(_WORDS[name.removeprefix(scope)])
         parts.append(cut(trace, name, "d_hidden", "pos", title=words, scale=scale_of(name), by=state.by))
     caption = _("Each column is a step through the text, each row a unit; gates are shares from 0 to 1.")
-    if stage == "active" and parts:
+    if stage == "active" and parts and trace[names[0]].shape[1]:
         order = by_activity(trace, scope + "hidden")
         parts = [ordered(table, order, "rows" if n else "cols") for n, table in enumerate(parts)]
         caption += " " + _("Units by the mean size of their hidden state over the text.")

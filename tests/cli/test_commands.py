@@ -254,7 +254,7 @@ def test_a_view_asks_about_the_answer_that_is_named(nlptui: Nlptui) -> None:
 
 def test_gradients_through_time_on_the_command_line(nlptui: Nlptui) -> None:
     said = nlptui("view", "through_time", "a can", "-m", "tag-lstm", "--position", "1", "--json").json
-    chart, norms, _units = said["parts"]
+    chart, norms, _states, _units = said["parts"]
     assert chart["kind"] == "Lines" and norms["kind"] == "HeatTable"
     name = "analysis.gradient.at_1.to_0.layers.0.forward.hidden"
     opened = nlptui("explain", "a can", "-m", "tag-lstm", "--name", name, "--index", "0,0,2", "--json").json

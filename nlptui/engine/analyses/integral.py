@@ -18,8 +18,8 @@ from torch import Tensor
 
 Slopes = Callable[[list[float]], tuple[list[Tensor], Tensor]]
 """At each share of the way: the gradients with respect to the parts of x (share …), and f (share)."""
-STARTS = (0.0, 0.125, 0.25, 0.5, 1.0)
-"""Where the way is cut to begin with: a network with norms bends most near nothing."""
+STARTS = (0.0, 0.25, 0.375, 0.5, 0.75, 1.0)
+"""Where the way is cut to begin with: networks bend most where x outgrows what is added to it."""
 COUNT = 6
 """Points of a stretch."""
 CLOSE = 5e-4

@@ -97,7 +97,11 @@ class Dialog(OnePicture, ModalScreen[Any]):
     """
 
     def __init__(self) -> None:
-        super().__init__(classes=size_classes(*self.app.size))
+        try:
+            classes = size_classes(*self.app.size)
+        except (AttributeError, RuntimeError):  # made outside an app, which sets them once it shows it
+            classes = None
+        super().__init__(classes=classes)
         self._behind = Behind()
 
     def render_line(self, y: int) -> Strip:
