@@ -45,6 +45,7 @@ MORE: dict[str, dict[str, Any]] = {
     "neighbours": {"position": 2},
     "steps": {"name": "softmax"},
     "beam": {"position": 6},
+    "attribution": {"name": "left_out"},  # the sum of the others is told to the last digit, which is noise
 }
 WAYS = {
     "narrow": (NARROW, "dark", "en", ColorSystem.TRUECOLOR),
