@@ -56,9 +56,8 @@ def estimate(recipe: Recipe) -> Estimate:
     from nlptui.engine.engine import pick_device
     from nlptui.train.build import build
     from nlptui.train.learner import Learner
-    from nlptui.train.loop import settle_process, steps_to_make
+    from nlptui.train.loop import steps_to_make
 
-    settle_process(recipe.train)
     device = pick_device(recipe.train.device)
     parts = build(recipe, device)
     learner = Learner(parts, recipe.train, recipe.seed, device)
@@ -189,6 +188,9 @@ def main() -> int:
         recipe = recipe_from_dict(json.load(sys.stdin), where="recipe")
         if hasattr(os, "nice"):
             os.nice(recipe.train.nice)
+        from nlptui.train.loop import settle_process
+
+        settle_process(recipe.train.threads)
         print(json.dumps(asdict(estimate(recipe))), file=answer)
     except UserError as error:
         print(json.dumps({"error": str(error)}), file=answer)

@@ -59,10 +59,10 @@ class Report(Protocol):
     def update(self, *, now: bool = True, **changes: object) -> None: ...
 
 
-def settle_process(settings: TrainConfig) -> None:
-    """Settings of the whole process, which is the worker's own."""
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+def settle_process(threads: int) -> None:
+    """Settings of the whole process, which must be a child of the front end's; 0 threads: as it is."""
+    if threads:
+        torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # On a CPU a denormal number costs many times a normal one.
 
 

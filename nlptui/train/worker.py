@@ -32,7 +32,9 @@ from nlptui.train.run import RunDirectory, RunStatus, process_birth
 _RESERVE_BYTES = 64 * 1024
 _STATUS_SECONDS = 0.25
 # How far this process has stepped back, for the next worker, which it may start.
-_NICED = "NLPTUI_NICED"
+_NICED = "NLPTUINICED"
+# Of experiments, which have no recipe.
+NICE = 10
 # How the system, torch and safetensors say that a disk or a quota is full (or a file larger than it may be)
 # and that there is no memory left.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -144,8 +146,11 @@ def explain(error: BaseException) -> str:
 def train(run: RunDirectory, control: Control, report: Silent) -> str:
     """Train, or run an experiment, until the end or until asked to stop; return the state it is then in."""
     if (experiment := settings_of(run)) is not None:
+        step_back(NICE)
         from nlptui.train.experiments.conduct import conduct
+        from nlptui.train.loop import settle_process
 
+        settle_process(1)
         return conduct(run, experiment, control, report)
     recipe = run.recipe()
     step_back(recipe.train.nice)
@@ -153,7 +158,7 @@ def train(run: RunDirectory, control: Control, report: Silent) -> str:
     from nlptui.train import ranks
     from nlptui.train.loop import Trainer, settle_process
 
-    settle_process(recipe.train)
+    settle_process(recipe.train.threads)
     together = ranks.join()
     control.listen()
     state = Trainer(run, recipe, control, report, together).run()

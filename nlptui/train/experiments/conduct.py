@@ -8,14 +8,10 @@ of what is measured.
 from __future__ import annotations
 
 import importlib
-import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import takewhile
 from typing import Any, Protocol
-
-import torch
 
 from nlptui.train.experiments import find_experiment
 from nlptui.train.experiments.parts import Part, Row, Step
@@ -30,7 +26,6 @@ from nlptui.train.run import RunDirectory
 
 LOSSES = 300
 """Training losses that are noted, over all parts."""
-NICE = 10
 _PAUSE_SECONDS = 0.2
 
 
@@ -49,11 +44,7 @@ class Report(Protocol):
 
 
 def conduct(run: RunDirectory, settings: Settings, wishes: Wishes, report: Report) -> str:
-    """Run what is left of the experiment, one thread, in the background; returns "done" or "stopped"."""
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # On a CPU a denormal number costs many times a normal one.
+    """Run what is left of the experiment; returns "done" or "stopped"."""
     return Conductor(run, settings, wishes, report).run()
 
 

@@ -99,9 +99,7 @@ class WritingActions:
         position = len(place.written_ids or ())
         if place.written is None and self.shown is not None:
             position = len(self.shown.tokens.tokens)
-        self.go(
-            replace(self.place, text=place.text, written=place.written, position=position, chosen=True)
-        )
+        self.go(replace(self.place, text=place.text, written=place.written, position=position, chosen=True))
         if self.writing:
             self.set_timer(SLOW if self.nlptui.low_bandwidth else PAUSE, self.write_by_itself)
 
