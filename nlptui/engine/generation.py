@@ -101,11 +101,13 @@ def steps_of(
     or
     the tokens of `forced`, with the probabilities that the scores give them.
     """
-    logprobs = logits.double().log_softmax(-1)
     ids = logits.argmax(-1).tolist() if forced is None else forced
     ids = ids[: ids.index(end)] if forced is None and end in ids else ids
+    scores = logits[: len(ids)].double()
+    chosen = scores.gather(1, torch.tensor(ids, device=logits.device).view(-1, 1)).squeeze(1)
+    logprobs = (chosen - scores.logsumexp(-1)).tolist()
     text = TextSoFar(decode, [])
-    return [Step(token, text.add(token), float(logprobs[pos, token])) for pos, token in enumerate(ids)]
+    return [Step(token, text.add(token), logprob) for token, logprob in zip(ids, logprobs, strict=True)]
 
 
 def generate(

@@ -213,7 +213,7 @@ class Transformer(nn.Module):
         hidden = self.decode(ids, memory, mask, memory_mask, caches=caches)
         return F.linear(hidden[:, -1], getattr(self, self.target).weight)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def translate(self, batch: Batch, start: int, end: int, longest: int) -> list[Found]:
         """The target of each source: after `start`, up to `end` or `longest` tokens; as the config searches.
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,7 +68,11 @@ class SentencePieceTokenizer(Tokenizer):
         return int(self.processor.vocab_size())
 
     def vocabulary(self) -> list[str]:
-        return [self.processor.id_to_piece(number) for number in range(self.vocab_size)]
+        return list(self._vocabulary)
+
+    @cached_property
+    def _vocabulary(self) -> tuple[str, ...]:
+        return tuple(self.processor.id_to_piece(list(range(self.vocab_size))))
 
     def find(self, token: str) -> int | None:
         number = int(self.processor.piece_to_id(token))

@@ -163,7 +163,7 @@ def explorer(model: str, size: tuple[int, int], home: Path) -> Iterator[Explorer
 @contextmanager
 def training(home: Path) -> Iterator[None]:
     """Two training runs, one for each core, until the end."""
-    env = {**os.environ, "NLPTUI_HOME": str(home)}
+    env = {**os.environ, "NLPTUI_HOME": str(home), "NLPTUI_RUNS": "2"}
     nlptui = [sys.executable, "-m", "nlptui"]
     recipe = str(MODELS / "recall-rnn" / "recipe.toml")
     names = ("load-a", "load-b")

@@ -1,10 +1,14 @@
-"""Sentences of our own that the benchmarks run, cut to so many tokens of a model."""
+"""Sentences of our own that the benchmarks run, cut to so many tokens of a model.
+
+Of the English text 32 tokens are, for the translator, one sentence with its end: of a sentence that breaks off it
+writes as much as it can hold, and an edit takes a tenth of a second longer.
+"""
 
 from __future__ import annotations
 
 ENGLISH = (
-    "The old keeper of the lighthouse paints a small blue boat every morning before the ships come in , and "
-    "his daughter reads long letters from the city to him at night . When the wind turns , they carry the "
+    "The old man paints a small blue boat every morning before the ships come in , and his daughter reads "
+    "to him at night . When the wind turns , they carry the "
     "lamps down to the harbour and wait for the boats that went out too far . Nobody in the village knows "
     "how many names are written in the thick book under the stairs , but every winter one more is added . "
 )
