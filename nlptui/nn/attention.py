@@ -105,7 +105,9 @@ class Attention(nn.Module):
 
     def _fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         # No dropout on the weights, in training either: it would cost the fused kernel, three times the time.
-        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal and mask is None)
+        # One query, the last, sees all keys that there are; torch would let it see the first alone.
+        causal = causal and mask is None and q.shape[2] > 1
+        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rec: Rec) -> Tensor:
         axes = "batch head query key"

@@ -16,6 +16,10 @@ Step = Callable[[Tensor, Tensor | None], Tensor]
 """Of the tokens chosen last (row) and the row that each goes on from (None: its own): scores (row vocab)."""
 
 
+PATIENCE = 5
+"""Steps for which others may try to overtake a sequence that has ended."""
+
+
 @dataclass(frozen=True)
 class Found:
     """The sequence that a search found for one row, its end mark left out."""
@@ -31,7 +35,9 @@ def search(step: Step, first: Tensor, end: int, longest: int, beams: int, power:
         score(y) = Σ_t log P(y_t | y_<t) / |y|^power        |y| counts the end mark
 
     Each step keeps, of all continuations of a row's `beams` sequences, the `beams` of highest score; one that
-    has ended stands in the comparison as it is. The search of a row ends when all that it keeps have ended.
+    has ended stands in the comparison as it is. The search of a row ends when all that it keeps have ended, or
+    when the best has ended and stayed the best for PATIENCE steps: a beam that says the same again and again
+    would be written to the full.
     With one beam that is greedy search: the likeliest token, until it is the end mark.
 
     first: the start mark of each row, `beams` rows of `step` for each sequence wanted (row·beam).
@@ -78,6 +84,8 @@ class _Beam:
         new = logprobs.flatten(1).gather(1, kept)[..., None]
         self.logprobs = torch.cat([_of(self.logprobs, parent), new], 2)
         self.ended = self.ended.gather(1, parent) | (token == end)
+        settled = self.ended[:, 0] & (self.length[:, 0] <= self.ids.shape[2] - PATIENCE)
+        self.ended |= settled[:, None]
         rows = torch.arange(count, device=parent.device)[:, None] * beams + parent
         return token.flatten(), rows.flatten()
 

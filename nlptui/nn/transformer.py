@@ -209,7 +209,8 @@ class Transformer(nn.Module):
         memory: what `encode` gave. caches: of the target tokens before `ids`, extended here.
         """
         start = caches[0].target.length
-        mask = causal_mask(ids.shape[1], start + ids.shape[1], ids.device) if start else None
+        new = ids.shape[1]
+        mask = causal_mask(new, start + new, ids.device) if start and new > 1 else None
         hidden = self.decode(ids, memory, mask, memory_mask, caches=caches)
         return F.linear(hidden[:, -1], getattr(self, self.target).weight)
 

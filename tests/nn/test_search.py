@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nlptui.config import TransformerConfig
 from nlptui.nn import Batch, build_model
-from nlptui.nn.search import Found, search
+from nlptui.nn.search import PATIENCE, Found, search
 from tests.nn.families import ATTENTION, VOCAB
 
 START, END, LONGEST = 1, 2, 4
@@ -77,6 +77,21 @@ def test_more_beams_find_no_worse_and_sometimes_better() -> None:
     tables = [table(seed) for seed in range(20)]
     totals = {beams: [sum(one.logprobs) for one in found(tables, beams, 0.0)] for beams in (1, SIZE**LONGEST)}
     assert totals[1] != totals[SIZE**LONGEST]
+
+
+def test_a_beam_that_never_ends_is_given_up() -> None:
+    """One that ends at once, and stays the best, beside one that says the same for ever."""
+    steps = 0
+
+    def step(last: Tensor, rows: Tensor | None) -> Tensor:
+        nonlocal steps
+        steps += 1
+        begun = torch.tensor([-9.0, -9.0, 2.0, 1.0])
+        return torch.where((last == START)[:, None], begun, torch.tensor([0.0, -9.0, -9.0, 0.1])).double()
+
+    one = search(step, torch.full((2,), START), END, 100, 2, 1.0)[0]
+    assert one.ids == []
+    assert steps == 1 + PATIENCE
 
 
 def translator(beams: int) -> Any:

@@ -30,7 +30,7 @@ SIGN = "›"
 """What stands before the sentence."""
 HISTORY = 200
 """Sentences kept."""
-PAUSE = 0.04
+PAUSE = 0.02
 """Seconds without a key after which `Changed` is posted."""
 
 
