@@ -5,10 +5,14 @@ Talks to the run client only; loads no torch.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nlptui.cli_output import DASH, dumps, message, number, table, write_line
@@ -52,6 +56,71 @@ def run_page(run: RunStatus) -> list[str]:
     elif run.error:
         lines.append(visible(run.error))
     return [*lines, *metric_lines(run.metrics)] if run.metrics else lines
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run began, and what it has kept on its way."""
+
+    parent: client.Parent | None
+    snapshots: list[int]
+
+    def values(self) -> dict[str, Any]:
+        """Its part of the JSON of a run."""
+        parent = {"parent": asdict(self.parent)} if self.parent else {}
+        return parent | ({"snapshots": self.snapshots} if self.snapshots else {})
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        lines = []
+        if self.parent:
+            words = _("forked from {run} at step {step}")
+            lines.append(words.format(run=visible(self.parent.run), step=self.parent.step))
+        if self.snapshots:
+            lines.append(_("checkpoints at steps {steps}").format(steps=", ".join(map(str, self.snapshots))))
+        return lines
+
+
+def estimate_lines(found: client.Estimate) -> list[str]:
+    """What a run would take."""
+    seconds = round(found.seconds)
+    time_taken = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    rows = [
+        (_("parameters"), f"{found.parameters:,}"),
+        (_("memory"), _("{n} MB").format(n=f"{found.memory / 1e6:,.0f}")),
+        (_("time"), time_taken),
+        (_("updates"), f"{found.steps:,}"),
+        (_("an update"), _("{n} ms").format(n=f"{1e3 * found.seconds_a_step:,.1f}")),
+    ]
+    return table((_("what"), _("estimate")), rows, right=(1,))
+
+
+def prepared_lines(run: client.RunHandle) -> list[str]:
+    """How a run that was only made is started: by one process, or by several."""
+    return [
+        f"nlptui runs resume {visible(run.name)}",
+        f"torchrun --nproc-per-node 2 --max-restarts 3 -m nlptui.train.worker {shlex.quote(str(run.path))}",
+    ]
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows as comma-separated values; a column for each name that any row has."""
+    flat = [_flat(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue().splitlines()
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that have parts, as columns called NAME.PART."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        parts = value.items() if isinstance(value, Mapping) else None
+        found |= {name: value} if parts is None else {f"{name}.{part}": one for part, one in parts}
+    return {visible(name): visible(one) if isinstance(one, str) else one for name, one in found.items()}
 
 
 def kept_values(kept: client.Kept, run: str) -> dict[str, Any]:

@@ -5,10 +5,12 @@ Knows the run client only: no torch, no engine. What is printed of runs is made 
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from nlptui.cli_base import Group, argument, command, end, option
-from nlptui.cli_options import RECIPE, RUN, json_option, recipe_options
+from nlptui.cli_options import COUNT, RECIPE, RUN, json_option, recipe_options
 from nlptui.locale import N_, _
 
 
@@ -33,12 +35,30 @@ def _started(run: str, foreground: bool, as_json: bool, before: str = "") -> Non
 @argument("recipe", type=RECIPE)
 @option("--name", metavar="RUN", help=N_("What to call the run."))
 @recipe_options
+@option("--tensorboard", is_flag=True, help=N_("Write what is measured as TensorBoard's files too."))
+@option("--estimate", is_flag=True, help=N_("Say what the run would take; start nothing."))
+@option("--prepare", is_flag=True, help=N_("Make the run and say how torchrun starts it; start nothing."))
 @json_option
-def train(recipe: str, name: str | None, changes: tuple[str, ...], foreground: bool, as_json: bool) -> None:
+def train(
+    recipe: str, name: str | None, changes: tuple[str, ...], foreground: bool, tensorboard: bool,
+    estimate: bool, prepare: bool, as_json: bool,
+) -> None:  # fmt: skip
+    from nlptui.cli_output import emit
+    from nlptui.cli_runs import estimate_lines, prepared_lines, run_values
     from nlptui.train import client
 
-    run = client.start(recipe, name=name, overrides=client.parse_overrides(changes))
-    _started(run.name, foreground, as_json)
+    overrides = client.parse_overrides(changes)
+    if tensorboard:
+        overrides["train.tensorboard"] = True
+    if estimate:
+        found = client.estimate(recipe, overrides)
+        emit(as_json, asdict(found), lambda: estimate_lines(found))
+    elif prepare:
+        made = client.create(recipe, name=name, overrides=overrides)
+        values = run_values(client.status(made.name)) | {"path": str(made.path)}
+        emit(as_json, values, lambda: prepared_lines(made))
+    else:
+        _started(client.start(recipe, name=name, overrides=overrides).name, foreground, as_json)
 
 
 @click.group(cls=Group, help=N_("List the training runs; watch, stop, resume, keep or remove one."))
@@ -62,11 +82,45 @@ def runs_list(as_json: bool) -> None:
 @json_option
 def runs_show(run: str, as_json: bool) -> None:
     from nlptui.cli_output import emit
-    from nlptui.cli_runs import run_page, run_values
+    from nlptui.cli_runs import Origin, run_page, run_values
     from nlptui.train import client
 
-    found = client.status(run)
-    emit(as_json, run_values(found), lambda: run_page(found))
+    found, origin = client.status(run), Origin(client.parent_of(run), client.snapshots(run))
+    emit(as_json, run_values(found) | origin.values(), lambda: [*run_page(found), *origin.lines()])
+
+
+@runs.command("metrics", help=N_("Print everything that a run has measured, line by line."))
+@argument("run", type=RUN)
+@option("--layers", is_flag=True, help=N_("What was measured of each layer: norms, dead units, entropy."))
+@option("--csv", "as_csv", is_flag=True, help=N_("A table of comma-separated values."))
+@json_option
+def runs_metrics(run: str, layers: bool, as_csv: bool, as_json: bool) -> None:
+    from nlptui.cli_output import emit
+    from nlptui.cli_runs import csv_lines, progress_line
+    from nlptui.train import client
+
+    rows = client.layer_metrics(run) if layers else client.metrics(run)
+    steps = client.status(run).steps
+
+    def lines() -> list[str]:
+        return csv_lines(rows) if as_csv else [progress_line(row, steps) for row in rows]
+
+    emit(as_json, {"run": run, "rows": rows}, lines)
+
+
+@runs.command("fork", help=N_("Start a run that goes on from a checkpoint of another, with other settings."))
+@argument("run", type=RUN)
+@option("--at", "step", type=COUNT, help=N_("The step of the checkpoint; without it, the newest."))
+@option("--name", metavar="RUN", help=N_("What to call the run."))
+@recipe_options
+@json_option
+def runs_fork(
+    run: str, step: int | None, name: str | None, changes: tuple[str, ...], foreground: bool, as_json: bool
+) -> None:
+    from nlptui.train import client
+
+    made = client.fork(run, step, client.parse_overrides(changes), name)
+    _started(made.name, foreground, as_json)
 
 
 @runs.command("follow", help=N_("Show how a run goes until it ends; Ctrl+C leaves it running."))

@@ -117,6 +117,62 @@ def test_train_hands_recipe_name_and_settings_over(
     assert result.out == "mine\n" and "nlptui runs follow mine" in result.err
 
 
+def test_fork_reaches_the_client(nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run("old", state="done", step=20, steps=20)
+    asked: list[Any] = []
+
+    def fork(name: str, step: int | None, changes: dict[str, Any], new: str | None) -> client.RunHandle:
+        asked.append((name, step, changes, new))
+        run = make_run(new or "old-fork", state="queued", step=10, steps=40)
+        return client.RunHandle(run.name, run.path)
+
+    monkeypatch.setattr(client, "fork", fork)
+    done = nlptui("runs", "fork", "old", "--at", "10", "--name", "new", "--set", "train.steps=40", "--json")
+    assert asked == [("old", 10, client.parse_overrides(("train.steps=40",)), "new")]
+    assert done.json["name"] == "new"
+
+
+def test_fork_of_a_step_without_checkpoint_says_so(nlptui: Nlptui, home: Path) -> None:
+    make_run("old", state="done", step=20, steps=20)
+    done = nlptui("runs", "fork", "old", "--at", "10", status=1)
+    assert "old" in done.err and len(done.err.splitlines()) == 1
+
+
+def test_metrics_as_lines_as_a_table_and_as_json(nlptui: Nlptui, home: Path) -> None:
+    run = make_run("small", state="done", step=20, steps=20)
+    run.append_metrics({"step": 20, "time": 3.2, "kind": "layers", "grad_norm": {"layers.0": 0.25}})
+    assert len(nlptui("runs", "metrics", "small").out.splitlines()) == 3
+    table = nlptui("runs", "metrics", "small", "--csv").out.splitlines()
+    assert table[0] == "step,time,loss,tokens_per_second,split,accuracy"
+    assert table[2] == "20,3.0,1.75,1200,,"
+    rows = nlptui("runs", "metrics", "small", "--layers", "--json").json["rows"]
+    assert [row["grad_norm"] for row in rows] == [{"layers.0": 0.25}]
+    assert "grad_norm.layers.0" in nlptui("runs", "metrics", "small", "--layers", "--csv").out.splitlines()[0]
+
+
+def test_train_estimates_and_prepares_without_starting(
+    nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = client.Estimate(1_234_567, 300_000_000, 5_000_000, 15_000_000, 3725.0, 20_000, 0.18)
+    asked: list[Any] = []
+
+    def estimate(recipe: str, overrides: dict[str, Any]) -> client.Estimate:
+        asked.append(overrides)
+        return found
+
+    monkeypatch.setattr(client, "estimate", estimate)
+    recipe = str(ROOT / "models" / "recall-rnn" / "recipe.toml")
+    told = nlptui("train", recipe, "--estimate", "--tensorboard").out
+    assert "1,234,567" in told and "300 MB" in told and "1:02:05" in told and "180.0 ms" in told
+    assert asked == [{"train.tensorboard": True}]
+    assert nlptui("train", recipe, "--estimate", "--json").json["seconds"] == 3725.0
+    assert nlptui("runs", "--json").json == {"runs": []}
+    made = nlptui("train", recipe, "--prepare", "--name", "later", "--json").json
+    assert (made["name"], made["state"]) == ("later", "stopped")
+    assert Path(made["path"]).is_dir()
+    assert "torchrun" in nlptui("train", recipe, "--prepare", "--name", "later-2").out
+
+
 def test_stop_needs_a_run_that_goes(nlptui: Nlptui, home: Path) -> None:
     run = make_run("small", state="done", step=20, steps=20)
     assert "small is done" in nlptui("runs", "stop", "small", status=1).err

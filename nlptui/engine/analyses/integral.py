@@ -26,7 +26,7 @@ CLOSE = 5e-4
 """How far the sums of all stretches together may miss their gains."""
 MOST = 600
 """Points that are taken at most, however short the text."""
-WORK = 18_000
+WORK = 15_000
 """Tokens that are run at most, over all points: about a second on one core."""
 AT_ONCE = 4096
 """Tokens of one batch, for the sake of memory."""
