@@ -28,7 +28,7 @@ MOST = 600
 """Points that are taken at most, however short the text."""
 WORK = 15_000
 """Tokens that are run at most, over all points: about a second on one core."""
-AT_ONCE = 4096
+AT_ONCE = 8192
 """Tokens of one batch, for the sake of memory."""
 
 
