@@ -35,9 +35,9 @@ def search(step: Step, first: Tensor, end: int, longest: int, beams: int, power:
         score(y) = Σ_t log P(y_t | y_<t) / |y|^power        |y| counts the end mark
 
     Each step keeps, of all continuations of a row's `beams` sequences, the `beams` of highest score; one that
-    has ended stands in the comparison as it is. The search of a row ends when all that it keeps have ended, or
-    when the best has ended and stayed the best for PATIENCE steps: a beam that says the same again and again
-    would be written to the full.
+    has ended stands in the comparison as it is. The search of a row ends when all that it keeps have ended,
+    or when the best has ended and stayed the best for PATIENCE steps: a beam that says the same again and
+    again would be written to the full.
     With one beam that is greedy search: the likeliest token, until it is the end mark.
 
     first: the start mark of each row, `beams` rows of `step` for each sequence wanted (row·beam).

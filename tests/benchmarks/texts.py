@@ -1,7 +1,7 @@
 """Sentences of our own that the benchmarks run, cut to so many tokens of a model.
 
-Of the English text 32 tokens are, for the translator, one sentence with its end: of a sentence that breaks off it
-writes as much as it can hold, and an edit takes a tenth of a second longer.
+Of the English text 32 tokens are, for the translator, one sentence with its end: of a sentence that breaks
+off it writes as much as it can hold, and an edit takes a tenth of a second longer.
 """
 
 from __future__ import annotations
