@@ -52,22 +52,42 @@ def tokenizer_class(kind: str) -> type[Any]:
 
 
 def load_tokenizer(path: Path | str) -> Tokenizer:
-    """The tokenizer in a folder that `Tokenizer.save` wrote, or in one `.model` or `tokenizer.json` file."""
+    """The tokenizer in a folder that `Tokenizer.save` wrote, or in a file that another program keeps one in.
+
+    Such files are known by their names: `.model`, `tokenizer.json`, `vocab.txt`, `vocab.json` with
+    `merges.txt`, `.tiktoken`.
+    """
     path = Path(path)
     if path.is_dir():
         return _load_folder(path)
+    if path.is_file() and _is_ours(path):
+        return _load_folder(path.parent)
     if path.suffix == ".model" and path.is_file():
         opened: Tokenizer = tokenizer_class("sentencepiece").open(path)
         return opened
+    if path.is_file():
+        from nlptui.tokenizers.foreign import foreign_opener
+
+        if (open_foreign := foreign_opener(path)) is not None:
+            return open_foreign(path)
     if path.suffix == ".json" and path.name != CONFIG_NAME and path.is_file():
         from nlptui.tokenizers.library import open_library_file
 
         return open_library_file(path)
     if path.exists():
-        message = _("{path} is no tokenizer: give a model folder, a .model file or a tokenizer.json")
+        message = _(
+            "{path} is no tokenizer: give a model folder, a .model file, a tokenizer.json, a vocab.txt, "
+            "a vocab.json with its merges.txt, or a .tiktoken file"
+        )
     else:
         message = _("{path} does not exist: give a model folder, a .model file or a tokenizer.json")
     raise UserError(message.format(path=shown(path)))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether `path` is the vocabulary file of a folder that `Tokenizer.save` wrote."""
+    config = path.with_name(CONFIG_NAME)
+    return path.name == "vocab.txt" and config.is_file() and "kind" in read_json(config)
 
 
 def _load_folder(folder: Path) -> Tokenizer:

@@ -198,6 +198,16 @@ class Tokenizer(ABC):
         """Only the ids of a text, with no special tokens around it: what training on a long text needs."""
         return [piece.id for piece in self._masked_pieces(text)]
 
+    def encode_ids_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode_ids` of many texts at once; a kind whose library is quicker with many says so."""
+        return [self.encode_ids(text) for text in texts]
+
+    def framed_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of `encode` for each text, with the special tokens around it, and nothing else."""
+        before, after = ([self.specials[name] for name in names] for names in TEMPLATES[self.template][:2])
+        found = self.encode_ids_of(texts)
+        return [[*before, *ids, *after] for ids in found] if before or after else found
+
     def word_pieces(self, word: str, before: str = "") -> list[Piece]:
         """The tokens of one word of text that came split; `before` as in `pieces`."""
         return self._masked_pieces(word, before)

@@ -85,6 +85,12 @@ class LibraryTokenizer(Tokenizer):
         ids: list[int] = self.library.encode(without_surrogates(text), add_special_tokens=False).ids
         return ids
 
+    def encode_ids_of(self, texts: Sequence[str]) -> list[list[int]]:
+        if "mask" in self.specials and any(MASK in text for text in texts):
+            return super().encode_ids_of(texts)
+        plain = [without_surrogates(text) for text in texts]
+        return [found.ids for found in self.library.encode_batch_fast(plain, add_special_tokens=False)]
+
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self.library.decode(list(ids), skip_special_tokens=False)
         return text

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +50,18 @@ _NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
 # The trainer writes to the terminal from C++, so it runs in a process whose output is caught.
 _TRAINER = "import json, sentencepiece, sys; sentencepiece.SentencePieceTrainer.train(**json.load(sys.stdin))"
 
+_logging = ContextVar("logging", default=False)
+
+
+@contextmanager
+def logged_training() -> Iterator[None]:
+    """Let the library write to this process's stderr how far its training is, for whoever reads a log."""
+    before = _logging.set(True)
+    try:
+        yield
+    finally:
+        _logging.reset(before)
+
 
 class SentencePieceTokenizer(Tokenizer):
     """Pieces of a SentencePiece model."""
@@ -74,6 +88,11 @@ class SentencePieceTokenizer(Tokenizer):
     def _vocabulary(self) -> tuple[str, ...]:
         return tuple(self.processor.id_to_piece(list(range(self.vocab_size))))
 
+    @cached_property
+    def scores(self) -> tuple[float, ...]:
+        """Unigram: the log-probability of each piece; BPE: minus the rank of the merge that makes it."""
+        return tuple(self.processor.get_score(list(range(self.vocab_size))))
+
     def find(self, token: str) -> int | None:
         number = int(self.processor.piece_to_id(token))
         return number if self.processor.id_to_piece(number) == token else None
@@ -99,6 +118,13 @@ class SentencePieceTokenizer(Tokenizer):
         ids: list[int] = self.processor.encode(without_surrogates(text))
         return ids
 
+    def encode_ids_of(self, texts: Sequence[str]) -> list[list[int]]:
+        if "mask" in self.specials and any(MASK in text for text in texts):
+            return super().encode_ids_of(texts)
+        # The library's own call for many texts starts threads, which costs more than it gains here.
+        encode = self.processor.encode
+        return [encode(without_surrogates(text)) for text in texts]
+
     def _processor_after(self, text: str, before: str) -> sentencepiece.SentencePieceProcessor:
         """The model itself where a text or word begins; inside a word, without the "▁" it puts first."""
         spaced = text[:1].isspace() and self._folds_spaces
@@ -116,6 +142,9 @@ class SentencePieceTokenizer(Tokenizer):
         Where several pieces come from one character (its bytes, the two letters of a ligature) the library
         gives the character to the last of them and an empty stretch to the others.
         """
+        if all(end > start for start, end in offsets):
+            yield from offsets
+            return
         later: tuple[int, int, bool] | None = (
             None  # start and end of the next piece that has a stretch; is it a byte
         )
@@ -130,7 +159,7 @@ class SentencePieceTokenizer(Tokenizer):
                 shared = later is not None and later[0] == start and later[2] and is_byte
                 end = later[1] if shared and later is not None else start + 1
             spans.append((start, end))
-        return reversed(spans)
+        yield from reversed(spans)
 
     def _decode(self, ids: Sequence[int]) -> str:
         """The library's text; where spaces are folded, `[MASK]` has one in front, being a word of its own."""
@@ -204,7 +233,7 @@ class SentencePieceTokenizer(Tokenizer):
             "hard_vocab_limit": False,
             "max_sentence_length": 1 << 20,
             "num_threads": 1,
-            "minloglevel": 2,
+            "minloglevel": 0 if _logging.get() else 2,
         }
         lines = (line for text in texts for line in _lines(text, joiner))
         model = train(lines, settings | _special_settings(names))
@@ -240,7 +269,9 @@ def found_specials(opened: sentencepiece.SentencePieceProcessor) -> dict[str, in
 
 
 def train(lines: Iterable[str], settings: dict[str, Any]) -> bytes:
-    """A model trained on lines of text, by a process of its own that writes nothing to the terminal."""
+    """A model trained on lines of text, by a process of its own that writes nothing to the terminal, unless
+    its log was asked for.
+    """
     with tempfile.TemporaryDirectory(prefix="nlptui-") as folder:
         corpus, prefix = Path(folder) / "text", Path(folder) / "model"
         with open(corpus, "w", encoding="utf-8", newline="\n") as file:
@@ -248,10 +279,11 @@ def train(lines: Iterable[str], settings: dict[str, Any]) -> bytes:
         wishes = settings | {"input": str(corpus), "model_prefix": str(prefix)}
         command = [sys.executable, "-c", _TRAINER]
         done = subprocess.run(
-            command, input=json.dumps(wishes), capture_output=True, text=True, errors="replace"
-        )
+            command, input=json.dumps(wishes), text=True, errors="replace", stdout=subprocess.PIPE,
+            stderr=None if _logging.get() else subprocess.PIPE,
+        )  # fmt: skip
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
+            said = ((done.stderr or "").strip().splitlines() or [str(done.returncode)])[-1]
             raise UserError(_("SentencePiece could not train: {reason}").format(reason=visible(said)))
         return Path(f"{prefix}.model").read_bytes()
 

@@ -62,13 +62,13 @@ class WordPieceTokenizer(LibraryTokenizer):
             continuing_subword_prefix=CONTINUES,
             show_progress=False,
         )
-        learning = _library({}, lowercase)
+        learning = wordpiece_library({}, lowercase)
         learning.train_from_iterator(_repeated(counts), trainer)
-        library = _library(learning.get_vocab(with_added_tokens=False), lowercase)
+        library = wordpiece_library(learning.get_vocab(with_added_tokens=False), lowercase)
         return cls(library, mark_specials(library, names), template, joiner)
 
 
-def _library(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
+def wordpiece_library(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
     """BERT's normalisation, division into words and pieces, over a vocabulary."""
     unknown = SPECIAL_TOKENS["unk"]
     library = tokenizers.Tokenizer(
@@ -82,7 +82,7 @@ def _library(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenize
 
 def _count_words(texts: Texts, joiner: str, lowercase: bool) -> Counter[str]:
     """How often each word stands in the texts, words being what the library will cut into pieces."""
-    library = _library({}, lowercase)
+    library = wordpiece_library({}, lowercase)
     counts: Counter[str] = Counter()
     for text in whole_texts(texts, joiner):
         normal = library.normalizer.normalize_str(text)
