@@ -20,6 +20,7 @@ from nlptui.cli_experiments import experiment
 from nlptui.cli_explorer import explore
 from nlptui.cli_models import draw, evaluate, explain, generate, models, neighbours, predict, tokenize, trace
 from nlptui.cli_places import bench, check, completion, data, locate
+from nlptui.cli_tokenizer import tokenizer
 from nlptui.cli_training import runs, train
 from nlptui.errors import UserError
 from nlptui.locale import N_, _, preferred_language
@@ -81,8 +82,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    explore, models, tokenize, trace, predict, evaluate, generate, explain, neighbours, draw, train, runs,
-    experiment, data, check, locate, bench, completion,
+    explore, models, tokenize, tokenizer, trace, predict, evaluate, generate, explain, neighbours, draw,
+    train, runs, experiment, data, check, locate, bench, completion,
 )  # fmt: skip
 """In the order of the help page."""
 for each in COMMANDS:

@@ -19,6 +19,7 @@ from nlptui.cli_engine import (
     Asked,
     Runs,
     chosen_sampling,
+    line_batches,
     load,
     running,
     say_truncated,
@@ -64,22 +65,40 @@ def models(as_json: bool) -> None:
     metavar="TOKENIZER",
     help=N_("A model's name, a folder, or the file of a tokenizer."),
 )
+@option("--ids", is_flag=True, help=N_("Only the ids, one line for each line: the quickest."))
+@option("--steps", is_flag=True, help=N_("How the tokens came about: merges, lattice, tries, normalisation."))
+@option("--best", type=click.IntRange(1, 64), default=5, help=N_("Segmentations of a unigram model."))
+@option(
+    "--alpha", type=click.FloatRange(0, 100), default=1.0, help=N_("The exponent of their probabilities.")
+)
+@option(
+    "--sample", type=click.IntRange(0, 1000), default=0, help=N_("Draw so many segmentations with --alpha.")
+)
+@option("--seed", type=int, default=0, help=N_("Where the drawing starts."))
 @json_option
-def tokenize(text: str | None, tokenizer: str, as_json: bool) -> None:
-    from nlptui.cli_output import emit
-    from nlptui.cli_show import token_lines, tokens_of
+def tokenize(
+    text: str | None, tokenizer: str, ids: bool, steps: bool, best: int, alpha: float, sample: int, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    from nlptui.cli_tokens import print_ids, print_steps, print_tokens
     from nlptui.engine.tokenizer import find_tokenizer
 
-    lines = texts(text)
+    if ids + steps + as_json > 1 and not (steps and as_json):
+        raise wrong_use(_("--ids goes with neither --steps nor --json"))
+    batches = line_batches(text)
     try:
         found = find_tokenizer(tokenizer)
     except UserError as error:
         if Path(tokenizer).name != tokenizer:
             raise
         raise UserError(_("{problem}; or bytes, which needs no model").format(problem=error)) from None
-    for line in lines:
-        tokens = tokens_of(found.encode(line))
-        emit(as_json, {"text": line, "tokenizer": tokenizer, "tokens": tokens}, partial(token_lines, tokens))
+    for lines in batches:
+        if ids:
+            print_ids(found, lines)
+        elif steps or sample:
+            print_steps(found, tokenizer, lines, as_json, (best, alpha, sample, seed))
+        else:
+            print_tokens(found, tokenizer, lines, as_json)
 
 
 # --------------------------------------------------------------------------------------------- runs of a text

@@ -49,7 +49,9 @@ def view_names() -> list[str]:
 
 def tokenizer_names() -> list[str]:
     """What `nlptui tokenize` takes by name."""
-    return [*model_names(), "bytes"]
+    from nlptui.engine.tokenizer import own_tokenizers
+
+    return [*model_names(), *own_tokenizers(), "bytes"]
 
 
 def hint(name: str, known: Collection[str], cutoff: float = 0.6) -> str:

@@ -64,6 +64,11 @@ def dumps(value: Any) -> str:
     return _UNSAFE.sub(_escaped, json.dumps(strict(value), ensure_ascii=False, allow_nan=False))
 
 
+def dumps_plain(value: Any) -> str:
+    """As `dumps`, for a value of dicts, lists, strings and whole numbers alone: nothing is converted."""
+    return _UNSAFE.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
 def write_line(line: str, stream: IO[str] | None = None) -> None:
     """One line of results, at once, so that a pipe sees it when it is there."""
     print(line, file=stream or sys.stdout, flush=True)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nlptui.cli_output import DASH, dumps, message, number, table, write_line
-from nlptui.cli_show import metric_lines
+from nlptui.cli_show import metric_lines, spaced
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.train import client
@@ -63,12 +63,16 @@ class Origin:
     """Where a run began, and what it has kept on its way."""
 
     parent: client.Parent | None
+    checkpoints: list[int]
+    """Steps that it can be forked from."""
     snapshots: list[int]
+    """Steps whose weights can be looked at, those among them."""
 
     def values(self) -> dict[str, Any]:
         """Its part of the JSON of a run."""
         parent = {"parent": asdict(self.parent)} if self.parent else {}
-        return parent | ({"snapshots": self.snapshots} if self.snapshots else {})
+        kept = {"checkpoints": self.checkpoints, "snapshots": self.snapshots}
+        return parent | {key: steps for key, steps in kept.items() if steps}
 
     def lines(self) -> list[str]:
         """The same for people."""
@@ -76,9 +80,46 @@ class Origin:
         if self.parent:
             words = _("forked from {run} at step {step}")
             lines.append(words.format(run=visible(self.parent.run), step=self.parent.step))
+        if self.checkpoints:
+            steps = ", ".join(map(str, self.checkpoints))
+            lines.append(_("checkpoints at steps {steps}").format(steps=steps))
         if self.snapshots:
-            lines.append(_("checkpoints at steps {steps}").format(steps=", ".join(map(str, self.snapshots))))
+            steps = ", ".join(map(str, self.snapshots))
+            lines.append(_("weights to look at of steps {steps}").format(steps=steps))
         return lines
+
+
+def sample_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The sentence whenever it is another, and under it a line a step: what the model made of it then."""
+    if not rows:
+        return [_("nothing yet; the run is asked at each measurement")]
+    lines, before = [], ""
+    for row in rows:
+        text = " ||| ".join(visible(str(row[key])) for key in ("text", "pair") if key in row)
+        lines += [text] if text != before else []
+        said = visible(str(row["problem"])) if "problem" in row else _said(row.get("output"))
+        lines.append(f"{row['step']:>8}  {said}")
+        before = text
+    return lines
+
+
+def _said(output: Any) -> str:
+    """The likeliest of an output of any task. What a broken file holds is shown as it is."""
+    try:
+        if "tags" in output:
+            return " ".join(f"{spaced(tag['token'])}/{visible(tag['tag'])}" for tag in output["tags"])
+        if "text" in output:
+            return visible(str(output["text"]))
+        if "labels" in output:
+            return "  ".join(f"{visible(one['label'])} {number(one['prob'])}" for one in output["labels"])
+        if "spans" in output:
+            return "  ".join(f"{visible(one['text'])} {number(one['prob'])}" for one in output["spans"][:3])
+        return "  ".join(
+            f"{place['pos']}: " + " ".join(spaced(token["text"]) for token in place["tokens"][:3])
+            for place in output["candidates"]
+        )
+    except (KeyError, TypeError, AttributeError):
+        return visible(str(output))
 
 
 def estimate_lines(found: client.Estimate) -> list[str]:

@@ -308,6 +308,10 @@ def locate_lines(values: Mapping[str, Any]) -> list[str]:
 def check_lines(values: Mapping[str, Any]) -> list[str]:
     """One model's largest differences, and whether they are small enough."""
     verdict = _("agrees with torch") if values["ok"] else _("DIFFERS from torch")
+    if "posteriors" in values["differences"]:  # a lattice without a network under it
+        verdict = _("agrees with every path, one by one") if values["ok"] else _("DIFFERS from its paths")
+    elif set(values["differences"]) == {"path", "probs"}:  # rules
+        verdict = _("the same on and off the record") if values["ok"] else _("DIFFERS off the record")
     rows = [(name, f"{value:.3g}") for name, value in values["differences"].items()]
     headers = (_("output"), _("largest difference"))
     return [f"{visible(values['model'])}: {verdict}", *table(headers, rows, right=(1,))]

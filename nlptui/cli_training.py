@@ -85,7 +85,8 @@ def runs_show(run: str, as_json: bool) -> None:
     from nlptui.cli_runs import Origin, run_page, run_values
     from nlptui.train import client
 
-    found, origin = client.status(run), Origin(client.parent_of(run), client.snapshots(run))
+    found = client.status(run)
+    origin = Origin(client.parent_of(run), client.checkpoints(run), client.snapshots(run))
     emit(as_json, run_values(found) | origin.values(), lambda: [*run_page(found), *origin.lines()])
 
 
@@ -106,6 +107,18 @@ def runs_metrics(run: str, layers: bool, as_csv: bool, as_json: bool) -> None:
         return csv_lines(rows) if as_csv else [progress_line(row, steps) for row in rows]
 
     emit(as_json, {"run": run, "rows": rows}, lines)
+
+
+@runs.command("samples", help=N_("Print what a run's model made of one sentence at each measurement."))
+@argument("run", type=RUN)
+@json_option
+def runs_samples(run: str, as_json: bool) -> None:
+    from nlptui.cli_output import emit
+    from nlptui.cli_runs import sample_lines
+    from nlptui.train import client
+
+    rows = client.samples(run)
+    emit(as_json, {"run": run, "rows": rows}, lambda: sample_lines(rows))
 
 
 @runs.command("fork", help=N_("Start a run that goes on from a checkpoint of another, with other settings."))

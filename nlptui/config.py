@@ -32,13 +32,15 @@ class ModelConfig:
     """What every model has, whatever its architecture."""
 
     ARCHS: ClassVar[tuple[str, ...]] = ()
-    MAY_BE_ZERO: ClassVar[tuple[str, ...]] = ("vocab_size", "n_chars", "target_vocab_size")
+    MAY_BE_ZERO: ClassVar[tuple[str, ...]] = (
+        "vocab_size", "n_chars", "target_vocab_size", "entries", "n_classes", "n_features", "suffix", "refit",
+    )  # fmt: skip
     """Sizes that may be 0: not known yet, or not wanted."""
 
     name: str = ""
     """The model's name in the list, equal to its folder's name."""
     arch: str = ""
-    """One of rnn lstm gru transformer bert gpt word2vec."""
+    """One of rnn lstm gru transformer bert gpt word2vec hmm crf rules."""
     task: str = "language_model"
     """What the model is for, one of TASKS; it decides which heads the network has."""
     language: str = "en"
@@ -241,13 +243,76 @@ class Word2VecConfig(ModelConfig):
     """Words whose share of the text is above it are skipped at random, the frequent ones most; 0: none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class HMMConfig(ModelConfig):
+    """A hidden Markov model: tables of counts, smoothed."""
+
+    ARCHS: ClassVar[tuple[str, ...]] = ("hmm",)
+
+    smoothing: str = "witten_bell"
+    """Of words: witten_bell (as many new words as a tag has different ones) or add_k."""
+    add_k: float = 0.1
+    """What is added to each count of tags that may follow each other, and of classes of rare words."""
+    suffix: int = 4
+    """Characters of an unknown word's end that its class may go by; 0: its shape alone."""
+    rare: int = 5
+    """How often a word may come that classes of unknown words are learned from."""
+    class_words: int = 10
+    """Rare words that a suffix must have to be a class."""
+    segmenter: str = ""
+    """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
+    entries: int = 0
+    """Pairs of a word and a tag that were seen; found by training."""
+    n_classes: int = 0
+    """Classes of unknown words; found by training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CRFConfig(ModelConfig):
+    """A linear-chain conditional random field over readable features."""
+
+    ARCHS: ClassVar[tuple[str, ...]] = ("crf",)
+
+    features: tuple[str, ...] = ("bias", "word", "ends3", "shape", "before", "after")
+    """Templates of features, from `classical.features`."""
+    min_count: int = 2
+    """How often a feature must come in train."""
+    l2: float = 1.0
+    """What the sum of the squared weights is multiplied by in the loss, which sums over sentences."""
+    prune: float = 0.0
+    """Weights of features that are smaller than this are dropped at the end."""
+    refit: int = 0
+    """Of the steps of L-BFGS, how many are made after that with the weights that are left."""
+    segmenter: str = ""
+    """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
+    entries: int = 0
+    """Pairs of a feature and a tag that have a weight; found by training."""
+    n_features: int = 0
+    """Features that have a weight, and one more that stands for none; found by training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesConfig(ModelConfig):
+    """Ordered regular expressions, or a dictionary, in `rules.toml`; nothing is trained."""
+
+    ARCHS: ClassVar[tuple[str, ...]] = ("rules",)
+
+    segmenter: str = ""
+    """The model that cuts raw text into words first; empty: the tokenizer's own rules do."""
+
+
 CONFIG_CLASSES: tuple[type[ModelConfig], ...] = (
     RecurrentConfig,
     BertConfig,
     GPTConfig,
     TransformerConfig,
     Word2VecConfig,
+    HMMConfig,
+    CRFConfig,
+    RulesConfig,
 )
+CLASSICAL = ("hmm", "crf", "rules")
+"""Those that were there before the networks; they read words as strings."""
 ARCHS = tuple(arch for cls in CONFIG_CLASSES for arch in cls.ARCHS)
 
 

@@ -42,6 +42,11 @@ def models_dirs() -> list[Path]:
     return [shipped_models(), home_data() / "models"]
 
 
+def tokenizers_dir() -> Path:
+    """The folder of tokenizers that were trained by themselves."""
+    return home_data() / "tokenizers"
+
+
 def runs_dir() -> Path:
     """The folder of run directories."""
     return home_data() / "runs"

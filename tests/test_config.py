@@ -44,7 +44,7 @@ def test_a_config_is_plain_json_in_its_own_words(tmp_path: Path) -> None:
 
 
 def test_every_arch_has_one_class() -> None:
-    assert ARCHS == ("rnn", "lstm", "gru", "bert", "gpt", "transformer", "word2vec")
+    assert ARCHS == ("rnn", "lstm", "gru", "bert", "gpt", "transformer", "word2vec", "hmm", "crf", "rules")
     for arch in ARCHS:
         assert sum(arch in cls.ARCHS for cls in CONFIG_CLASSES) == 1
         assert config_from_dict({"arch": arch}, "here").arch == arch

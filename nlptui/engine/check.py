@@ -6,12 +6,15 @@ recurrent, attention and LayerNorm kernels. Both must tell the same story.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nlptui.engine.inputs import batch_of
 from nlptui.nn import OFF, Batch
+from nlptui.tokenizers import Tokenizer
 from nlptui.trace import Recorder
 
 
@@ -91,3 +94,40 @@ def _is_layer(name: str) -> bool:
 def _difference(ours: Tensor, theirs: Tensor) -> float:
     scale = max(1.0, float(theirs.abs().max())) if theirs.numel() else 1.0
     return float((ours - theirs).abs().max()) / scale if theirs.numel() else 0.0
+
+
+_TRIED = {"en": ["The", "dog", "walks", "."], "zh": list("我们走了")}
+"""Few words, so that all paths of tags through them can be tried."""
+
+
+def lattice_differences(model: nn.Module, tokenizer: Tokenizer, language: str) -> dict[str, float]:
+    """Of a model without a network: what it says of a few words, from the recorded run, against what all
+    paths through its lattice say, one by one; of rules, against the same run off the record.
+    """
+    words = _TRIED.get(language, _TRIED["en"])
+    encoding = tokenizer.encode_words(words)
+    batch = batch_of(encoding, "cpu")
+    recorder = Recorder({**dict(model.named_parameters()), **dict(model.named_buffers())})
+    with torch.no_grad():
+        outputs = model(batch, recorder)
+        plain = model(batch, OFF)
+    found = {name: _difference(outputs[name], plain[name]) for name in outputs}
+    ours = {name: activation.value for name, activation in recorder.activations.items()}
+    if "score" not in ours:
+        return found
+    best, probs = _of_all_paths(ours)
+    top = (ours["score"][0, -1] + ours["transition.end"][0]).max()
+    return found | {"score": _difference(top, best), "posteriors": _difference(ours["probs"][0], probs)}
+
+
+def _of_all_paths(ours: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The score of the best path and the share of each tag, by adding up every path there is."""
+    emission, transition = ours["emission"][0], ours["transition"][0]
+    length, tags = emission.shape
+    paths = torch.tensor(list(itertools.product(range(tags), repeat=length)))
+    scores = emission[torch.arange(length), paths].sum(1)
+    scores = scores + transition[paths[:, :-1], paths[:, 1:]].sum(1)
+    scores = scores + ours["transition.start"][0, paths[:, 0]] + ours["transition.end"][0, paths[:, -1]]
+    shares = scores.softmax(0)
+    columns = [torch.zeros(tags, dtype=shares.dtype).index_add(0, paths[:, t], shares) for t in range(length)]
+    return scores.max(), torch.stack(columns)

@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nlptui.config import ModelConfig
+from nlptui.classical.files import keeps_weights, read_model, write_lists
+from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.engine.library import CONFIG_FILE, WEIGHTS_FILE, read_header
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -58,10 +59,13 @@ def _write_files(
     folder: Path, model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, card: str | None, half: bool
 ) -> None:
     tokenizer.save(folder)
-    weights = {name: _storable(value, half) for name, value in model.state_dict().items()}
-    save_file(weights, str(folder / WEIGHTS_FILE), metadata={"format": "pt"})
-    # safetensors writes for the owner alone; a model is for everyone that may read its config.
-    (folder / WEIGHTS_FILE).chmod(0o644)
+    if config.arch in CLASSICAL:
+        write_lists(model, folder)
+    if keeps_weights(config):
+        weights = {name: _storable(value, half) for name, value in model.state_dict().items()}
+        save_file(weights, str(folder / WEIGHTS_FILE), metadata={"format": "pt"})
+        # safetensors writes for the owner alone; a model is for everyone that may read its config.
+        (folder / WEIGHTS_FILE).chmod(0o644)
     if card is not None:
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     config.write(folder / CONFIG_FILE)
@@ -69,6 +73,8 @@ def _write_files(
 
 def _storable(value: Tensor, half: bool) -> Tensor:
     value = value.detach().cpu().contiguous()
+    if value.dtype == torch.int32:  # counts, most of them small
+        return value.short() if int(value.abs().max()) < 2**15 else value.clone()
     return value.half() if half and value.dtype == torch.float32 else value.clone()
 
 
@@ -81,10 +87,19 @@ def load(folder: Path) -> tuple[nn.Module, ModelConfig, Tokenizer]:
     config = ModelConfig.read(folder / CONFIG_FILE)
     tokenizer = load_tokenizer(folder)
     check_vocabulary(config, tokenizer, folder)
+    if config.arch in CLASSICAL:
+        return _load_classical(config, folder), config, tokenizer
     _check_depth(config, folder)
     model = build_model(config)
     load_weights(model, folder / WEIGHTS_FILE)
     return model.eval(), config, tokenizer
+
+
+def _load_classical(config: ModelConfig, folder: Path) -> nn.Module:
+    model = read_model(config, folder)
+    if keeps_weights(config):
+        load_weights(model, folder / WEIGHTS_FILE)
+    return model.eval()
 
 
 def check_vocabulary(config: ModelConfig, tokenizer: Tokenizer, folder: Path) -> None:

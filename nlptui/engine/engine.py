@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlptui.config import ModelConfig
+from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.analyses.asked import Watch, unwatched
-from nlptui.engine.check import differences
+from nlptui.engine.check import differences, lattice_differences
 from nlptui.engine.generation import Step, TextSoFar, choose, generate, prompt_of, steps_of, written
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_state
@@ -98,7 +98,9 @@ class Engine:
         weights = None
         if state:
             model, weights = untrained(path, config, state)
-        engine = cls(model, config, tokenizer, path, pick_device(device))
+        # Tables are looked up in float64, which is nothing for a GPU.
+        device = "cpu" if config.arch in CLASSICAL else pick_device(device)
+        engine = cls(model, config, tokenizer, path, device)
         if weights is not None:
             engine.name, engine.weights = f"{engine.name}@{state}", weights
         if pooling is not None:
@@ -144,8 +146,13 @@ class Engine:
             raise UserError(message.format(name=visible(self.name)))
         if self.task.segment is not None:
             (words,) = self.task.segment([text])
-            return self.tokenizer.encode_words(words, text=text, max_length=self.config.context)
-        return self.tokenizer.encode(text, pair, max_length=self.config.context)
+            encoding = self.tokenizer.encode_words(words, text=text, max_length=self.config.context)
+        else:
+            encoding = self.tokenizer.encode(text, pair, max_length=self.config.context)
+        if self.config.arch in ("crf", "rules"):
+            # They read the words themselves: none is unknown, and ids mean nothing.
+            encoding = replace(encoding, tokens=tuple(map(encoding.surface, range(len(encoding)))))
+        return encoding
 
     # -- tracing
 
@@ -169,7 +176,7 @@ class Engine:
             message = _("{name} writes no translation; leave out what the decoder has read")
             raise UserError(message.format(name=visible(self.name)))
         changes = tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits or ())
-        _refuse_answers(changes, "emission" if getattr(self.config, "crf", False) else "logits")
+        _refuse_answers(changes, self._scores_before_probs)
         if any(edit.op == "mean" for edit in changes):
             names = [edit.name for edit in changes]
             changes = with_means(changes, self.trace(text, only=names, pair=pair, target=target))
@@ -230,11 +237,22 @@ class Engine:
             "label": self.config.labels,
             "tag": self.config.labels,
             "tag_next": self.config.labels,
+            "feature": tuple(getattr(self.config, "features", ())),
+            "evidence": tuple(getattr(self.model, "features", ())) or vocabulary,
+            "rule": tuple(getattr(self.model, "rule_names", ())),
             "nsp_label": NSP_LABELS,
         }
         if target_ids is not None:
             sets["tgt"] = tuple(vocabulary[i] for i in target_ids)
         return sets
+
+    @property
+    def _scores_before_probs(self) -> str:
+        """What decides where `probs` only tell."""
+        if self.config.arch == "rules":
+            return "rule"
+        lattice = getattr(self.config, "crf", False) or self.config.arch in CLASSICAL
+        return "emission" if lattice else "logits"
 
     # -- answers
 
@@ -346,6 +364,8 @@ class Engine:
 
         reference: the network to run fused; by default a copy of this one.
         """
+        if self.config.arch in CLASSICAL:
+            return lattice_differences(self.model, self.tokenizer, self.config.language)
         length = min(self.config.context, 24)
         generator = torch.Generator().manual_seed(0)
         ids = torch.randint(0, self.config.vocab_size, (1, length), generator=generator)

@@ -16,6 +16,7 @@ def batch_of(encoding: Encoding, device: str, target_ids: tuple[int, ...] | None
         ids=torch.tensor([encoding.ids], dtype=torch.int64, device=device),
         segments=torch.tensor([encoding.segments], dtype=torch.int64, device=device),
         chars=None if encoding.char_ids is None else _padded(encoding.char_ids).to(device),
+        words=[[encoding.surface(i) for i in range(len(encoding))]],
         target_ids=None
         if target_ids is None
         else torch.tensor([target_ids], dtype=torch.int64, device=device),

@@ -12,8 +12,9 @@ import os
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from nlptui.config import ModelConfig
+from nlptui.config import ModelConfig, RulesConfig
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs
@@ -58,7 +59,7 @@ def describe(path: Path) -> ModelEntry:
     """The entry of the model folder at `path`; what is wrong with a broken one is its `problem`."""
     try:
         config = ModelConfig.read(path / CONFIG_FILE)
-        parameters = count_parameters(path / WEIGHTS_FILE)
+        parameters = 0 if isinstance(config, RulesConfig) else count_parameters(path / WEIGHTS_FILE)
     except UserError as error:
         return ModelEntry(path.name, path, problem=str(error))
     return ModelEntry(
@@ -75,11 +76,11 @@ def describe(path: Path) -> ModelEntry:
 
 
 def count_parameters(path: Path) -> int:
-    """Numbers in a safetensors file, from its header."""
-    return sum(math.prod(item["shape"]) for item in read_header(path).values())
+    """Numbers in a safetensors file, from its header; bytes only say where the others of a table stand."""
+    return sum(math.prod(item["shape"]) for item in read_header(path).values() if item["dtype"] != "U8")
 
 
-def read_header(path: Path) -> dict[str, dict[str, list[int]]]:
+def read_header(path: Path) -> dict[str, dict[str, Any]]:
     """Name → {dtype, shape, data_offsets} of a safetensors file. Raises UserError for anything else.
 
     Source: the safetensors format, 8 bytes of length (little-endian), JSON, then the data.
@@ -103,7 +104,7 @@ def read_header(path: Path) -> dict[str, dict[str, list[int]]]:
                 "{path}: has {size} bytes, its header says {wanted}; it is cut off or damaged, copy it again"
             ).format(path=visible(str(path)), size=size, wanted=8 + length + end)
         )
-    return header  # type: ignore[no-any-return]
+    return dict(header)
 
 
 def _missing_weights(path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nlptui.config import ModelConfig
+from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.library import find_model
 from nlptui.errors import UserError
@@ -49,6 +49,9 @@ class Weights:
 
 def untrained(path: Path, config: ModelConfig, state: str) -> tuple[nn.Module, Weights]:
     """The network of the model folder `path` in that state. Raises UserError where it cannot be in it."""
+    if config.arch in CLASSICAL:
+        message = _("{model} was counted or written, not trained from random weights: it has no @{state}")
+        raise UserError(message.format(model=visible(path.name), state=state))
     seed, init = _start(path)
     model = fresh(config, seed)
     if init:

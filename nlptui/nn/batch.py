@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -32,14 +34,19 @@ class Batch:
     noise: Tensor | None = None
     """Words drawn at random that the tokens of a row are compared with, int64 (batch noise)."""
 
+    words: Sequence[Sequence[str]] | None = None
+    """The stretch of text behind each token, for models that read strings; without padding."""
+
     def to(self, device: str, non_blocking: bool = False) -> Batch:
         """The same batch on `device`."""
-        given = self._given().items()
-        return Batch(**{name: value.to(device, non_blocking=non_blocking) for name, value in given})
+        return self._moved(lambda value: value.to(device, non_blocking=non_blocking))
 
     def pin(self) -> Batch:
         """The same batch in memory from which a GPU can fetch it while the program goes on."""
-        return Batch(**{name: value.pin_memory() for name, value in self._given().items()})
+        return self._moved(Tensor.pin_memory)
 
-    def _given(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+    def _moved(self, move: Callable[[Tensor], Tensor]) -> Batch:
+        """The same batch, its tensors moved; words stay where they are."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {k: move(v) if isinstance(v, Tensor) else v for k, v in given.items()}
+        return replace(self, **moved)

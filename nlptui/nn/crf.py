@@ -14,23 +14,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nlptui.classical.lattice import Lattice, forward_backward, log_partition, viterbi
+from nlptui.classical.schemes import allowed_pairs
 from nlptui.nn.layers import Rec
 from nlptui.trace import OFF
 
 IMPOSSIBLE = -1e4
 """What stands for −∞ where gradients flow, which −∞ would turn into NaN; its exponential is 0 too."""
-
-
-def allowed_pairs(labels: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Which label may follow which (tag tag_next), and which may begin: with IOB2 labels, I-X goes on with an
-    entity X and follows B-X or I-X alone. Where there is no B-X, I-X may stand anywhere.
-    """
-    bound = [label.startswith("I-") and f"B-{label[2:]}" in labels for label in labels]
-    pairs = [
-        [not bound[j] or label in (f"B-{after[2:]}", f"I-{after[2:]}") for j, after in enumerate(labels)]
-        for label in labels
-    ]
-    return torch.tensor(pairs).reshape(len(labels), len(labels)), ~torch.tensor(bound, dtype=torch.bool)
 
 
 class CRF(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nlptui.classical.schemes import is_bmes
 from nlptui.config import ModelConfig
 from nlptui.tasks.base import Outputs, Segment, Targets, Task
 from nlptui.tasks.classification import Classification
@@ -12,6 +13,7 @@ from nlptui.tasks.dealer import Deal, Dealer, Part
 from nlptui.tasks.language_model import LanguageModel
 from nlptui.tasks.pretraining import Pretraining
 from nlptui.tasks.question_answering import QuestionAnswering
+from nlptui.tasks.segmentation import Segmentation
 from nlptui.tasks.skip_gram import SkipGram
 from nlptui.tasks.stream import DataStream
 from nlptui.tasks.tagging import Tagging
@@ -43,6 +45,8 @@ __all__ = [
 
 def task_for(config: ModelConfig, tokenizer: Tokenizer) -> Task[Any]:
     """The task that `config` names."""
+    if config.task == "tagging" and is_bmes(config.labels):
+        return Segmentation(config, tokenizer)
     return TASK_CLASSES[config.task](config, tokenizer)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlptui.config import ModelConfig
+from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.data import splits
 from nlptui.data.gazetteer import KINDS, gazetteer
 from nlptui.data.readers import UNTAGGED, TaggedWord, sentence_text
@@ -66,13 +66,15 @@ class TaggedExample:
     forms: tuple[str, ...]
     gold: Ids
     """The tag's number for each word; NOWHERE for a tag that the model does not know."""
+    strings: tuple[str, ...] = ()
+    """The stretch of text behind each token, for models that read strings."""
 
 
 class Tagging(Task[TaggedExample]):
     """Word tagging, in one of the two schemes."""
 
     name = "tagging"
-    OPTIONS = ("word_dropout", "words_of", "swap_entities", "gazetteer")
+    OPTIONS = ("word_dropout", "words_of", "swap_entities", "gazetteer", "segmentation")
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -81,8 +83,13 @@ class Tagging(Task[TaggedExample]):
             raise UserError(_("{name}: a tagging model needs labels in its config").format(name=config.name))
         self.label_ids = {label: i for i, label in enumerate(self.labels)}
         self.joint = is_joint(self.labels)
+        self.reads_characters = self.joint
+        """Whether a word has a label for each of its tokens."""
+        self.blank = IGNORED
+        """The label of what belongs to no word."""
         self.entities = "O" in self.label_ids
-        self.crf = bool(getattr(config, "crf", False))
+        self.reads_strings = config.arch in CLASSICAL
+        self.crf = bool(getattr(config, "crf", False)) or self.reads_strings
         self._mentions: dict[str, list[tuple[str, ...]]] | None = None
         self.tags = tuple(dict.fromkeys(label[2:] for label in self.labels)) if self.joint else self.labels
         self.tag_ids = {tag: i for i, tag in enumerate(self.tags)}
@@ -104,12 +111,12 @@ class Tagging(Task[TaggedExample]):
         tags = [word.tag for word in words]
         # A CRF that forbids an I- after anything but its kind would find such a sentence impossible.
         tags = repaired(tags) if self.crf and self.entities else tags
-        if self.joint:
+        if self.reads_characters:
             encoding = self.tokenizer.encode(text, max_length=self.config.context)
         else:
             encoding = self.tokenizer.encode_words(forms, text=text, max_length=self.config.context)
-        spans = _word_spans(encoding, words) if self.joint else _token_spans(encoding, len(words))
-        labels = np.full(len(encoding), IGNORED, np.int32)
+        spans = _word_spans(encoding, words) if self.reads_characters else _token_spans(encoding, len(words))
+        labels = np.full(len(encoding), self.blank, np.int32)
         for tag, (start, end) in zip(tags, spans, strict=True):
             if start != NOWHERE:
                 labels[start:end] = self._labels_of(tag, end - start)
@@ -121,7 +128,11 @@ class Tagging(Task[TaggedExample]):
             text=text,
             forms=tuple(forms),
             gold=id_array([self.tag_ids.get(tag, NOWHERE) for tag in tags]),
+            strings=self._strings(encoding),
         )
+
+    def _strings(self, encoding: Encoding) -> tuple[str, ...]:
+        return tuple(map(encoding.surface, range(len(encoding)))) if self.reads_strings else ()
 
     def _labels_of(self, tag: str, tokens: int) -> list[int]:
         if not self.joint:
@@ -198,6 +209,7 @@ class Tagging(Task[TaggedExample]):
             ids=pad_rows([example.ids for example in examples], self.pad),
             mask=padding_mask([len(example.ids) for example in examples]),
             chars=pad_grids(chars) if chars else None,
+            words=[example.strings for example in examples] if self.reads_strings else None,
         )
         labels = pad_rows([example.labels for example in examples], IGNORED)
         if self.crf:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nlptui.classical.schemes import BMES
 from nlptui.data import splits
 from nlptui.data.readers import UNTAGGED, sentence_text, split_sentences
 from nlptui.errors import UserError
@@ -60,6 +61,8 @@ def labels_for(recipe_data: Mapping[str, Any], task: str, kind: str = "") -> tup
         sentences = splits.tagged_sentences(recipe_data, "train")
         tags = sorted({word.tag for words in sentences for word in words} - {UNTAGGED})
         _some(tags, recipe_data)
+        if recipe_data.get("segmentation"):
+            return BMES
         if "O" in tags:
             return ("O", *(tag for tag in tags if tag != "O"))
         if kind in JOINT_KINDS:

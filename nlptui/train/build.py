@@ -15,12 +15,12 @@ from torch import nn
 
 from nlptui.config import ModelConfig, config_from_dict
 from nlptui.engine import checkpoint
-from nlptui.engine.library import find_model
 from nlptui.engine.segmenter import segmenter_for
+from nlptui.engine.tokenizer import find_tokenizer
 from nlptui.engine.untrained import start_from
 from nlptui.nn import build_model
 from nlptui.tasks import Task, labels_for, load_examples, task_for, texts_for_tokenizer
-from nlptui.tokenizers import Tokenizer, build_tokenizer, load_tokenizer
+from nlptui.tokenizers import Tokenizer, build_tokenizer
 from nlptui.train.recipe import Recipe
 
 
@@ -55,10 +55,10 @@ def rebuild(recipe: Recipe, folder: Path, device: str) -> Parts:
 
 
 def make_tokenizer(recipe: Recipe) -> Tokenizer:
-    """The tokenizer of another model, or one learned from the train split."""
+    """The tokenizer of another model, one that was trained by itself, or one learned from the train split."""
     options = dict(recipe.tokenizer)
     if "from" in options:
-        return load_tokenizer(find_model(options["from"]))
+        return find_tokenizer(options["from"])
     kind = options.pop("kind")
     return build_tokenizer(kind, texts_for_tokenizer(recipe.data, recipe.model["task"], kind), **options)
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nlptui.config import ModelConfig, Word2VecConfig
+from nlptui.classical.schemes import is_bmes
+from nlptui.config import CLASSICAL, CRFConfig, HMMConfig, ModelConfig, Word2VecConfig
 from nlptui.data import registry
 from nlptui.train.recipe import Recipe, TrainConfig
 
@@ -24,6 +25,9 @@ _ARCHITECTURES = {
     "gpt": "GPT (causal Transformer decoder)",
     "transformer": "Transformer encoder–decoder",
     "word2vec": "word2vec (two tables of word vectors)",
+    "hmm": "hidden Markov model",
+    "crf": "conditional random field",
+    "rules": "set of ordered rules",
 }
 _TASKS = {
     "tagging": "gives every word a tag",
@@ -52,6 +56,11 @@ _CHARACTERS = (
 _COMPANY = (
     "loss: nats a pair of words that stand near each other, for telling the one that was met from "
     "{negatives} noise words; knowing nothing costs {blank:.3f}."
+)
+_CUTS = "cuts text into words"
+_SEGMENTS = (
+    "accuracy: the labels B, M, E, S of characters; segmentation_f1: the words that they mean, right where "
+    "both ends are."
 )
 _ENTITIES = (
     "accuracy: tags on gold words; f1: entities among gold words, right where both ends and the kind are"
@@ -122,11 +131,13 @@ def tried(card: str) -> str:
 
 def _opening(config: ModelConfig, facts: Facts) -> str:
     task = _PAIRS if _judges_pairs(config) else _ANSWERS if _answers(config) else _TASKS[config.task]
+    task = _CUTS if is_bmes(config.labels) else task
     language = _LANGUAGES.get(config.language, config.language)
+    numbers = "rules" if config.arch == "rules" else "parameters"
     layer = " with a CRF on top" if getattr(config, "crf", False) else ""
     return (
         f"A small {_ARCHITECTURES[config.arch]}{layer} for {language} that "
-        f"{task}; {facts.parameters:,} parameters, made to be looked into."
+        f"{task}; {facts.parameters:,} {numbers}, made to be looked into."
     )
 
 
@@ -162,12 +173,17 @@ def _data(recipe: Recipe, facts: Facts) -> str:
         "": "neither was there to measure the finished model on.",
     }[facts.split]
     source = "train and these lists" if recipe.data.get("gazetteer") else "train"
+    if recipe.model.get("arch") == "rules":
+        origin = "The rules were written by hand; a dictionary beside them is of the words of train"
+        return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
     origin = f"Weights and tokenizer come from {source} alone, the choice of the checkpoint from dev"
     return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
 
 
 def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     train = recipe.train
+    if config.arch in CLASSICAL:
+        return "\n".join(_before_networks(config, facts))
     lines = [
         f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
         f"{facts.step:,} steps of {train.batch_size} examples, {_optimizer(train)} with a {train.schedule} "
@@ -181,6 +197,33 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     if recipe.init:
         lines.insert(1, f"Its weights start from `{recipe.init}`.")
     return "\n".join(lines)
+
+
+def _before_networks(config: ModelConfig, facts: Facts) -> list[str]:
+    """How a model without a network came to be."""
+    if config.arch == "rules":
+        return [
+            "`rules.toml` beside this file was written by hand, for this project; nothing was trained. "
+            "Whoever changes it has another model: the file is read whenever the model is loaded."
+        ]
+    lines = [
+        f"`recipe.toml` beside this file; `nlptui train models/{config.name}/recipe.toml` trains it again.",
+    ]
+    if isinstance(config, HMMConfig):
+        lines.append(
+            f"Counted in one pass; words smoothed by {config.smoothing}, tags by adding {config.add_k:g}."
+        )
+    if isinstance(config, CRFConfig):
+        lines.append(
+            f"{facts.step} iterations of L-BFGS on the likelihood of all sentences, squared weights times "
+            f"{config.l2:g}; features that come less than {config.min_count} times are left out"
+            + (
+                f", and weights below {config.prune:g} before the last {config.refit} iterations."
+                if config.prune
+                else "."
+            )
+        )
+    return [*lines, f"It took {_duration(facts.seconds)} on one core."]
 
 
 def _optimizer(train: TrainConfig) -> str:
@@ -222,6 +265,8 @@ def _explained(config: ModelConfig) -> list[str]:
     """What the metrics mean, where their names do not say it."""
     if _tags_characters(config):
         return [_CHARACTERS]
+    if is_bmes(config.labels):
+        return [_SEGMENTS]
     if isinstance(config, Word2VecConfig):
         blank = (1 + config.negatives) * math.log(2)
         return [_COMPANY.format(negatives=config.negatives, blank=blank)]
@@ -257,6 +302,8 @@ def _tags_characters(config: ModelConfig) -> bool:
 def _baseline(config: ModelConfig) -> str:
     if _answers(config):
         return "the most frequent answer of train; loss: the frequency of each answer in train"
+    if is_bmes(config.labels):
+        return "words are the longest matches, from the left, with those of train"
     found = "; words are the longest matches with those of train" if _tags_characters(config) else ""
     return _BASELINES[config.task] + found + (_SECOND_TEXT if _judges_pairs(config) else "")
 
@@ -267,6 +314,8 @@ def _judges_pairs(config: ModelConfig) -> bool:
 
 
 def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
+    if config.arch == "rules":
+        return f"- It reads at most {config.context} tokens; longer texts are used in part."
     lines = [
         f"- It reads at most {config.context} tokens; longer texts are used in part.",
         f"- It has seen the {_count(facts, 'train')}training examples above and nothing else.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,10 +44,11 @@ from nlptui.train.run import (
 )
 
 __all__ = [
-    "ALIVE", "EXPERIMENTS", "STATES", "Estimate", "Kept", "Parent", "RunHandle", "RunStatus", "create",
-    "estimate", "experiment_of", "experiment_table", "follow", "fork", "is_quick", "keep",
-    "layer_metrics", "log", "metrics", "parent_of", "parse_overrides", "pause", "read_experiment",
-    "remove", "resume", "runs", "snapshots", "start", "start_experiment", "status", "stop", "wait",
+    "ALIVE", "EXPERIMENTS", "STATES", "Estimate", "Kept", "Parent", "RunHandle", "RunStatus", "cancel",
+    "checkpoints", "create", "estimate", "experiment_of", "experiment_table", "follow", "fork", "is_quick",
+    "keep", "layer_metrics", "log", "metrics", "parent_of", "parse_overrides", "pause", "read_experiment",
+    "recipe_lines", "remove", "resume", "runs", "samples", "snapshot_folder",
+    "snapshots", "start", "start_experiment", "status", "stop", "wait",
 ]  # fmt: skip
 
 
@@ -187,9 +189,59 @@ def parent_of(name: str) -> Parent | None:
     return find_run(name).parent()
 
 
-def snapshots(name: str) -> list[int]:
-    """The steps that the run has checkpoints of, from the first to the last."""
+def checkpoints(name: str) -> list[int]:
+    """The steps that the run can be forked from, from the first to the last."""
     return [step_of(folder) for folder in find_run(name).checkpoints()]
+
+
+def snapshots(name: str) -> list[int]:
+    """The steps whose weights can be looked at: those of checkpoints, and those of weights alone."""
+    run = find_run(name)
+    return sorted({step_of(folder) for folder in (*run.snapshots(), *run.checkpoints())})
+
+
+def snapshot_folder(name: str, step: int) -> Path:
+    """The model folder of the run at `step`, which is one of `snapshots`. Raises UserError for others."""
+    run = find_run(name)
+    for folder in (run.step_folder(step), run.snapshot_folder(step)):
+        if folder.is_dir():
+            return folder
+    steps = ", ".join(map(str, snapshots(name))) or _("none")
+    problem = _("{name} has no weights of step {step}; there are {steps}")
+    raise UserError(problem.format(name=run.name, step=step, steps=steps))
+
+
+def samples(name: str, since: int = 0) -> list[dict[str, Any]]:
+    """What the run's model made of its pinned sentence, after the first `since` lines.
+
+    A row holds step, text ("pair" too, of two texts) and output, as `predict` gives it; or a "problem" in its
+    place.
+    """
+    return find_run(name).samples(since)
+
+
+def recipe_lines(name: str) -> tuple[str, ...]:
+    """What the run trains, in two short lines: the network and its corpus; the settings of the training."""
+    recipe = find_run(name).recipe().to_dict()
+    model, train = recipe["model"], recipe["train"]
+    corpus = recipe["data"]["corpus"]
+    corpora = corpus if isinstance(corpus, str) else ", ".join(map(str, corpus))
+    sizes = [f"{key} {value}" for key, value in model.items() if key.startswith(("d_", "n_")) and value]
+    wanted = (
+        "steps",
+        "epochs",
+        "batch_size",
+        "batch_tokens",
+        "learning_rate",
+        "schedule",
+        "optimizer",
+        "seed",
+    )
+    settings = [f"{key} {train[key]}" for key in wanted if train.get(key)]
+    return tuple(
+        visible("  ".join(map(str, line)))
+        for line in ((model["arch"], model["task"], corpora, *sizes), settings)
+    )
 
 
 def runs() -> list[RunStatus]:
@@ -230,6 +282,29 @@ def stop(name: str) -> None:
             return
     _need_alive(run, _("there is nothing to stop"))
     run.stop_path.touch()
+
+
+def cancel(name: str) -> None:
+    """End the run at once, without saving; what it did after its last checkpoint is lost."""
+    run = find_run(name)
+    now = run.status()
+    if places.is_waiting(now):
+        stop(name)
+        return
+    _need_alive(run, _("there is nothing to stop"))
+    run.stop_path.touch()  # whoever starts the worker again finds that it is to end
+    if now.pid is None:
+        return  # its worker is about to come, and ends at once
+    with suppress(ProcessLookupError):
+        os.kill(now.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    limit = time.monotonic() + 5
+    while (now := run.status()).state in ALIVE:
+        if time.monotonic() > limit:
+            return
+        places.reap()
+        time.sleep(0.02)
+    run.stop_path.unlink(missing_ok=True)
+    run.write_status(replace(now, state="stopped", error="", phase="", left=None))
 
 
 def pause(name: str) -> None:

@@ -17,8 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlptui.config import CLASSICAL
 from nlptui.errors import UserError
-from nlptui.locale import preferred_language, set_language
+from nlptui.locale import _, preferred_language, set_language
+from nlptui.text import visible
 from nlptui.train.recipe import Recipe, recipe_from_dict
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ class Estimate:
 
 def estimate(recipe: Recipe) -> Estimate:
     """Make what `recipe` asks for and try it for some seconds, in this process. Raises UserError."""
+    if recipe.model["arch"] in CLASSICAL:
+        words = _("{name}: a model of arch {arch} is made in seconds; there is nothing to estimate")
+        raise UserError(words.format(name=visible(recipe.name), arch=recipe.model["arch"]))
+
     from nlptui.engine.engine import pick_device
     from nlptui.train.build import build
     from nlptui.train.learner import Learner

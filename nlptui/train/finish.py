@@ -2,6 +2,8 @@
 
     python -m nlptui.train.finish RUN FOLDER
 
+A folder of rules, with their recipe, in the place of a run becomes one as well.
+
 Knows nothing of how the run went, only of its directory.
 """
 
@@ -17,14 +19,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from nlptui.config import ModelConfig
+from nlptui.classical.rules import RuleTagger
+from nlptui.classical.rules_file import RULES_FILE
+from nlptui.config import CLASSICAL, ModelConfig, RulesConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.engine import pick_device
 from nlptui.engine.segmenter import segmenter_for
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.tasks import load_examples, task_for
+from nlptui.text import visible
 from nlptui.tokenizers import Tokenizer
+from nlptui.train.build import make_config, make_tokenizer
 from nlptui.train.card import Facts, write_card
 from nlptui.train.recipe import RECIPE_FILE, Recipe, read_recipe
 from nlptui.train.run import RunDirectory, find_run, write_atomic
@@ -103,6 +109,33 @@ def write_model(
     return Finished(target, step, measured)
 
 
+def write_rules(source: Path, target: Path) -> Path:
+    """The folder `source`, which holds a recipe and rules.toml, as a model folder; its numbers are of
+    test."""
+    recipe = replace(read_recipe(source), name=target.name)
+    tokenizer = make_tokenizer(recipe)
+    config = make_config(recipe, tokenizer)
+    if not isinstance(config, RulesConfig):
+        raise UserError(_("{path}: the recipe is not one of rules").format(path=visible(str(source))))
+    model = RuleTagger.read(config, source)
+    measured = _measure(model, config, tokenizer, recipe, half=False, need_test=True)
+    config = replace(config, metrics=dict(measured.metrics), baselines=dict(measured.baselines))
+    facts = Facts(
+        parameters=len(model.book.rules),
+        tokenizer=tokenizer.kind,
+        examples=measured.examples,
+        step=0,
+        seconds=0.0,
+        half=False,
+        full_metrics=measured.full,
+        dev_metrics={},
+    )
+    card = write_card(config, recipe, facts, _text(target / checkpoint.CARD_FILE))
+    checkpoint.save(target, model, config, tokenizer, card=card)
+    _write_recipe(recipe, target / RECIPE_FILE)
+    return target
+
+
 def chosen_checkpoint(directory: RunDirectory) -> Path:
     """The best checkpoint on dev, or the last where none was chosen. Raises UserError where there is none."""
     folders = directory.checkpoints()
@@ -126,7 +159,7 @@ def _measure(
     task = task_for(config, tokenizer)
     task.segment = segmenter_for(config)
     # A run may have been trained on a device that this machine lacks; measuring needs none in particular.
-    device = "cpu" if recipe.train.device == "cpu" else pick_device("auto")
+    device = "cpu" if recipe.train.device == "cpu" or config.arch in CLASSICAL else pick_device("auto")
     splits, missing = _splits(recipe, config, tokenizer, need_test)
     counts = {split: len(examples) for split, examples in splits.items()}
     chosen = next((split for split in ("test", "dev") if split in splits), "")
@@ -222,6 +255,9 @@ def main(arguments: list[str]) -> int:
     chosen: Any = parser.parse_args(arguments)
     path = Path(chosen.run)
     try:
+        if (path / RULES_FILE).is_file():
+            print(write_rules(path, chosen.target.resolve()))
+            return 0
         run = RunDirectory(path.resolve()) if (path / "config.json").is_file() else find_run(chosen.run)
         print(finish(run, chosen.target, half=not chosen.full))
     except UserError as error:

@@ -83,6 +83,18 @@ def copy_state(parent: RunDirectory, folder: Path, child: RunDirectory, recipe: 
     elif not comparable or best != folder:
         write_json(copied / _PROGRESS_FILE, progress | {"best_value": None, "best_folder": ""})
     child.copy_metrics(parent, step)
+    _copy_snapshots(parent, child, step)
+
+
+def _copy_snapshots(parent: RunDirectory, child: RunDirectory, step: int) -> None:
+    """What there is to look back on, up to where the fork begins."""
+    for folder in parent.snapshots():
+        if step_of(folder) <= step:
+            scratch = child.scratch_folder()
+            shutil.copytree(folder, scratch / folder.name)
+            child.snapshot_folder(0).parent.mkdir(exist_ok=True)
+            (scratch / folder.name).rename(child.snapshot_folder(step_of(folder)))
+    child.clear_scratch()
 
 
 def _copied(folder: Path, child: RunDirectory) -> Path:

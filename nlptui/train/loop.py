@@ -29,7 +29,9 @@ from nlptui.train.learner import Learner, norms
 from nlptui.train.ranks import ALONE, Ranks
 from nlptui.train.recipe import Recipe, TrainConfig
 from nlptui.train.run import LAYERS, RunDirectory, step_of
-from nlptui.train.state import Progress, read_state, write_state
+from nlptui.train.samples import PinnedSentence
+from nlptui.train.snapshots import fitting, planned, surplus
+from nlptui.train.state import Progress, push_to_disk, read_state, write_state
 
 # The metric that says which checkpoint is best, by task, and whether more of it is better.
 _CHOOSING = {
@@ -112,7 +114,9 @@ class Trainer:
             self.after_update()
         self.look_inside()
         self.evaluate()
+        self.ask_about_sentence()
         self.save()
+        self.snapshot()
         return "done"
 
     # Phase: build or restore.
@@ -133,6 +137,8 @@ class Trainer:
             self.learner.restore(tensors, progress.data)
         self.progress.steps = steps_to_make(self.settings, self.learner.steps_per_epoch)
         self.sample: Sample | None = None
+        self.pinned: PinnedSentence | None = None
+        self.snapshots_due = planned(self.progress.steps, self._snapshots_that_fit())
         self.clock.skip()
         self.logged_seconds = 0.0
         if self.ranks.first:
@@ -147,6 +153,7 @@ class Trainer:
             latest=folder.name if folder else "",
             best=self.progress.best_folder,
         )
+        self.snapshot()
 
     def _last_checkpoint(self) -> tuple[Path | None, dict[str, Tensor], Progress]:
         """The newest checkpoint that the first process can read; one that it cannot is passed over."""
@@ -180,7 +187,7 @@ class Trainer:
     def _forget_after(self, step: int) -> None:
         """Drop measurements and checkpoints beyond the step that the run goes on from: they are redone."""
         self.directory.rewind_metrics(step)
-        for folder in self.directory.checkpoints():
+        for folder in (*self.directory.checkpoints(), *self.directory.snapshots()):
             if step_of(folder) > step:
                 self.directory.drop(folder)
 
@@ -209,8 +216,10 @@ class Trainer:
         if self._measures_at(step):
             self.look_inside()
             improved = self.evaluate()
+            self.ask_about_sentence()
         if improved or (settings.save_every and step % settings.save_every == 0):
             self.save()
+        self.snapshot()
 
     def _measures_at(self, step: int) -> bool:
         every = self.settings.evaluate_every
@@ -367,6 +376,18 @@ class Trainer:
         self.progress.best_folder = self.directory.step_folder(self.progress.step).name
         return True
 
+    def ask_about_sentence(self) -> None:
+        """A line of what the model makes of the pinned sentence."""
+        if not self.ranks.first:
+            return
+        learner = self.learner
+        if self.pinned is None:
+            self.pinned = PinnedSentence(self.parts, self.settings, learner.device)
+        with learner.weights_to_keep():
+            row = self.pinned.look()
+        self.directory.append_sample({"step": self.progress.step} | row)
+        self._lap("evaluating")
+
     # Phase: save.
 
     def save(self) -> None:
@@ -406,6 +427,31 @@ class Trainer:
         for folder in self.directory.checkpoints()[: -self.settings.keep]:
             if folder.name != self.progress.best_folder:
                 self.directory.drop(folder)
+
+    def _snapshots_that_fit(self) -> int:
+        numbers = sum(value.numel() for value in self.parts.model.state_dict().values())
+        return fitting(self.settings.snapshots, 2 * numbers)
+
+    def snapshot(self) -> None:
+        """The weights alone, where it is time for that; whole or not at all. One that stands stays."""
+        step, learner = self.progress.step, self.learner
+        folder = self.directory.snapshot_folder(step)
+        if step not in self.snapshots_due or not self.ranks.first or folder.exists():
+            return
+        scratch = self.directory.scratch_folder()
+        try:
+            with learner.weights_to_keep():
+                parts = self.parts
+                checkpoint.save(scratch / "model", learner.model, parts.config, parts.tokenizer, half=True)
+            size = push_to_disk(scratch / "model")
+            folder.parent.mkdir(exist_ok=True)
+            (scratch / "model").rename(folder)
+        finally:
+            self.directory.clear_scratch()
+        steps = [step_of(path) for path in self.directory.snapshots()]
+        for one in surplus(steps, fitting(self.settings.snapshots, size)):
+            self.directory.drop(self.directory.snapshot_folder(one))
+        self._lap("saving")
 
     # Waiting.
 

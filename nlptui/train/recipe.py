@@ -23,13 +23,16 @@ from nlptui.tokenizers import TOKENIZER_KINDS
 
 RECIPE_FILE = "recipe.toml"
 # These fields of a model's config come from the data and the measurements, never from a recipe.
-_DERIVED = frozenset({"name", "language", "vocab_size", "n_chars", "labels", "metrics", "baselines", "data"})
+_DERIVED = frozenset(
+    {"name", "language", "vocab_size", "n_chars", "labels", "metrics", "baselines", "data",
+     "entries", "n_classes", "n_features"}
+)  # fmt: skip
 
 # Keys of the [data] table: those of `nlptui.data.splits`, and those of each task's reader (its OPTIONS).
 _DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "side", "dev_share", "measure")
 _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "question_answering": ("longest_answer",),
-    "tagging": ("word_dropout", "words_of", "swap_entities", "gazetteer"),
+    "tagging": ("word_dropout", "words_of", "swap_entities", "gazetteer", "segmentation"),
     "classification": ("word_dropout",),
     "pretraining": ("mask_share", "short_share"),
     "language_model": ("answer_only",),
@@ -93,6 +96,11 @@ class TrainConfig:
     """Steps between two checkpoints; 0: only at the end."""
     keep: int = _bounded(2, 0)
     """Latest checkpoints that are kept, beside the best; 0: all."""
+    snapshots: int = _bounded(24, 0, 200)
+    """Weights that are kept from all over the run, to look back on; fewer where they are large; 0: none."""
+    sample: str = ""
+    """The sentence that the model is asked about at each measurement; empty: one of our own. ||| stands
+    between the two texts of a model that reads two."""
     threads: int = _bounded(1, 0)
     """Threads that torch uses; 0: its own choice."""
     precision: str = _one_of("fp32", "fp32", "bf16")

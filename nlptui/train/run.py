@@ -4,7 +4,9 @@
     status.json      replaced whole, never edited: what the run list shows
     metrics.jsonl    one line a measurement, appended: of training, of a `split`, of layers (see `inside`)
     log.txt          what the worker says, tracebacks included
+    samples.jsonl    what the model made of a pinned sentence, a line at each measurement
     step_000500/     a checkpoint: a loadable model folder, and the training state beside it
+    snapshots/       step_000064/ and others: weights alone, from all over the run (see `snapshots`)
     parent.json      of a fork: the run that it comes from, and the step
     stop, pause      files that ask the worker to save and end, or to wait
 
@@ -39,6 +41,7 @@ WAITING = "waiting"
 """The phase of a queued run that has no place yet: see `places`."""
 LAYERS = "layers"
 """The `kind` of the rows of the metrics file that tell of a network's layers."""
+_SNAPSHOTS = "snapshots"
 _STEP_FOLDER = re.compile(r"step_(\d{6,12})")
 _RUN_NAME = re.compile(r"\w[\w.\-]{0,99}")
 # A run that was just created has no process yet; after this many seconds it will not get one any more.
@@ -115,6 +118,10 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def samples_path(self) -> Path:
+        return self.path / "samples.jsonl"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
 
@@ -187,11 +194,7 @@ class RunDirectory:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a line; a line that an earlier worker left torn is ended first."""
-        line = json.dumps(strict(row), ensure_ascii=False, allow_nan=False) + "\n"
-        with self.metrics_path.open("ab+") as file:
-            if file.tell() and not _ends_line(file):
-                line = "\n" + line
-            file.write(line.encode("utf-8"))
+        _append_line(self.metrics_path, row)
 
     def metrics(self, since: int = 0) -> list[dict[str, Any]]:
         """The rows after the first `since`; lines that are torn or broken are left out."""
@@ -203,38 +206,48 @@ class RunDirectory:
 
     def rewind_metrics(self, step: int) -> None:
         """Forget rows after `step`: the worker that wrote them died before it saved what they measured."""
-        rows = self._rows()
-        kept = [row for row in rows if row["step"] <= step]
-        if len(kept) < len(rows) or not _whole(self.metrics_path):
-            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
-            write_atomic(self.metrics_path, text.encode("utf-8"))
+        for path in (self.metrics_path, self.samples_path):
+            rows = _rows_in(path)
+            kept = [row for row in rows if row["step"] <= step]
+            if len(kept) < len(rows) or not _whole(path):
+                _write_rows(path, kept)
 
     def copy_metrics(self, other: RunDirectory, step: int) -> None:
-        """Take over what another run measured up to `step`."""
-        kept = [row for row in other._rows() if row["step"] <= step]
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
-        write_atomic(self.metrics_path, text.encode("utf-8"))
+        """Take over what another run measured up to `step`, its samples too."""
+        for path, own in ((other.metrics_path, self.metrics_path), (other.samples_path, self.samples_path)):
+            if path == other.metrics_path or path.exists():
+                _write_rows(own, [row for row in _rows_in(path) if row["step"] <= step])
 
     def _rows(self) -> list[dict[str, Any]]:
-        try:
-            lines = self.metrics_path.read_bytes().split(b"\n")
-        except OSError:
-            return []
-        return [row for row in map(_row, lines) if row is not None]
+        return _rows_in(self.metrics_path)
+
+    # the pinned sentence
+
+    def append_sample(self, row: Mapping[str, Any]) -> None:
+        """Add what the model made of it; a step that has its line, as after a resume, gets no second."""
+        rows = self.samples()
+        if not rows or rows[-1]["step"] < row["step"]:
+            _append_line(self.samples_path, row)
+
+    def samples(self, since: int = 0) -> list[dict[str, Any]]:
+        """The rows after the first `since`."""
+        return _rows_in(self.samples_path)[since:]
 
     # the checkpoints
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint folders from the first step to the last; renamed into place, so each is whole."""
-        found = []
-        for path in self._entries():
-            match = _STEP_FOLDER.fullmatch(path.name)
-            if match and path.is_dir():
-                found.append((int(match[1]), path))
-        return [path for _step, path in sorted(found)]
+        return _step_folders(self.path)
 
     def step_folder(self, step: int) -> Path:
         return self.path / f"step_{step:06d}"
+
+    def snapshots(self) -> list[Path]:
+        """The folders of weights alone from the first step to the last; each is whole, as checkpoints are."""
+        return _step_folders(self.path / _SNAPSHOTS)
+
+    def snapshot_folder(self, step: int) -> Path:
+        return self.path / _SNAPSHOTS / f"step_{step:06d}"
 
     def scratch_folder(self) -> Path:
         """An empty folder beside the checkpoints, for one that is being written."""
@@ -244,8 +257,8 @@ class RunDirectory:
         return scratch
 
     def drop(self, folder: Path) -> None:
-        """Remove a checkpoint; renamed first, so that nobody ever finds half of one."""
-        gone = folder.with_name(f".part_{folder.name}")
+        """Remove a checkpoint or a snapshot; renamed first, so that nobody ever finds half of one."""
+        gone = self.path / ".".join((".part_", *folder.relative_to(self.path).parts))
         with suppress(OSError):
             folder.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
@@ -261,10 +274,24 @@ class RunDirectory:
         return folders[-1].name if folders else ""
 
     def _entries(self) -> list[Path]:
-        try:
-            return list(self.path.iterdir())
-        except OSError:
-            return []
+        return _entries(self.path)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _step_folders(parent: Path) -> list[Path]:
+    """The folders called step_… from the first step to the last."""
+    found = []
+    for path in _entries(parent):
+        match = _STEP_FOLDER.fullmatch(path.name)
+        if match and path.is_dir():
+            found.append((int(match[1]), path))
+    return [path for _step, path in sorted(found)]
 
 
 def step_of(folder: Path) -> int:
@@ -382,6 +409,28 @@ def strict(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: strict(item) for key, item in value.items()}
     return [strict(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _rows_in(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that has one JSON object a line; lines that are torn or broken are left out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return []
+    return [row for row in map(_row, lines) if row is not None]
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8"))
+
+
+def _append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a line; one that an earlier worker left torn is ended first."""
+    line = json.dumps(strict(row), ensure_ascii=False, allow_nan=False) + "\n"
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_line(file):
+            line = "\n" + line
+        file.write(line.encode("utf-8"))
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -68,6 +68,8 @@ class DataTable:
     """Share of entities that training replaces by others of their kind."""
     gazetteer: float = _share()
     """Share of the swapped-in entities that are names of our own lists."""
+    segmentation: bool = False
+    """Whether only the words' boundaries are learned, by the labels B, M, E and S of characters."""
     mask_share: float = _share()
     """Share of a text's tokens that are masked."""
     short_share: float = _share()

@@ -87,10 +87,18 @@ def write_state(folder: Path, tensors: dict[str, Tensor], progress: Progress) ->
     )
     text = json.dumps(asdict(progress), ensure_ascii=False, indent=1)
     (folder / PROGRESS_FILE).write_text(text + "\n", encoding="utf-8")
+    push_to_disk(folder)
+
+
+def push_to_disk(folder: Path) -> int:
+    """Wait until the folder's files are on the disk; returns their bytes."""
+    size = 0
     for path in folder.iterdir():
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+                size += path.stat().st_size
+    return size
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], Progress]:

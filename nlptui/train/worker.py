@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from nlptui.config import CLASSICAL
 from nlptui.errors import UserError
 from nlptui.locale import _, preferred_language, set_language
 from nlptui.train import launcher, places
@@ -154,6 +155,12 @@ def train(run: RunDirectory, control: Control, report: Silent) -> str:
         return conduct(run, experiment, control, report)
     recipe = run.recipe()
     step_back(recipe.train.nice)
+    if recipe.model.get("arch") in CLASSICAL:
+        from nlptui.train.counting import learn
+        from nlptui.train.loop import settle_process
+
+        settle_process(recipe.train.threads)
+        return learn(run, recipe, control, report)
     # Not at the top: the status says "loading" while torch loads.
     from nlptui.train import ranks
     from nlptui.train.loop import Trainer, settle_process

@@ -48,10 +48,14 @@ class Action:
 SENTENCE, VIEW, CURSOR = N_("Sentence and model"), N_("Views"), N_("Cursor")
 NUMBER, EDIT, RUNS, PROGRAM = N_("Numbers"), N_("Editing and comparing"), N_("Training"), N_("Program")
 WRITING = N_("Writing")
-GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, WRITING, RUNS, PROGRAM)
+TOKENIZERS = N_("Tokenizer bench")
+STUDIO = N_("Studio")
+GROUPS = (SENTENCE, VIEW, CURSOR, NUMBER, EDIT, WRITING, RUNS, STUDIO, PROGRAM, TOKENIZERS)
 TOGETHER = (
     ("app", "explorer", "table"),
     ("app", "explain", "table"),
+    ("app", "studio"),
+    ("app", "tokenizers", "table"),
     ("dialog", "edits", "table"),
     ("dialog", "help", "table"),
 )
@@ -87,6 +91,13 @@ _SENTENCE = (
         ("T",),
         N_("tokenizer"),
         N_("Cut the sentence with another tokenizer, beside the model's own."),
+        SENTENCE,
+    ),
+    Action(
+        "tokenizer_bench",
+        ("V",),
+        N_("tokenizer bench"),
+        N_("Open all tokenizers on this sentence: how they cut it, step by step, and their vocabularies."),
         SENTENCE,
     ),
     Action(
@@ -295,7 +306,79 @@ _RUNS = (
         N_("Open the newest checkpoint of the chosen run in the explorer."),
         RUNS,
     ),
+    Action(
+        "follow_run",
+        ("F",),
+        N_("follow run"),
+        N_("Show the newest weights of a run in this view, again and again as it learns; again: stay."),
+        RUNS,
+    ),
+    Action(
+        "older_snapshot", ("J",), N_("older weights"), N_("Show the weights that the run had before."), RUNS
+    ),
+    Action("newer_snapshot", ("K",), N_("newer weights"), N_("Show the weights that came after."), RUNS),
 )
+
+_STUDIO = (
+    Action(
+        "studio",
+        ("C",),
+        N_("studio"),
+        N_("Open the studio: the charts of all training runs, and what can be done with them."),
+        RUNS,
+        show=True,
+    ),
+    *(
+        Action(f"studio_{name}", keys, label, words, STUDIO, "studio", show)
+        for name, keys, label, words, show in (
+            ("down", ("j", "down"), N_("run below"), N_("Choose the run below."), False),
+            ("up", ("k", "up"), N_("run above"), N_("Choose the run above."), False),
+            ("top", ("g",), N_("newest run"), N_("Choose the newest run."), False),
+            ("bottom", ("G",), N_("oldest run"), N_("Choose the oldest run."), False),
+            ("chart", ("tab",), N_("next chart"), N_("Show the next measurement."), True),
+            ("chart_before", ("shift+tab",), N_("chart before"), N_("Show the measurement before."), False),
+            ("mark", ("space",), N_("overlay"),
+             N_("Draw this run over the chosen one, wherever one goes; again: no more."), True),
+            ("left", ("h", "left"), N_("left"), N_("Move the chart's cursor to the point before."), False),
+            ("right", ("l", "right"), N_("right"), N_("Move the chart's cursor to the next point."), False),
+            ("far_left", ("pageup", "ctrl+left"), N_("far left"),
+             N_("Move the chart's cursor a tenth of the chart to the left."), False),
+            ("far_right", ("pagedown", "ctrl+right"), N_("far right"),
+             N_("Move the chart's cursor a tenth of the chart to the right."), False),
+            ("start", ("home",), N_("first point"), N_("Move the chart's cursor to the first point."), False),
+            ("end", ("end",), N_("newest point"),
+             N_("Move the chart's cursor to the newest point, and stay there."), False),
+            ("smooth", ("s",), N_("smooth"),
+             N_("Smooth what is measured in training, more and more, then not at all."), True),
+            ("log", ("o",), N_("log scale"), N_("Draw y on a logarithmic scale, or a plain one."), False),
+            ("axis", ("x",), N_("steps or time"), N_("Draw x in steps, or in seconds of training."), False),
+            ("page", ("i",), N_("facts, samples, log"),
+             N_("Show below the chart what the run is, what it makes of its sentence, or its log."), False),
+            ("find", ("slash",), N_("filter"),
+             N_("List only the runs whose name, state or error has these letters."), False),
+            ("pause", ("p",), N_("pause"), N_("Let the run wait, keeping everything in memory."), True),
+            ("resume", ("r",), N_("resume"),
+             N_("Go on with a run that is paused, stopped, failed or lost."), True),
+            ("stop", ("S",), N_("stop"), N_("Ask the run to save and stop."), True),
+            ("fork", ("f",), N_("fork"),
+             N_("Start a run from one of this run's checkpoints, with changed settings."), True),
+            ("keep", ("K",), N_("keep as model"),
+             N_("Make the run's best checkpoint a model of one's own, measured, with its card."), True),
+            ("experiments", ("E",), N_("experiments"),
+             N_("Start one of the experiments; its charts show here."), True),
+            ("cancel", ("c",), N_("cancel"), N_("End the run at once, without saving; asks first."), False),
+            ("delete", ("d", "delete"), N_("delete"),
+             N_("Delete the run with all that it saved; asks first."), False),
+            ("train", ("t",), N_("train"), N_("Train a model in the background."), True),
+            ("export", ("e",), N_("export"),
+             N_("Write the chart to a file: SVG, HTML, text or CSV."), False),
+            ("open", ("M", "enter"), N_("open its model"),
+             N_("Open the run's newest checkpoint in the explorer."), False),
+            ("close", ("escape", "backspace"), N_("to the explorer"),
+             N_("Leave the filter, or the studio."), True),
+        )
+    ),
+)  # fmt: skip
 
 _PROGRAM = (
     Action(
@@ -440,6 +523,59 @@ _EXPLAIN = (
     ),
 )
 
+_TOKENIZERS = (
+    Action(
+        "bench_text", ("i",), N_("text"), N_("Edit the text; all tokenizers follow as you type."), TOKENIZERS,
+        "tokenizers", show=True,
+    ),
+    Action(
+        "bench_leave", ("escape",), N_("back"),
+        N_("Leave the text field; from the tables, go back to the explorer."), TOKENIZERS, "tokenizers",
+        show=True,
+    ),
+    Action(
+        "bench_next", ("tab",), N_("other table"), N_("Go from the tokenizers to the steps and back."),
+        TOKENIZERS, "tokenizers", show=True,
+    ),
+    Action(
+        "bench_vocabulary", ("v",), N_("vocabulary"),
+        N_("Show the vocabulary of the chosen tokenizer; again: the steps."), TOKENIZERS, "tokenizers",
+        show=True,
+    ),
+    Action(
+        "bench_find", ("slash",), N_("find"), N_("Keep only the tokens that hold a text, or have an id."),
+        TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_sort", ("s",), N_("sort"), N_("Sort the vocabulary by id, token, length or score."),
+        TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_turn", ("S",), N_("turn round"), N_("Turn the order of the vocabulary round."), TOKENIZERS,
+        "tokenizers",
+    ),
+    Action(
+        "bench_draw", ("d",), N_("draw"), N_("Draw segmentations of a unigram tokenizer; again: others."),
+        TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_less", ("left_curly_bracket",), N_("alpha lower"), N_("Lower alpha: all segmentations alike."),
+        TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_more", ("right_curly_bracket",), N_("alpha higher"), N_("Raise alpha: the best one alone."),
+        TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_learn", ("b",), N_("learn BPE"),
+        N_("Learn BPE on this text, merge by merge; again: the steps."), TOKENIZERS, "tokenizers",
+    ),
+    Action(
+        "bench_train", ("t",), N_("train"), N_("Train a tokenizer on a corpus or a file."), TOKENIZERS,
+        "tokenizers", show=True,
+    ),
+)  # fmt: skip
+
 ACTIONS: tuple[Action, ...] = (
     *_SENTENCE,
     *_VIEWS,
@@ -449,8 +585,10 @@ ACTIONS: tuple[Action, ...] = (
     *_EDITS,
     *_EDIT_LIST,
     *_EXPLAIN,
+    *_TOKENIZERS,
     *_WRITING,
     *_RUNS,
+    *_STUDIO,
     *_PROGRAM,
     *_DIALOG,
 )

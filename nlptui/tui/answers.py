@@ -121,6 +121,20 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """The weights that a run has kept."""
+
+    run: str
+    steps: tuple[int, ...]
+    """From the first to the last."""
+    folders: tuple[str, ...]
+    """Of each step: the folder that the engine loads."""
+    state: str
+    total: int
+    """Updates that the run is to make; 0 while not known."""
+
+
+@dataclass(frozen=True)
 class Runs:
     """The training runs and new lines of the chosen one's log."""
 

@@ -14,14 +14,29 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs
 from nlptui.text import visible
-from nlptui.tui.answers import Recipe, Runs
+from nlptui.tui.answers import Recipe, Runs, Snapshots
 from nlptui.tui.backend import Watch
 from nlptui.tui.exports import write_figure
-from nlptui.tui.requests import ListModels, ListRecipes, LookAtRuns, StartRun, SteerRun, Write
+from nlptui.tui.requests import (
+    BenchRequest,
+    ListModels,
+    ListRecipes,
+    ListSnapshots,
+    LookAtRuns,
+    StartRun,
+    SteerRun,
+    Write,
+)
+from nlptui.tui.studio_desk import StudioDesk, StudioRequest
+from nlptui.tui.tokenizer_desk import TokenizerDesk
 
 
 class Clerk:
     """Answers requests about files."""
+
+    def __init__(self) -> None:
+        self._studio = StudioDesk()
+        self._tokenizers = TokenizerDesk()
 
     def load(self) -> None:
         """Nothing is slow to start here."""
@@ -37,6 +52,8 @@ class Clerk:
                 return recipes()
             case LookAtRuns(name=name, since=since):
                 return look_at_runs(name, since)
+            case ListSnapshots(run=run):
+                return snapshots(run)
             case StartRun():
                 from nlptui.train import client
 
@@ -51,11 +68,19 @@ class Clerk:
                         client.stop(name)
                     case "pause":
                         client.pause(name)
+                    case "cancel":
+                        client.cancel(name)
+                    case "remove":
+                        client.remove(name)
                     case _:
                         client.resume(name)
                 return name
             case Write(figure=figure, path=path, overwrite=overwrite):
                 return write_figure(figure, path, overwrite)
+            case BenchRequest():
+                return self._tokenizers.answer(request)
+            case _ if isinstance(request, StudioRequest):
+                return self._studio.answer(request)
         raise TypeError(f"the clerk has no answer to {request!r}")
 
 
@@ -69,6 +94,21 @@ def look_at_runs(name: str, since: int) -> Runs:
     start = since if chosen == name else 0
     lines = tuple(client.metrics(chosen, start)) if chosen else ()
     return Runs(runs, chosen, start, lines)
+
+
+def snapshots(run: str) -> Snapshots:
+    """The weights that a run has kept. Raises UserError where there is no such run."""
+    from nlptui.train import client
+
+    now, steps = client.status(run), []
+    folders = []
+    for step in client.snapshots(run):
+        try:
+            folders.append(str(client.snapshot_folder(run, step)))
+        except UserError:
+            continue  # dropped meanwhile
+        steps.append(step)
+    return Snapshots(run, tuple(steps), tuple(folders), now.state, now.steps)
 
 
 def recipes() -> tuple[Recipe, ...]:

@@ -100,6 +100,8 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         self.set_keymap({a.id: ",".join(a.keys) for a in self.actions if a.id in settings.keys})
         self.engine = self._desk(make_engine, "nlptui-engine")
         self.clerk = self._desk(make_clerk, "nlptui-clerk")
+        self.keeper = self._desk(make_clerk, "nlptui-keeper")
+        """For files that take long, as a model that is measured does; starts with the first request."""
         self.explorer = ExplorerScreen(place)
         self.explorer.note = self.said
         self.models: tuple[Any, ...] | None = None
@@ -155,7 +157,7 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         await self.take_keys()
         self.explorer.ask()
         self.settle_memory()
-        self.clerk.ask(ListModels(), self.models_listed)
+        self.list_models()
         self.explorer.look_at_runs()
         self.call_after_refresh(self.read_styles)
 
@@ -178,6 +180,10 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         if not self.is_headless:
             gc.freeze()
             gc.enable()
+
+    def list_models(self) -> None:
+        """Read the list of models again."""
+        self.clerk.ask(ListModels(), self.models_listed)
 
     def models_listed(self, answer: Answer) -> None:
         """Keep the list, so that the picker opens with it."""
@@ -250,7 +256,8 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         from nlptui.tui.screens.palette import PaletteScreen
 
         on_explorer = self.screen is self.explorer
-        scopes = ("app", "explorer", "table") if on_explorer else ("app", "explain", "table")
+        own = getattr(self.screen, "SCOPE", "explain")
+        scopes = ("app", "explorer", "table") if on_explorer else ("app", own, "table")
         shown = self.explorer.shown if on_explorer else None
         focused = self.focused
 

@@ -47,6 +47,15 @@ class WriteOn:
     lane: ClassVar[str] = "write_on"
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """The tokens whose embeddings in a model point most nearly as a token's."""
+
+    model: str
+    token: str
+    lane: ClassVar[str] = "nearest"
+
+
 # To the clerk, which handles files.
 
 
@@ -74,6 +83,14 @@ class LookAtRuns:
 
 
 @dataclass(frozen=True)
+class ListSnapshots:
+    """The weights that the run has kept, and how far it is."""
+
+    run: str
+    lane: ClassVar[str] = "snapshots"
+
+
+@dataclass(frozen=True)
 class StartRun:
     """Train `recipe` in a process of its own."""
 
@@ -85,11 +102,11 @@ class StartRun:
 
 @dataclass(frozen=True)
 class SteerRun:
-    """Stop or resume a run."""
+    """Stop, pause, resume, cancel or remove a run."""
 
     name: str
     verb: str
-    """stop or resume."""
+    """stop, pause, resume, cancel or remove."""
     lane: ClassVar[str] = "steer"
 
 
@@ -101,3 +118,66 @@ class Write:
     path: Path
     overwrite: bool = False
     lane: ClassVar[str] = "write"
+
+
+class BenchRequest:
+    """What the tokenizer bench asks."""
+
+
+@dataclass(frozen=True)
+class CompareTokenizers(BenchRequest):
+    """What all tokenizers make of a text; those of `more` (paths) too."""
+
+    text: str
+    more: tuple[str, ...] = ()
+    lane: ClassVar[str] = "tokenizers"
+
+
+@dataclass(frozen=True)
+class TokenizerSteps(BenchRequest):
+    """The steps of one tokenizer; `draw` segmentations of a unigram one, from `seed` on."""
+
+    name: str
+    text: str
+    alpha: float = 1.0
+    draw: int = 0
+    seed: int = 0
+    lane: ClassVar[str] = "tokenizer_steps"
+
+
+@dataclass(frozen=True)
+class LearnBpe(BenchRequest):
+    """BPE learnt on a text, merge by merge."""
+
+    text: str
+    lane: ClassVar[str] = "tokenizer_steps"
+
+
+@dataclass(frozen=True)
+class ListVocabulary(BenchRequest):
+    """The tokens of a vocabulary that hold `query`, sorted."""
+
+    name: str
+    query: str = ""
+    sort: str = "id"
+    descending: bool = False
+    lane: ClassVar[str] = "tokenizer_steps"
+
+
+@dataclass(frozen=True)
+class TrainTokenizer(BenchRequest):
+    """Train a tokenizer in a process of its own."""
+
+    source: str
+    kind: str
+    name: str
+    vocab_size: int
+    coverage: float
+    lane: ClassVar[str] = "train_tokenizer"
+
+
+@dataclass(frozen=True)
+class LookAtTokenizer(BenchRequest):
+    """How far the tokenizer in training is."""
+
+    lane: ClassVar[str] = "train_tokenizer"

@@ -18,7 +18,7 @@ from nlptui.text import visible
 from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
 from nlptui.tui.backend import Watch
 from nlptui.tui.place import TEXT_LIMIT, Place, with_model
-from nlptui.tui.requests import Explain, Show, WriteOn
+from nlptui.tui.requests import Explain, Nearest, Show, WriteOn
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
@@ -63,6 +63,8 @@ class Workbench:
                 return self.explain(place, origin)
             case WriteOn(place=place, step=step, token=token):
                 return self.back(place) if step == "back" else self.write_on(place, token)
+            case Nearest(model=model, token=token):
+                return self.engine(model).neighbours(token)
         raise TypeError(f"the workbench has no answer to {request!r}")
 
     # runs

@@ -36,6 +36,10 @@ SHORT = {
     "gradient_input": N_("gradient × input"),
     "left_out": N_("left out"),
     "attention": N_("attention"),
+    "walk": N_("a walk"),
+    "lattice": N_("lattice"),
+    "posteriors": N_("posteriors"),
+    "transitions": N_("transitions"),
 }
 
 

@@ -51,6 +51,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "weights": (
         N_("how much '{query}' (query {query_number}) looks at '{key}' (key {key_number}){where}: {value}"),
         N_("the share of '{key}' in the pooled vector{where}: {value}"),
+        N_("the weight of the feature {feature} of '{token}' for the tag {label}: {value}"),
     ),
     "raw": (N_("the score of '{key}' before the mask{where}: {value}"),),
     "z": (N_("component {unit} of what '{query}' gathers from the values it looks at{where}: {value}"),),
@@ -141,9 +142,26 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         N_("the probability of the label {label} for '{token}': {value}"),
         N_("the probability of the class {label} for the text: {value}"),
     ),
-    # HMM and CRF
+    # rules, HMM and CRF
+    "rule": (N_("the number of the rule that decided on '{token}': {value}"),),
+    "fits": (N_("whether the rule {rule} fits '{token}' (1) or not (0): {value}"),),
+    "begins": (N_("whether an entity or a word begins at '{token}' (1): {value}"),),
+    "forward_path": (N_("the number of the label of '{token}', words found from the left: {value}"),),
+    "backward_path": (N_("the number of the label of '{token}', words found from the right: {value}"),),
+    "forward_cost": (N_("words from the left, single characters after the point: {value}"),),
+    "backward_cost": (N_("words from the right, single characters after the point: {value}"),),
+    "from_the_left": (N_("whether the words from the left are taken (1) or from the right (0): {value}"),),
+    "features": (N_("the number of the feature {feature} of '{token}'; 0: none with a weight: {value}"),),
+    "classes": (N_("the number of the class that '{token}' belongs to by its look: {value}"),),
+    "count": (N_("how often '{token}' was seen with the tag {label} in training: {value}"),),
+    "class.count": (N_("rare words that look like '{token}' and had the tag {label}: {value}"),),
+    "unseen": (N_("how probable '{token}' is among new words of the tag {label}: {value}"),),
+    "estimate": (N_("how probable the tag {label} makes '{token}', smoothed: {value}"),),
     "emission": (N_("the score of the tag {label} for '{token}' by itself: {value}"),),
-    "transition": (N_("the score of the tag {next} after the tag {label}: {value}"),),
+    "transition": (
+        N_("the score of the tag {next} after the tag {label}: {value}"),
+        N_("the score of the tag {label} for '{token}' after the tag of the token before: {value}"),
+    ),
     "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
     "backpointer": (
         N_("the number of the tag before '{token}' on the best path that gives it the tag {label}: {value}"),
@@ -258,6 +276,10 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "surprisal.prob": (N_("how probable '{token}' was after what stands before it: {value}"),),
     "surprisal.surprisal": (N_("how surprising '{token}' was after what stands before it: {value} nats"),),
     "surprisal": (N_("over the whole text: {value}"),),
+    "eras.ms": (N_("milliseconds that {model} takes for this text: {value}"),),
+    "eras.parameters": (N_("numbers that training found for {model}: {value}"),),
+    "eras.accuracy": (N_("the share of test words that {model} tags right: {value}"),),
+    "eras.sure": (N_("how probable {model} finds its own tag of '{token}': {value}"),),
     "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
     "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Source, told
 from nlptui.views.names import clamp, kind, of_kind, place, prefix
-from nlptui.views.view import State, View, cut, nothing, titled
+from nlptui.views.view import State, View, cut, is_network, nothing, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -112,7 +112,7 @@ VIEW = View(
     "embedding",
     2,
     N_("Embedding"),
-    applies=lambda thing: True,
+    applies=is_network,
     draw=draw,
     layers=lambda trace: max(1, len(groups(trace))),
 )

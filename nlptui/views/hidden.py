@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable
 from nlptui.views.names import clamp, kind, of_kind, place, prefix
-from nlptui.views.view import State, View, config_of, cut, nothing, stack, titled
+from nlptui.views.view import State, View, config_of, cut, is_network, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -94,7 +94,8 @@ VIEW = View(
     "hidden",
     3,
     N_("Layers"),
-    applies=lambda thing: getattr(config_of(thing), "arch", "") != "word2vec",  # which has no layers
+    # Word vectors have no layers.
+    applies=lambda thing: is_network(thing) and getattr(config_of(thing), "arch", "") != "word2vec",
     draw=draw,
     layers=lambda trace: max(1, len(stream(trace))),
     heads=lambda trace: max([1, *(len(cells(trace, name)) for name in stream(trace)[:1])]),

@@ -15,7 +15,7 @@ from nlptui.views import space
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, told
 from nlptui.views.names import clamp, place
 from nlptui.views.output import best
-from nlptui.views.view import State, View, cut, nothing, stack, titled
+from nlptui.views.view import State, View, cut, is_network, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -121,7 +121,7 @@ VIEW = View(
     "neighbours",
     2,
     N_("Neighbours"),
-    applies=lambda thing: True,
+    applies=is_network,
     draw=draw,
     needs=needs,
 )

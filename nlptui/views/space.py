@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, Part, Points, Source
 from nlptui.views.names import clamp, of_kind, place
-from nlptui.views.view import State, View, chosen, cut, nothing, titled
+from nlptui.views.view import State, View, chosen, cut, is_network, nothing, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -70,7 +70,7 @@ VIEW = View(
     "space",
     2,
     N_("Near and far"),
-    applies=lambda thing: True,
+    applies=is_network,
     draw=draw,
     layers=lambda trace: max(1, len(layers(trace))),
     choices=lambda trace: tuple(_STAGES) if layers(trace) else (),

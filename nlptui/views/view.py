@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from nlptui.config import CLASSICAL
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.sampling import PLAIN, Sampling
@@ -157,6 +158,11 @@ def config_of(thing: Any) -> Any:
 def task_of(thing: Any) -> str:
     """What a model is for; empty where its config is not known."""
     return str(getattr(config_of(thing), "task", ""))
+
+
+def is_network(thing: Any) -> bool:
+    """Whether a model makes vectors of tokens, as those from before the networks do not."""
+    return getattr(config_of(thing), "arch", "") not in CLASSICAL
 
 
 def nothing(trace: Trace, view: str, title: str) -> Figure:

@@ -150,6 +150,41 @@ def test_metrics_as_lines_as_a_table_and_as_json(nlptui: Nlptui, home: Path) -> 
     assert "grad_norm.layers.0" in nlptui("runs", "metrics", "small", "--layers", "--csv").out.splitlines()[0]
 
 
+SAMPLES: list[tuple[Any, str]] = [
+    ({"output": {"tags": [{"token": "a b", "tag": "DET", "prob": 0.9}]}}, "a␣b/DET"),
+    ({"output": {"text": "one\ntwo", "candidates": []}}, "one⏎two"),
+    ({"output": {"labels": [{"label": "pos", "prob": 0.75}]}}, "pos 0.7500"),
+    ({"output": {"spans": [{"text": "home", "start": 1, "end": 2, "prob": 0.5}]}}, "home 0.5000"),
+    ({"output": {"candidates": [{"pos": 3, "tokens": [{"text": "cat"}, {"text": "dog"}]}]}}, "3: cat dog"),
+    ({"problem": "it reads \x1b one text"}, "it reads ␛ one text"),
+    ({"output": {"labels": 7}}, "{'labels': 7}"),
+    ({}, "None"),
+]
+
+
+@pytest.mark.parametrize(("row", "said"), SAMPLES, ids=range(len(SAMPLES)))
+def test_samples_a_line_a_step_under_their_sentence(
+    nlptui: Nlptui, home: Path, row: dict[str, Any], said: str
+) -> None:
+    run = make_run("small", state="done", step=20, steps=20)
+    assert "nothing yet" in nlptui("runs", "samples", "small").out
+    for step in (10, 20):
+        run.append_sample({"step": step, "text": "the sea"} | row)
+    lines = nlptui("runs", "samples", "small").out.splitlines()
+    assert lines == ["the sea", f"      10  {said}", f"      20  {said}"]
+    assert nlptui("runs", "samples", "small", "--json").json["rows"][0]["step"] == 10
+
+
+def test_show_tells_what_there_is_to_look_at_and_to_fork_from(nlptui: Nlptui, home: Path) -> None:
+    run = make_run("small", state="done", step=20, steps=20)
+    for folder in (run.step_folder(20), run.snapshot_folder(0), run.snapshot_folder(20)):
+        folder.mkdir(parents=True)
+    shown = nlptui("runs", "show", "small", "--json").json
+    assert shown["checkpoints"] == [20] and shown["snapshots"] == [0, 20]
+    lines = nlptui("runs", "show", "small").out.splitlines()
+    assert lines[-2:] == ["checkpoints at steps 20", "weights to look at of steps 0, 20"]
+
+
 def test_train_estimates_and_prepares_without_starting(
     nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from nlptui.tui.screens.explain import ExplainScreen
 from nlptui.tui.screens.explorer import ExplorerScreen
 from nlptui.tui.screens.help import HelpScreen, help_lines
 from nlptui.tui.screens.palette import PaletteScreen
+from nlptui.tui.screens.studio import StudioScreen
+from nlptui.tui.screens.tokenizers import TokenizersScreen
 from nlptui.tui.widgets.heat_table import HeatTableView
 from nlptui.tui.widgets.keys import CURSOR_KEYS
 
@@ -37,6 +39,8 @@ OWNERS = {
     "help": HelpScreen,
     "dialog": PaletteScreen,
     "edits": EditsScreen,
+    "tokenizers": TokenizersScreen,
+    "studio": StudioScreen,
 }
 
 

@@ -474,3 +474,14 @@ async def test_the_other_models_of_a_view_open_in_their_own_run() -> None:
             and "together" in session.text().lower()
             or "probs" in session.text()
         )
+
+
+async def test_the_eras_open_by_their_group_and_stand_oldest_first() -> None:
+    async with opened("tag-lstm", view="output") as session:
+        for _step in range(12):
+            if session.pane.figure.view == "eras":
+                break
+            await session.press("tab")
+        assert session.pane.figure.view == "eras"
+        titles = [part.title for part in session.pane.figure.parts]
+        assert any("tag-lstm" in title and " ms" in title for title in titles)

@@ -63,6 +63,22 @@ def test_idle_writes_nothing(shown: Terminal) -> None:
     assert shown.pump(3.0) == 0
 
 
+def test_the_studio_at_rest_writes_nothing(nlptui: Open, home: Path) -> None:
+    run = home / "data" / "runs" / "one"
+    run.mkdir(parents=True)
+    status = {"name": "one", "state": "done", "step": 2, "steps": 2}
+    (run / "status.json").write_text(json.dumps(status), encoding="utf-8")
+    rows = [json.dumps({"step": step, "time": 1.0, "loss": 3.5 - step}) + "\n" for step in (1, 2)]
+    (run / "metrics.jsonl").write_text("".join(rows), encoding="utf-8")
+    with nlptui(TEXT, "--model", "gpt") as opened:
+        opened.wait_for(READY)
+        opened.settle()
+        opened.send("C")
+        opened.wait_for("train  1.5")
+        opened.settle(1.0)
+        assert opened.pump(4.0) == 0
+
+
 @pytest.mark.parametrize(("key", "limit"), [("l", 1024), ("j", 2048)])
 def test_a_cursor_move_writes_little(shown: Terminal, key: str, limit: int) -> None:
     """Down is another query token here: the candidates after it are shown, too."""

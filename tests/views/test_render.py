@@ -301,7 +301,7 @@ def test_html_tables_hold_every_number_with_its_headers():
 
 WITHOUT_WORDS = (
     "tree", "output", "heads", "lens", "sources", "timing", "positions", "next", "beam", "cache",
-    "neighbours", "outputs", "systems", "effect",
+    "neighbours", "outputs", "systems", "effect", "eras",
 )  # fmt: skip
 """Views that may show no token of the text."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nlptui.config import CLASSICAL
 from nlptui.engine.analyses.space import EPSILON, layers, size_of
 from nlptui.errors import UserError
 from nlptui.locale import _
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def fits(config: Any) -> bool:
-    """Every model that has vectors of tokens."""
-    return True
+    """Every network has vectors of its tokens."""
+    return config.arch not in CLASSICAL
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:

@@ -99,7 +99,7 @@ def _own(name: str, place: Place, side: str) -> int | None:
 
 def _without(batch: Batch, side: str, tokens: Sequence[int]) -> Batch:
     """The text without each of `tokens`, one a row; what has no such tokens stays whole."""
-    given: dict[str, Tensor] = {}
+    given: dict[str, Any] = {}
     for key in ("ids", "segments", "chars", "target_ids"):
         value = getattr(batch, key)
         if value is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nlptui.config import CLASSICAL
 from nlptui.trace import Recorder, Trace
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ TABLES = ("token_embedding.weight", "source_embedding.weight")
 
 
 def fits(config: Any) -> bool:
-    """Every model has an embedding of its tokens."""
-    return True
+    """Every network has vectors of its tokens."""
+    return config.arch not in CLASSICAL
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:

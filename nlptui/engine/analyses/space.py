@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nlptui.config import CLASSICAL
 from nlptui.engine.analyses.gradient import define
 from nlptui.locale import _
 from nlptui.trace import Recorder, Trace
@@ -27,8 +28,8 @@ EPSILON = 1e-12
 
 
 def fits(config: Any) -> bool:
-    """Every model that has vectors of tokens."""
-    return True
+    """Every network has vectors of its tokens."""
+    return config.arch not in CLASSICAL
 
 
 def layers(trace: Trace) -> list[str]:

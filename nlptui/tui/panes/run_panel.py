@@ -179,9 +179,9 @@ def run_words(status: Any) -> list[Word]:
         full = round(share * BAR)
         words.append(Word("█" * full + "░" * (BAR - full), look))
     words.append(Word(f" {status.step}/{status.steps or '?'} ", ""))
-    words += [Word(f" {visible(name)} {value:.3g} ", "faint") for name, value in _metrics(status)]
+    words += [Word(f" {visible(name)} {value:.3g} ", "faint") for name, value in last_numbers(status)]
     if status.left is not None and status.state == "running":
-        words.append(Word(_(" {time} left").format(time=_time(status.left)), "faint"))
+        words.append(Word(_(" {time} left").format(time=clock(status.left)), "faint"))
     if status.error and status.state in ("failed", "lost"):
         words.append(Word(f" {visible(status.error)}", "warning"))
     return words
@@ -203,7 +203,7 @@ def _listed(run: Any, chosen: bool) -> tuple[Word, ...]:
     )
 
 
-def _metrics(status: Any) -> list[tuple[str, float]]:
+def last_numbers(status: Any) -> list[tuple[str, float]]:
     """The few numbers worth a line: the loss, and what was measured on the dev split."""
     numbers = {k: v for k, v in status.metrics.items() if isinstance(v, int | float)}
     names = [
@@ -214,7 +214,7 @@ def _metrics(status: Any) -> list[tuple[str, float]]:
     return [(name, float(numbers[name])) for name in names[:3]]
 
 
-def _time(seconds: float) -> str:
+def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

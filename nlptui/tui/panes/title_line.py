@@ -57,7 +57,10 @@ class TitleLine(Words):
 
     def show_model(self, name: str, shown: Shown | None) -> None:
         """Draw the model's name, and what it is once it is loaded."""
-        short = "/".join(Path(name).parts[-2:]) if name.startswith(("/", "~", ".")) else name
+        parts = [
+            part for part in Path(name).parts if part != "snapshots"
+        ]  # a run's, of which the name counts
+        short = "/".join(parts[-2:]) if name.startswith(("/", "~", ".")) else name
         words = [
             Word("nlptui ", "faint"),
             Word(visible(short) or _("no model"), "bold", "choose_model"),

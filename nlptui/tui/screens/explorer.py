@@ -38,6 +38,7 @@ from nlptui.tui.requests import Show
 from nlptui.tui.screens.base import AppScreen, TooSmall, size_classes
 from nlptui.tui.screens.explorer_edits import EditActions
 from nlptui.tui.screens.explorer_runs import RunActions
+from nlptui.tui.screens.explorer_snapshots import SnapshotActions
 from nlptui.tui.screens.explorer_views import ViewActions
 from nlptui.tui.screens.explorer_writing import WritingActions
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
@@ -60,7 +61,7 @@ SLOW_PAUSE = 0.3
 TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
 
 
-class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppScreen):
+class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, SnapshotActions, AppScreen):
     """The screen that the program opens with."""
 
     BINDINGS = bindings("explorer")
@@ -219,6 +220,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
             moved = {"position": here.position, "chosen": here.chosen}
         self.place = replace(shown.place, row=here.row, col=here.col, part=here.part, **moved)
         self.draw_title()
+        self.notice_snapshots()
         self.draw_notice()
         self.query_one(ViewTabs).show(shown)
         self.draw_tokens(shown)
@@ -285,6 +287,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, AppSc
             said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
             if self.place.pinned is not None:
                 said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.place)}  ", "accent"))
+            said = [*self.snapshot_words(), *said]
         if said == self._said:
             return
         self._said = said

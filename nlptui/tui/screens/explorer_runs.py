@@ -63,6 +63,17 @@ class RunActions:
 
         self.app.push_screen(TrainScreen(), started)
 
+    def action_studio(self: ExplorerScreen) -> None:
+        """Open the studio, at the run that is chosen here."""
+        from nlptui.tui.screens.studio import StudioScreen
+
+        def left(folder: str | None) -> None:
+            if folder:
+                self.go(replace(self.place, model=folder))
+            self.look_at_runs()
+
+        self.app.push_screen(StudioScreen(self.query_one(RunPanel).chosen), left)
+
     def action_show_runs(self: ExplorerScreen) -> None:
         """Open or close the panel."""
         self.runs_open = self.query_one(RunPanel).toggle()

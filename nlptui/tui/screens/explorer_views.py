@@ -90,6 +90,12 @@ class ViewActions:
         present = self.place.tokenizer or self.place.model
         self.app.push_screen(TokenizersScreen(present, self.nlptui.models), chosen)
 
+    def action_tokenizer_bench(self: ExplorerScreen) -> None:
+        """All tokenizers on this sentence."""
+        from nlptui.tui.screens.tokenizers import TokenizersScreen
+
+        self.app.push_screen(TokenizersScreen(self.place.sentence, self.place.tokenizer or self.place.model))
+
     def action_next_reading(self: ExplorerScreen) -> None:
         """The token as its id, one-hot vector, embedding row."""
         self.go(walk.next_reading(self.place))

@@ -1,0 +1,74 @@
+"""What one model says of a text word by word, what that takes, and how good it is: a row of the eras.
+
+    ms          the median of five runs off the record on this machine, after one to warm up
+    parameters  the numbers that training found; of rules none
+    accuracy    share of right tags on the test split, as the model's card has it; NaN where none was measured
+    sure        of each word of the answer, the probability of the tag that it got
+
+Measured, never the same twice. Knows nothing of the other models; the view puts the rows together.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from nlptui.engine.analyses.gradient import define
+from nlptui.engine.inputs import batch_again
+from nlptui.locale import _
+from nlptui.nn import OFF
+from nlptui.trace import Recorder, Trace
+
+if TYPE_CHECKING:
+    from nlptui.engine.analyses.asked import Asked
+    from nlptui.engine.engine import Engine
+
+RUNS = 5
+
+
+def fits(config: Any) -> bool:
+    """Every model that tags words."""
+    return bool(config.task == "tagging")
+
+
+def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
+    """`ms`, `parameters`, `accuracy` (batch stat) and, where there is an answer, `sure` (batch word)."""
+    model: Any = engine.model
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    accuracy = float(engine.config.metrics.get("accuracy", math.nan))
+    told = {
+        "ms": (milliseconds(engine, trace), _("the median of {n} runs of the model, in milliseconds")),
+        "parameters": (float(parameters), _("numbers that training found")),
+        "accuracy": (accuracy, _("share of right tags on the test split, from the model's card")),
+    }
+    for name, (value, words) in told.items():
+        define(
+            rec,
+            name,
+            torch.tensor([[value]], dtype=torch.float64),
+            ("batch", "stat"),
+            words.format(n=RUNS),
+            (),
+        )
+    tags = trace.output.get("tags", ())
+    if tags:
+        sure = torch.tensor([[float(word["prob"]) for word in tags]], dtype=torch.float64)
+        words = _("of each word, the probability of the tag that it got")
+        define(rec, "sure", sure, ("batch", "word"), words, ())
+
+
+def milliseconds(engine: Engine, trace: Trace) -> float:
+    """How long the model takes for the text, off the record."""
+    batch = batch_again(trace, engine.device)
+    model: Any = engine.model
+    times = []
+    with torch.no_grad():
+        for _run in range(RUNS + 1):
+            started = time.perf_counter()
+            model(batch, OFF)
+            times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times[1:])

@@ -1,0 +1,198 @@
+"""The views of rules, HMMs and CRFs, and the eras side by side, on the models that ship."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import nlptui.locale
+from nlptui.engine import Engine
+from nlptui.engine.library import list_models
+from nlptui.trace import Trace
+from nlptui.views import VIEWS, State, describe, eras
+from nlptui.views.figure import Bars, Figure, HeatTable, Tokens
+from nlptui.views.render_text import to_text
+from nlptui.views.view import BEGIN
+
+TEXTS = {"en": "The old man the boats, she said.", "zh": "我们在海边看见一只白猫，1987年。"}
+MODELS = [
+    f"{task}-{arch}-{language}"
+    for task, language in (("pos", "en"), ("pos", "zh"), ("seg", "zh"), ("ner", "zh"))
+    for arch in ("rules", "hmm", "crf")
+]
+SHOWN = ("lattice", "evidence", "fired")
+
+
+@cache
+def engine(name: str) -> Engine:
+    return Engine.load(name, device="cpu")
+
+
+def trace(name: str, text: str | None = None) -> Trace:
+    return engine(name).trace(TEXTS[name[-2:]] if text is None else text)
+
+
+def drawn(view: str, made: Trace, state: State = BEGIN) -> Figure:
+    engine(made.model).analyse(made, *VIEWS[view].needs(made, state))
+    return VIEWS[view].draw(made, state)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_cell_is_the_element_that_it_opens_and_has_a_sentence(name: str) -> None:
+    made, checked = trace(name), 0
+    for view in (VIEWS[one] for one in SHOWN):
+        if not view.applies(made):
+            continue
+        for choice in view.choices(made) or (None,):
+            for position in (0, 3):
+                figure = drawn(view.name, made, State(position=position, name=choice))
+                assert figure.parts
+                for number, part in enumerate(figure.parts):
+                    if isinstance(part, Tokens):
+                        continue
+                    assert isinstance(part, HeatTable | Bars)
+                    cols = part.values.shape[1] if isinstance(part, HeatTable) else 1
+                    for row in range(len(part.values)):
+                        col = (row * 3) % cols
+                        origin = part.origin(row, col)
+                        assert origin is not None
+                        shown = part.values[row, col] if isinstance(part, HeatTable) else part.values[row]
+                        np.testing.assert_equal(shown, made.array(origin.name)[origin.index])
+                        words = describe(figure, number, row, col)
+                        assert "{" not in words
+                        known = origin.name in made.parameters or origin.name in ("score", "rule", "fits")
+                        assert known or origin.name not in words.split(), words
+                        checked += 1
+    assert checked >= 2
+
+
+@pytest.mark.parametrize("name", ["pos-hmm-en", "pos-crf-zh", "ner-lstm-zh"])
+def test_a_column_adds_up_along_the_best_path(name: str) -> None:
+    made = trace(name)
+    path = made.array("path")[0].astype(int)
+    for position in range(1, len(path)):
+        figure = drawn("lattice", made, State(position=position))
+        row, table = figure.parts[0], figure.parts[1]
+        assert isinstance(row, Tokens) and isinstance(table, HeatTable)
+        assert [token.tag for token in row.tokens] == [made.labels("score", "tag")[tag] for tag in path]
+        tag, before = path[position], path[position - 1]
+        emission, way, score, pointer = (float(table.values[i, tag]) for i in range(4))
+        assert pointer == before
+        assert score == pytest.approx(emission + way + float(made.array("score")[0, position - 1, before]))
+
+
+def test_features_are_told_as_strings_and_add_up() -> None:
+    made = trace("pos-crf-en")
+    table, total, most, least = drawn("evidence", made, State(position=1)).parts
+    assert isinstance(table, HeatTable) and isinstance(total, HeatTable)
+    assert "lower=old" in table.rows and "before=the" in table.rows and "(before_ends2)" not in table.rows
+    np.testing.assert_allclose(table.values.sum(0), total.values[0])
+    assert isinstance(most, Bars) and isinstance(least, Bars)
+    assert "ADJ" in most.title and "ADJ" in least.title
+    assert (np.diff(most.values) <= 0).all() and (np.diff(least.values) >= 0).all()
+    model = engine("pos-crf-en").model
+    weights = model.state.weight[:, engine("pos-crf-en").config.labels.index("ADJ")]
+    assert most.values[0] == float(weights.max()) and most.labels[0] == model.features[int(weights.argmax())]
+
+
+def test_counts_lead_to_the_emission() -> None:
+    made = trace("pos-hmm-en")
+    table, words = drawn("evidence", made, State(position=0)).parts
+    assert isinstance(table, HeatTable) and len(table.rows) == 5
+    np.testing.assert_allclose(np.log(table.values[3].astype(float)), table.values[4].astype(float))
+    assert isinstance(words, Bars) and words.labels[0] == "the" and "DET" in words.title
+
+
+def test_the_rule_that_fired_is_named() -> None:
+    row, table = drawn("fired", trace("pos-rules-en")).parts
+    assert isinstance(row, Tokens) and isinstance(table, HeatTable)
+    assert row.tokens[0].tag == "articles and other determiners"
+    assert row.tokens[5].tag == "marks"
+    first = [table.cols[int(values.argmax())] for values in table.values]
+    assert first == [token.tag for token in row.tokens], "the first that fits decides"
+
+
+def eras_of(name: str, text: str | None = None) -> tuple[Trace, Figure]:
+    made = trace(name, text)
+    for other in eras.every_era(made, list_models()):
+        made.beside[other] = engine(other).trace(made.text)
+        engine(other).analyse(made.beside[other], "analysis.eras")
+    return made, drawn("eras", made)
+
+
+def test_the_eras_stand_under_each_other_oldest_first() -> None:
+    made, figure = eras_of("pos-lstm-en", "The horse raced past the barn fell.")
+    rows = [part for part in figure.parts if isinstance(part, Tokens)]
+    order = [f"pos-{era}-en" for era in ("rules", "hmm", "crf", "rnn", "lstm", "gru", "bert")]
+    assert [row.title.split(" · ")[1] for row in rows] == order
+    runs = {made.model: made, **made.beside}
+    models = {entry.name: entry for entry in list_models()}
+    for row, name in zip(rows, order, strict=True):
+        own = [tag["tag"] for tag in engine(name).predict(made.text)["output"]["tags"]]
+        assert [str(token.tag).removesuffix(" ≠") for token in row.tokens] == own
+        assert f"accuracy {models[name].metrics['accuracy']:.4f}" in row.title
+        assert f"{models[name].parameters:,} parameters" in row.title
+        assert 0 < float(runs[name].array("analysis.eras.ms")[0, 0]) < 10_000
+    for place, column in enumerate(zip(*(row.tokens for row in rows), strict=True)):
+        tags = [str(token.tag).removesuffix(" ≠") for token in column]
+        usual = max(tags, key=lambda tag: (tags.count(tag), -tags.index(tag)))
+        assert [str(t.tag).endswith("≠") for t in column] == [tag != usual for tag in tags], place
+
+
+def test_numbers_of_the_eras_open_in_their_own_runs() -> None:
+    made, figure = eras_of("pos-rnn-en")
+    numbered = [None, made, *made.beside.values()]
+    for part in figure.parts:
+        if isinstance(part, HeatTable):
+            for row in range(len(part.rows)):
+                origin = part.origin(row, 0)
+                run = numbered[origin.trace]
+                assert part.values[row, 0] == run.array(origin.name)[origin.index]
+                assert run.model in part.rows[row]
+                found = engine(run.model).explain(run, origin.name, origin.index)
+                assert found.notation, "it opens to what it is"
+
+
+def test_models_that_cut_a_text_otherwise_stand_under_each_other() -> None:
+    made, figure = eras_of("pos-crf-zh")
+    rows = [part for part in figure.parts if isinstance(part, Tokens)]
+    assert len(rows) == 4
+    assert {"".join(token.text for token in row.tokens) for row in rows} == {made.text}
+    for row in rows:
+        words = [
+            tag["tag"] for tag in {made.model: made, **made.beside}[row.title.split(" · ")[1]].output["tags"]
+        ]
+        shown = [str(token.tag).removesuffix(" ≠") for token in row.tokens if token.tag != "…"]
+        assert shown == words
+
+
+def test_only_taggers_of_the_same_kind_are_compared() -> None:
+    made = trace("seg-crf-zh")
+    assert eras.every_era(made, list_models()) == ("seg-rules-zh", "seg-hmm-zh")
+    made = trace("ner-crf-zh")
+    assert eras.every_era(made, list_models()) == ("ner-rules-zh", "ner-hmm-zh", "ner-lstm-zh")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", [78, 118])
+@pytest.mark.parametrize("name", ["pos-rules-en", "pos-hmm-zh", "seg-rules-zh", "ner-crf-zh"])
+def test_in_both_languages_at_both_sizes(name: str, width: int, language: str) -> None:
+    nlptui.locale.set_language(language)
+    try:
+        made = trace(name)
+        for view in (VIEWS[one] for one in (*SHOWN, "eras")):
+            if view.applies(made):
+                text = to_text(drawn(view.name, made), width)
+                assert view.heading in text and len(text.splitlines()) > 3
+    finally:
+        nlptui.locale.set_language("en")
+
+
+@pytest.mark.parametrize("name", ["pos-hmm-en", "pos-crf-en", "pos-rules-en"])
+def test_an_empty_text_is_said(name: str) -> None:
+    made = trace(name, "")
+    for view in (*SHOWN, "eras"):
+        if VIEWS[view].applies(made):
+            assert drawn(view, made).caption == "The text is empty."
