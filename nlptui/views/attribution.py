@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Scale, Source, told
 from nlptui.views.names import clamp
-from nlptui.views.view import State, View, chosen, config_of, cut, first_gap, nothing, stack, titled
+from nlptui.views.view import State, View, asked_place, chosen, config_of, cut, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -193,5 +193,5 @@ VIEW = View(
     draw=draw,
     choices=choices,
     needs=_needs,
-    start=first_gap,
+    start=asked_place,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from functools import cache
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES, UNEDITED, place
@@ -192,6 +193,9 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     ),
     "patterns.induction": (
         N_("the share of its weight that this head gives what followed the same token{where}: {value}"),
+    ),
+    "patterns.others": (
+        N_("what this head gives the pattern's keys from tokens it is no pattern for{where}: {value}"),
     ),
     "patterns": (N_("how much this counts for the pattern, '{query}' looking at '{key}'{where}: {value}"),),
     "lens.probs": (
@@ -387,6 +391,10 @@ def _branch(tree: Tree, row: int) -> str:
 
 def _point(lines: Lines, row: int, col: int) -> str:
     series = lines.series[row]
+    if np.isnan(series.y[col]):
+        return _("{series} at {x_label} {x}: no value").format(
+            series=series.name, x_label=lines.x_label, x=number(series.x[col])
+        )
     return _("{series} at {x_label} {x}: {y}").format(
         series=series.name, x_label=lines.x_label, x=number(series.x[col]), y=number(series.y[col])
     )

@@ -12,7 +12,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, Part, Source, told
 from nlptui.views.names import clamp, of_kind, place
-from nlptui.views.view import State, View, config_of, cut, fix, nothing, ordered, stack, titled
+from nlptui.views.view import State, View, asked_place, config_of, cut, fix, nothing, ordered, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -89,4 +89,5 @@ VIEW = View(
     layers=lambda trace: max(1, len(modules(trace))),
     choices=lambda trace: _ORDERS if modules(trace) else (),
     needs=lambda trace, state: ("analysis.units",) if modules(trace) else (),
+    start=asked_place,
 )

@@ -108,6 +108,8 @@ def draw(trace: Trace, state: State) -> Figure:
         words = _(_WORDS[name.removeprefix(scope)])
         parts.append(cut(trace, name, "d_hidden", "pos", title=words, scale=scale_of(name), by=state.by))
     caption = _("Each column is a step through the text, each row a unit; gates are shares from 0 to 1.")
+    if stage == "pre":
+        caption = _("Each column is a step through the text, each row a unit; σ and tanh come next.")
     if stage == "active" and parts and trace[names[0]].shape[1]:
         order = by_activity(trace, scope + "hidden")
         parts = [ordered(table, order, "rows" if n else "cols") for n, table in enumerate(parts)]

@@ -38,6 +38,8 @@ _SIZES = {"entropy": N_("entropy (nats)"), "distance": N_("distance")}
 _STAGES = ("pictures", "numbers")
 NAMED = 0.4
 """The share of its weight that a head gives to a pattern before it is named after it."""
+CONTRAST = 2.0
+"""How many times what other queries give the same keys that must be."""
 
 
 def _rows(trace: Trace, module: str, kinds: dict[str, str]) -> list[str]:
@@ -57,13 +59,20 @@ def table(trace: Trace, module: str, kinds: dict[str, str], title: str, state: S
 
 def pattern_of(trace: Trace, module: str, head: int) -> tuple[str, str] | None:
     """The pattern that a head shows clearly, and its share; None where it shows none."""
-    scores = {
-        kind: float(trace.array(f"{PREFIX}{module}{kind}")[0, head]) for kind in _rows(trace, module, _SHARES)
-    }
-    best = max(scores, key=scores.__getitem__, default=None)
-    if best is None or scores[best] < NAMED:
-        return None
-    return best, f"{scores[best]:.2f}"
+    scores = {kind: measure(trace, module, kind, head) for kind in _rows(trace, module, _SHARES)}
+    clear = [
+        kind
+        for kind, score in scores.items()
+        if score >= NAMED and score >= CONTRAST * chance(trace, module, kind, head)
+    ]
+    best = max(clear, key=scores.__getitem__, default=None)
+    return None if best is None else (best, f"{scores[best]:.2f}")
+
+
+def chance(trace: Trace, module: str, kind: str, head: int) -> float:
+    """What queries that are no part of a pattern give its keys; 0 where that is not measured."""
+    others = f"{kind}.others"
+    return measure(trace, module, others, head) if f"{PREFIX}{module}{others}" in trace else 0.0
 
 
 def named(trace: Trace, module: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable
 from nlptui.views.names import clamp, kind, of_kind, place, prefix
-from nlptui.views.view import State, View, config_of, cut, is_network, nothing, stack, titled
+from nlptui.views.view import State, View, asked_place, config_of, cut, is_network, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -99,4 +99,5 @@ VIEW = View(
     draw=draw,
     layers=lambda trace: max(1, len(stream(trace))),
     heads=lambda trace: max([1, *(len(cells(trace, name)) for name in stream(trace)[:1])]),
+    start=asked_place,
 )

@@ -13,7 +13,7 @@ from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Source, Token, Tokens, told
 from nlptui.views.names import clamp, place
 from nlptui.views.output import best
-from nlptui.views.view import State, View, config_of, cut, first_gap, fix, nothing, stack, task_of
+from nlptui.views.view import State, View, asked_place, config_of, cut, fix, nothing, stack, task_of
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -101,4 +101,4 @@ def _needs(trace: Trace, state: State) -> tuple[str, ...]:
     return ("analysis.lens",) if trace.activations else ()
 
 
-VIEW = View("lens", 3, N_("Logit lens"), applies=_applies, draw=draw, needs=_needs, start=first_gap)
+VIEW = View("lens", 3, N_("Logit lens"), applies=_applies, draw=draw, needs=_needs, start=asked_place)

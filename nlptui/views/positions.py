@@ -44,6 +44,10 @@ def draw(trace: Trace, state: State) -> Figure:
         caption = _(
             "The words are turned round. Where z of a word does not move, attention is blind to order."
         )
+        if getattr(config_of(trace), "arch", "") == "gpt":
+            caption += " " + _(
+                "Here the mask alone tells order: a word sees those before it, which are others then."
+            )
         return Figure("positions", title, (changes(trace, state),), caption)
     from nlptui.formula import reads
 

@@ -13,7 +13,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, HeatTable, Source, told
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, config_of, cut, first_gap, nothing, stack
+from nlptui.views.view import State, View, asked_place, config_of, cut, nothing, stack
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -164,5 +164,5 @@ VIEW = View(
     draw=draw,
     layers=_layers,
     needs=_needs,
-    start=first_gap,
+    start=asked_place,
 )

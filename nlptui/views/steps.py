@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views import attention
 from nlptui.views.attention import modules
 from nlptui.views.figure import Figure, HeatTable, Scale, told
 from nlptui.views.names import clamp, place
-from nlptui.views.view import State, View, chosen, cut, nothing, stack, titled
+from nlptui.views.view import State, View, asked_place, chosen, cut, nothing, stack, titled
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -144,6 +145,8 @@ def draw(trace: Trace, state: State) -> Figure:
     head = "" if stage in ("x", "concat") else _("head {n}").format(n=clamp(state.head, heads))
     number = _("step {n} of {count}").format(n=list(STAGES).index(stage) + 1, count=len(STAGES))
     caption = _("{step}: {stage}.").format(step=number, stage=_(STAGES[stage]))
+    if stage == "mask" and not np.isneginf(trace.array(f"{module}scores")).any():
+        caption += " " + _("Here every query may look at every key, so nothing changes.")
     title = titled(title, place(f"{module}weights"), head)
     return Figure("steps", title, tuple(walk.parts(stage)), caption)
 
@@ -162,4 +165,5 @@ VIEW = View(
     heads=attention.heads,
     choices=lambda trace: tuple(STAGES) if modules(trace) else (),
     needs=_needs,
+    start=asked_place,
 )

@@ -102,9 +102,14 @@ def last(trace: Trace) -> int:
     return max(0, len(trace.encoding.tokens) - 1) if trace.encoding is not None else 0
 
 
-def first_gap(trace: Trace) -> int:
-    """The first place that the text leaves open, its [MASK]; the first token where there is none."""
-    gaps = trace.output.get("candidates", ()) if task_of(trace) == "pretraining" else ()
+def asked_place(trace: Trace) -> int:
+    """Where the model's answer stands that a text asks for: at its first [MASK]; of a language model, which
+    says what comes next, at the end; elsewhere at the first token.
+    """
+    task = task_of(trace)
+    if task == "language_model":
+        return last(trace)
+    gaps = trace.output.get("candidates", ()) if task == "pretraining" else ()
     return next((int(gap["pos"]) for gap in gaps), 0)
 
 

@@ -158,6 +158,20 @@ def score(weights: np.ndarray, ids: list[int], kind: str) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
+def by_chance(weights: np.ndarray, ids: list[int], kind: str) -> float:
+    """The same weights, given by the later tokens that have no such reason to look there."""
+    step = int(kind == "induction")
+    keys = [[k + step for k in range(q) if ids[k] == ids[q]] for q in range(len(ids))]
+    found = []
+    for asking in filter(None, keys):
+        given = 0.0
+        for key in asking:
+            rest = [weights[q, key] for q in range(key + 1, len(ids)) if key not in keys[q]]
+            given += float(np.mean(rest)) if rest else 0.0
+        found.append(given)
+    return float(np.mean(found)) if found else 0.0
+
+
 @pytest.mark.parametrize("family", ATTENTIVE)
 def test_patterns_by_hand(folder: Path, family: str) -> None:
     model = engine(folder, family)
@@ -180,6 +194,9 @@ def test_patterns_by_hand(folder: Path, family: str) -> None:
             for kind in ("previous", "first", "self", "duplicate", "induction"):
                 found = trace.array(f"analysis.patterns.{module}.{kind}")[0, h]
                 assert found == pytest.approx(score(head, ids, kind), abs=1e-5), kind
+            for kind in ("duplicate", "induction"):
+                found = trace.array(f"analysis.patterns.{module}.{kind}.others")[0, h]
+                assert found == pytest.approx(by_chance(head, ids, kind), abs=1e-5), kind
 
 
 # -- the logit lens

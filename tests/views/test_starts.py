@@ -28,7 +28,7 @@ def masked() -> Trace:
 @pytest.mark.parametrize("view", ["lens", "attribution", "sources"])
 def test_a_view_of_answers_begins_at_the_mask(view: str) -> None:
     trace = masked()
-    assert VIEWS[view].start(trace) == 3
+    assert {VIEWS[name].start(trace) for name in ASKED} == {3}
     begun, chosen, first = (
         figure(masked(), view, **state) for state in ({}, {"position": 3}, {"position": 0})
     )
@@ -42,13 +42,19 @@ def test_a_view_of_answers_begins_at_the_mask(view: str) -> None:
         ], "who asks for the first token gets it"
 
 
+ASKED = ("lens", "attribution", "sources", "hidden", "feed_forward", "steps")
+"""Views of what the model makes of one token: the one whose answer a text asks for."""
+
+
 @pytest.mark.parametrize("family", CONFIGS)
-def test_other_texts_begin_at_their_first_token_and_a_chain_at_its_last(family: str) -> None:
+def test_other_texts_begin_at_their_first_token_and_what_comes_next_is_asked_at_the_end(family: str) -> None:
     trace = replace(shared(family), output=GAP if family != "bert" else {})
+    language_model = CONFIGS[family].task == "language_model"
+    assert language_model == (family in ("lstm-lm", "gpt", "gpt-post"))
     for view in VIEWS.values():
         if view.applies(trace):
-            expected = len(TOKENS) - 1 if view.name == "through_time" else 0
-            assert view.start(trace) == expected, view.name
+            at_the_end = view.name == "through_time" or language_model and view.name in ASKED
+            assert view.start(trace) == (len(TOKENS) - 1 if at_the_end else 0), view.name
 
 
 @pytest.mark.parametrize("method", ["integrated", "gradient_input", "left_out", "attention"])

@@ -7,6 +7,8 @@
     previous   the token before            first      the first token          self   the token itself
     duplicate  an earlier token with the same id
     induction  the token after an earlier one with the same id
+    others     of the last two, what the queries that come after such a key and have no reason to look at it
+               give it nevertheless: a head that looks there whoever asks shows no pattern
 
 Sources: Clark et al. 2019, "What Does BERT Look At?"; Elhage et al. 2021, "A Mathematical Framework for
 Transformer Circuits"; Olsson et al. 2022, "In-context Learning and Induction Heads".
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from nlptui.engine.engine import Engine
 
 PATTERNS = ("previous", "first", "self", "duplicate", "induction")
+CONTRASTED = ("duplicate", "induction")
+"""Patterns that few queries of a text have, so that a head may fit one by chance."""
 
 
 def fits(config: Any) -> bool:
@@ -65,6 +69,16 @@ def shares(where: Tensor) -> Tensor:
     return where / where.any(-1).sum().clamp(min=1)
 
 
+def others(where: Tensor) -> Tensor:
+    """For a pattern (query key): each of its keys seen from the later queries that it is no pattern for, so
+    that Σ weights · others is the mean, over the pattern, of what those give the key; 0 where there are none.
+    """
+    n = len(where)
+    later = (torch.arange(n)[:, None] > torch.arange(n)[None]) & (where == 0)
+    each = later / later.sum(0).clamp(min=1)
+    return each * shares(where).sum(0)
+
+
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`{module}.entropy`, `.distance` and, of self-attention, `.{pattern}`: (batch head) each."""
     for module in modules(trace):
@@ -80,7 +94,10 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
             continue
         ids = trace["target_ids" if module.startswith("decoder") else "ids"].value[0].cpu()
         for kind in PATTERNS:
-            _scored(scope, kind, weights, shares(pattern(kind, ids)).to(weights))
+            where = pattern(kind, ids)
+            _scored(scope, kind, weights, shares(where).to(weights))
+            if kind in CONTRASTED:
+                _scored(scope, f"{kind}.others", weights, others(where).to(weights))
 
 
 def _scored(scope: Recorder, kind: str, weights: Tensor, where: Tensor) -> None:
