@@ -25,7 +25,7 @@ from nlptui.engine.check import differences, lattice_differences
 from nlptui.engine.generation import Step, TextSoFar, choose, generate, prompt_of, steps_of, written
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_state
-from nlptui.engine.segmenter import segmenter_for
+from nlptui.engine.segmenter import segmenter_for, wants_words, words_by_rule
 from nlptui.engine.untrained import Weights, untrained
 from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
@@ -146,6 +146,9 @@ class Engine:
             raise UserError(message.format(name=visible(self.name)))
         if self.task.segment is not None:
             (words,) = self.task.segment([text])
+            encoding = self.tokenizer.encode_words(words, text=text, max_length=self.config.context)
+        elif wants_words(self.config):
+            words = words_by_rule(text, self.config.context + 1)
             encoding = self.tokenizer.encode_words(words, text=text, max_length=self.config.context)
         else:
             encoding = self.tokenizer.encode(text, pair, max_length=self.config.context)

@@ -1,6 +1,7 @@
-"""Words of raw text, found by another model: for networks whose tokenizer wants words that no rule finds.
+"""Words of raw text, for taggers whose tokenizer would divide it otherwise than the corpus they learned from.
 
-Loads that model when the first text comes. Knows nothing of what the words are then used for.
+Chinese words are found by another model, which is loaded when the first text comes; English ones by the rule
+of the treebank. Knows nothing of what the words are then used for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from nlptui.config import ModelConfig
+from nlptui.config import BertConfig, ModelConfig
 from nlptui.engine import checkpoint
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_model
@@ -18,7 +19,9 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.nn import OFF
 from nlptui.tasks import task_for
+from nlptui.tasks.tagging import is_joint
 from nlptui.text import visible
+from nlptui.tokenizers import MASK, word_spans
 
 # What a text longer than the model's context is cut after: an end of a line or of a sentence.
 _ENDS = re.compile(r"(?<=[\n。！？!?；;])")
@@ -88,3 +91,21 @@ def segmenter_for(config: ModelConfig) -> Segmenter | None:
     """What cuts raw text for this model; None where its own tokenizer does."""
     name = getattr(config, "segmenter", "")
     return Segmenter(name, config.name) if name else None
+
+
+def wants_words(config: ModelConfig) -> bool:
+    """Whether the model tags words, but has a tokenizer of word pieces, whose own rule makes don ' t of
+    "don't", where the words of the corpus are do and n't.
+    """
+    return isinstance(config, BertConfig) and config.task == "tagging" and not is_joint(config.labels)
+
+
+def words_by_rule(text: str, limit: int) -> list[str]:
+    """The first `limit` words of `text` as the treebank splits it (`splitter`); `[MASK]` is one."""
+    words: list[str] = []
+    for number, part in enumerate(text.split(MASK)):
+        if len(words) >= limit:
+            break
+        words += [MASK] * bool(number)
+        words += [part[start:end] for start, end in word_spans(part, limit)]
+    return words[:limit]

@@ -1,4 +1,4 @@
-"""A model of words reads raw Chinese text by way of another one that finds the words."""
+"""A model of words reads raw Chinese text by way of another one that finds the words; word pieces by a rule."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import torch
 
 from nlptui import cli
 from nlptui.config import config_from_dict
+from nlptui.data.readers import TaggedWord
 from nlptui.engine import Engine, checkpoint
-from nlptui.engine.segmenter import Segmenter, segmenter_for
+from nlptui.engine.segmenter import Segmenter, segmenter_for, words_by_rule
 from nlptui.errors import UserError
 from nlptui.nn import build_model
 from nlptui.tasks import Segment
@@ -27,11 +28,15 @@ TEXT = "老周在灯塔等小林。"
 WORDS = ["老周", "在", "灯塔", "等", "小林", "。"]
 
 
-def make(folder: Path, name: str, kind: str, texts: Any, **settings: Any) -> None:
-    tokenizer = build_tokenizer(kind, texts, **({"characters": True} if kind == "words" else {}))
-    content = {"arch": "lstm", "task": "tagging", "language": "zh", "d_embed": 6, "d_hidden": 5} | settings
-    sizes = {"vocab_size": tokenizer.vocab_size, "n_chars": tokenizer.char_vocab_size, "name": name}
-    config = config_from_dict(content | sizes, where=name)
+def make(folder: Path, name: str, kind: str, texts: Any, template: str = "none", **settings: Any) -> None:
+    tokenizer = build_tokenizer(
+        kind, texts, template=template, **({"characters": True} if kind == "words" else {})
+    )
+    content = {"arch": "lstm", "task": "tagging", "language": "zh"} | settings
+    sizes = {"vocab_size": tokenizer.vocab_size, "name": name}
+    if content["arch"] == "lstm":
+        sizes |= {"d_embed": 6, "d_hidden": 5, "n_chars": tokenizer.char_vocab_size}
+    config = config_from_dict(sizes | content, where=name)
     torch.manual_seed(5)
     model = build_model(config)
     with torch.no_grad():
@@ -48,6 +53,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(folder, "entities", "words", [WORDS], segmenter="cutter", **words)
     make(folder, "alone", "words", [WORDS], segmenter="nobody-home", **words)
     make(folder, "writer", "characters", TEXTS, task="language_model")
+    make(folder, "pieces", "wordpiece", ["We can't and don't stay ."], language="en", template="cls_sep", arch="bert",
+         context=16, d_model=8, n_layers=1, n_heads=2, d_ff=8, labels=("VERB", "NOUN"))  # fmt: skip
     make(folder, "led-astray", "words", [WORDS], segmenter="writer", **words)
     return folder
 
@@ -146,6 +153,28 @@ def test_a_model_that_is_not_there_is_named_in_one_line(engine: Callable[[str], 
 def test_other_models_have_none(engine: Callable[[str], Engine]) -> None:
     assert engine("cutter").task.segment is None
     assert segmenter_for(engine("writer").config) is None
+
+
+def test_a_tagger_of_word_pieces_has_the_words_of_the_treebank(engine: Callable[[str], Engine]) -> None:
+    pieces = engine("pieces")
+    words = ["We", "ca", "n't", "[MASK]", "U.S.", "shops", ",", "o'clock"]
+    text = "We can't [MASK] U.S. shops, o'clock"
+    assert words_by_rule(text, 99) == words and words_by_rule(text, 4) == words[:4]
+    assert [tag["token"] for tag in pieces.predict("We don't stay.")["output"]["tags"]] == [
+        "We", "do", "n't", "stay", ".",
+    ]  # fmt: skip
+    (number,) = [n for n, token in enumerate(pieces.encode(text).tokens) if token == "[MASK]"]
+    assert pieces.encode(text).words[number] == 3
+    gold = [TaggedWord(form, "NOUN", False) for form in ("We", "do", "n't")]
+    assert tuple(pieces.task.example(gold, "We don't").ids.tolist()) == pieces.encode("We don't").ids
+    assert not pieces.encode("We").truncated and pieces.encode("We " * 15).truncated
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_word_pieces(engine: Callable[[str], Engine], text: str) -> None:
+    found = engine("pieces").predict(text)
+    assert len(found["tokens"]) <= 16
+    assert all(tag["token"] in text for tag in found["output"]["tags"])
 
 
 def test_the_command_line_reads_raw_text(
