@@ -1,4 +1,4 @@
-"""A model of words reads raw Chinese text by way of another one that finds the words; word pieces by a rule."""
+"""A model of words reads raw Chinese text by way of another that finds the words; word pieces, by a rule."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(folder, "entities", "words", [WORDS], segmenter="cutter", **words)
     make(folder, "alone", "words", [WORDS], segmenter="nobody-home", **words)
     make(folder, "writer", "characters", TEXTS, task="language_model")
-    make(folder, "pieces", "wordpiece", ["We can't and don't stay ."], language="en", template="cls_sep", arch="bert",
-         context=16, d_model=8, n_layers=1, n_heads=2, d_ff=8, labels=("VERB", "NOUN"))  # fmt: skip
+    small = {"arch": "bert", "context": 16, "d_model": 8, "n_layers": 1, "n_heads": 2, "d_ff": 8}
+    labels = {"language": "en", "labels": ("VERB", "NOUN")}
+    make(folder, "pieces", "wordpiece", ["We can't and don't stay ."], "cls_sep", **small, **labels)
     make(folder, "led-astray", "words", [WORDS], segmenter="writer", **words)
     return folder
 
