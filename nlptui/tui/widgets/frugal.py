@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.control import Control
 from rich.style import Style
@@ -96,9 +97,32 @@ def render_update(update: _compositor.ChopsUpdate, console: Console) -> str:
             start, stop = max(x, left), min(end, right)
             if strip is None or start >= stop:
                 continue
-            pieces.append(Control.move_to(start, y).segment.text)
-            pieces.append(strip.crop(start - x, stop - x).render(console))
+            start, stop = whole(strip, start - x, stop - x)
+            pieces.append(Control.move_to(x + start, y).segment.text)
+            pieces.append(strip.crop(start, stop).render(console))
     return "".join(pieces)
+
+
+def whole(strip: Strip, start: int, stop: int) -> tuple[int, int]:
+    """A stretch of cells, made longer by one cell where an end of it would cut a character of two cells: the
+    terminal would wipe out both of its cells.
+    """
+    at = 0
+    for text, _style, _control in strip:
+        if at >= stop:
+            break
+        size = cell_len(text)
+        if size == len(text) or at + size <= start:
+            at += size
+            continue
+        for letter in text:
+            width = cell_len(letter)
+            if width == 2 and at + 1 == start:
+                start -= 1
+            if width == 2 and at + 1 == stop:
+                stop += 1
+            at += width
+    return start, stop
 
 
 def render_changes(compositor: Compositor) -> _compositor.ChopsUpdate | None:

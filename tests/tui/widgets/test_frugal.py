@@ -88,6 +88,17 @@ def test_only_the_changed_stretch_is_sent() -> None:
     assert screen.display[0][12:15] == "cde"
 
 
+def test_a_change_that_ends_inside_a_wide_character_leaves_it_whole() -> None:
+    """As when a widget below a dialog changes, whose edges are not those of what stands in front of it."""
+    line = Strip([Segment("规范"), Segment("x化"), Segment(" 好")])
+    whole = played(line.render(CONSOLE))
+    for left in range(10):
+        for right in range(left + 1, 11):
+            update = ChopsUpdate([{0: line}], [(0, left, right)], [[10]])
+            again = line.render(CONSOLE) + frugal.render_update(update, CONSOLE)
+            assert played(again) == whole, (left, right)
+
+
 def test_install_is_idempotent() -> None:
     frugal.install()
     frugal.install()
