@@ -40,6 +40,8 @@ class Pin:
     """None: that of the other run."""
     edits: tuple[str, ...] = ()
     written: str | None = None
+    at: tuple[int, int] | None = None
+    """The layer and head at which A is shown; None: those of the other run."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,11 @@ def asked_run(compares: bool = False) -> Decorator:
             written: str | None, pin: str | None, pin_pair: str | None, pin_model: str | None,
             pin_edits: tuple[str, ...], pin_written: str | None, **others: Any,
         ) -> Any:  # fmt: skip
+            layer, head = others.pop("pin_layer", None), others.pop("pin_head", None)
             given = {"--pin-pair": pin_pair, "--pin-model": pin_model, "--pin-edit": pin_edits or None,
-                     "--pin-written": pin_written}  # fmt: skip
-            a = None if pin is None else Pin(pin, pin_pair, pin_model, pin_edits, pin_written)
+                     "--pin-written": pin_written, "--pin-layer": layer, "--pin-head": head}  # fmt: skip
+            at = None if layer is None and head is None else (layer or 0, head or 0)
+            a = None if pin is None else Pin(pin, pin_pair, pin_model, pin_edits, pin_written, at)
             said = next((name for name, value in given.items() if value is not None), "")
             _check_pin(a, said, edits, compares)
             for option, ids in (("--written", written), ("--pin-written", pin_written)):
@@ -218,7 +222,8 @@ class Runs:
         if self.pinned is None:
             return None
         engine = self._pinned_engine
-        return Beside(self.pinned, engine.analyse, engine.target(target) if target else None)
+        at = self.asked.pin.at if self.asked.pin is not None else None
+        return Beside(self.pinned, engine.analyse, engine.target(target) if target else None, at)
 
 
 def _traced(engine: Engine, text: str, asked: Asked | Pin, pinned: Trace | None) -> Trace:

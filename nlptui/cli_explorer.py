@@ -20,6 +20,7 @@ from nlptui.cli_options import (
     edit_option,
     pair_option,
     pin_options,
+    pin_standing_options,
     sampling_options,
     standing_options,
     written_option,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @written_option
 @edit_option
 @pin_options(compares=True)
+@pin_standing_options
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 @asked_run(compares=True)
 def explore(
@@ -76,7 +78,7 @@ def explore(
     status = run_app(
         text, asked.model or None, view, standing.pop("layer"), standing.pop("head"), cursor, pair=asked.pair,
         edits=asked.edits, written=asked.written, sampling=sampling, tokenizer=tokenizer, reading=reading,
-        pinned=_pinned(asked.pin), **standing,
+        pinned=_pinned(asked.pin), a_at=asked.pin.at if asked.pin is not None else None, **standing,
         device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
     )  # fmt: skip
     raise click.exceptions.Exit(status)

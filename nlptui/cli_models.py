@@ -34,6 +34,7 @@ from nlptui.cli_options import (
     VIEW,
     json_option,
     model_option,
+    pin_standing_options,
     pooling_option,
     sampling_options,
     standing_options,
@@ -272,6 +273,7 @@ def neighbours(words: tuple[str, ...], model: str, count: int, as_json: bool) ->
 @argument("view_name", type=VIEW, metavar="VIEW")
 @running(compares=True)
 @standing_options(0, "table")
+@pin_standing_options
 @sampling_options
 @option("--text", "as_text", is_flag=True, help=N_("Print plain text (the default)."))
 @option("--svg", type=FILE, metavar="FILE", help=N_("Write an SVG file."))

@@ -134,6 +134,12 @@ def pin_options(compares: bool) -> Decorator:
     )  # fmt: skip
 
 
+pin_standing_options = options(
+    option("--pin-layer", type=COUNT, help=N_("The layer at which A is shown; else that of the view.")),
+    option("--pin-head", type=COUNT, help=N_("The head or direction at which A is shown.")),
+)
+
+
 def run_options(compares: bool = False) -> Decorator:
     """A text, a model, the changes to the run, and the run A."""
     return options(

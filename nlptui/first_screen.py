@@ -38,6 +38,8 @@ class Beside:
     """That of its own engine."""
     target: int | None = None
     """What the view asks about, in its model's numbers."""
+    at: tuple[int, int] | None = None
+    """The layer and head at which it is shown; None: those of the other run."""
 
 
 def fitting_views(trace: Trace) -> list[str]:
@@ -88,6 +90,9 @@ def figure_of(
     from nlptui.views.compare import with_pinned
 
     a, asked = beside, replace(wanted, target=beside.target)
+    if a.at is not None:
+        asked = replace(asked, layer=a.at[0], head=a.at[1])
+        _check_counts(a.trace, chosen, asked, "--pin-")
     return with_pinned(chosen, figure, a.trace, lambda: _drawn(chosen, a.trace, asked, a.analyse))
 
 
@@ -103,11 +108,13 @@ def _said(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if value is not None}
 
 
-def _check_counts(trace: Trace, view: View, wanted: State) -> None:
-    """Raise UserError where the layer, the head or the token is beyond what there is."""
+def _check_counts(trace: Trace, view: View, wanted: State, prefix: str = "--") -> None:
+    """Raise UserError where the layer, the head or the token is beyond what there is; `prefix`: of options
+    that say it.
+    """
     counts = (
-        ("--layer", wanted.layer, view.layers(trace)),
-        ("--head", wanted.head, view.heads(trace)),
+        (f"{prefix}layer", wanted.layer, view.layers(trace)),
+        (f"{prefix}head", wanted.head, view.heads(trace)),
     )
     for option, number, count in counts:
         if 0 <= number < count:
@@ -121,7 +128,7 @@ def _check_counts(trace: Trace, view: View, wanted: State) -> None:
             )
         )
     tokens = _positions(trace)
-    if not 0 <= wanted.position < tokens:
+    if prefix == "--" and not 0 <= wanted.position < tokens:
         raise UserError(
             _("--position {number}: the text has the tokens 0 to {last}").format(
                 number=wanted.position, last=tokens - 1

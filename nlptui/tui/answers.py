@@ -94,6 +94,8 @@ class Explained:
     """The same for each term."""
     kind: str
     """activation, input or parameter."""
+    traces: tuple[int, ...] = ()
+    """Of a difference: the run of each term, 0 for A and 1 for B."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,26 @@ class Recipe:
     corpus: str
     steps: int
     epochs: float
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What a run of one's own can be made of."""
+
+    tasks: Mapping[str, tuple[str, ...]]
+    """What each family can be trained for."""
+    corpora: Mapping[str, tuple[tuple[str, bool], ...]]
+    """What each task can be learned from, and whether it is here."""
+    own: tuple[str, ...]
+    """The tasks that a text of one's own is enough for."""
+    models: Mapping[str, tuple[tuple[str, str], ...]]
+    """Of each family, models to start from: a name or a folder, and its words."""
+    counted: tuple[str, ...]
+    """The families that are counted, not trained."""
+    sizes: Mapping[str, tuple[tuple[str, str], ...]]
+    """Of each family its sizes, and how large they are."""
+    budgets: tuple[int, ...]
+    """Seconds."""
 
 
 @dataclass(frozen=True)

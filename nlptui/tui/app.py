@@ -68,6 +68,7 @@ def run_app(
     tokenizer: str | None = None,
     reading: str | None = None,
     pinned: Place | None = None,
+    a_at: tuple[int, int] | None = None,
     device: str = "auto",
     low_bandwidth: bool = False,
     language: str | None = None,
@@ -75,7 +76,7 @@ def run_app(
     """Open the explorer and return the exit status. None means: as the last session left it.
 
     `at` is the cursor's row, column, and the number of the table, as far as they are given. `pinned` is the
-    run to compare with; without a model, in the same one.
+    run to compare with; without a model, in the same one; `a_at`, the layer and head at which it stays.
 
     Where threads are still at work in the end, the process ends here, by force: waiting for them could take
     minutes.
@@ -89,7 +90,7 @@ def run_app(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
         mark=mark, sampling=sampling, written=written, by=by, tokenizer=tokenizer, reading=reading,
-        pinned=pinned, **cursor,
+        pinned=pinned, a_at=a_at, **cursor,
     )  # fmt: skip
     place = with_model(place, place.model)
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)

@@ -95,6 +95,8 @@ class Place:
     reading: str = "ids"
     pinned: Place | None = None
     """The run that this one is compared with."""
+    a_at: tuple[int, int] | None = None
+    """The layer and head at which the pinned run is shown, wherever this one stands; None: see `a_place`."""
 
     def __post_init__(self) -> None:
         if self.chosen is None:
@@ -120,6 +122,22 @@ class Place:
         """What decides the numbers: two places with the same run show the same trace."""
         source = self.pinned.run if self.pinned is not None and self.patches else None
         return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written, source)
+
+    @property
+    def a_stays(self) -> tuple[int, int] | None:
+        """The layer and head at which A stays: those of `a_at`; or where the two runs are one, which would
+        differ in nothing otherwise, those where it was pinned, in the view where it was. None: A goes along.
+        """
+        a = self.pinned
+        if a is None or self.a_at is not None:
+            return self.a_at if a is not None else None
+        return (a.layer, a.head) if (a.view, a.run) == (self.view, self.run) else None
+
+    @property
+    def a_place(self) -> Place:
+        """Where the view stands for the run A."""
+        stays = self.a_stays
+        return self if stays is None else replace(self, layer=stays[0], head=stays[1])
 
     @property
     def patches(self) -> bool:
@@ -168,6 +186,8 @@ class Place:
         options += ["--pin-written", a.written] if a.written is not None else []
         for edit in a.edits:
             options += ["--pin-edit", edit]
+        if self.a_stays is not None:
+            options += ["--pin-layer", str(self.a_stays[0]), "--pin-head", str(self.a_stays[1])]
         return options
 
     def kept(self) -> dict[str, Any]:

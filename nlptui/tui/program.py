@@ -311,11 +311,11 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
 
     # what screens ask of the app
 
-    def explain(self, place: Place, origin: Origin) -> None:
-        """Open the number at `origin`."""
+    def explain(self, place: Place, origin: Origin, minus: Origin | None = None) -> None:
+        """Open the number at `origin`, or its difference to the one at `minus`."""
         from nlptui.tui.screens.explain import ExplainScreen
 
-        self.push_screen(ExplainScreen(place, origin), lambda _none: self.explorer.draw_readout())
+        self.push_screen(ExplainScreen(place, origin, minus), lambda _none: self.explorer.draw_readout())
 
     def show_activation(self, name: str) -> None:
         """Open a whole activation in the explorer."""

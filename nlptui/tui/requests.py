@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nlptui.tui.place import Place
 
 if TYPE_CHECKING:
+    from nlptui.train.client import Wish
     from nlptui.views.figure import Figure, Origin
 
 # To the workbench, which owns the engine.
@@ -33,6 +34,8 @@ class Explain:
 
     place: Place
     origin: Origin
+    minus: Origin | None = None
+    """The number that is taken away from it, where the question is about a difference."""
     lane: ClassVar[str] = "explain"
 
 
@@ -91,10 +94,36 @@ class ListSnapshots:
 
 
 @dataclass(frozen=True)
-class StartRun:
-    """Train `recipe` in a process of its own."""
+class ListStarts:
+    """What a run of one's own can be made of."""
+
+    lane: ClassVar[str] = "starts"
+
+
+@dataclass(frozen=True)
+class PlanRun:
+    """The recipe that a form asks for, and what it will take; takes some seconds."""
+
+    wish: Wish
+    text: str = ""
+    """A text that was pasted, in the place of the wish's corpus."""
+    lane: ClassVar[str] = "plan"
+
+
+@dataclass(frozen=True)
+class EstimateRun:
+    """What a recipe will take; takes some seconds."""
 
     recipe: Path
+    overrides: Mapping[str, str]
+    lane: ClassVar[str] = "plan"
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Train `recipe`, a file or what a plan holds, in a process of its own."""
+
+    recipe: Any
     name: str
     overrides: Mapping[str, str]
     lane: ClassVar[str] = "start"

@@ -103,5 +103,5 @@ def pinned(place: Place) -> Place:
             tuple(edit for edit in edits if not edit.endswith(FROM_PINNED))
             for edits in (place.edits, place.off)
         )
-        return replace(place, pinned=None, part=0, edits=kept, off=off)
+        return replace(place, pinned=None, a_at=None, part=0, edits=kept, off=off)
     return replace(place, pinned=replace(place, pinned=None))

@@ -30,6 +30,7 @@ MODELS_KEPT = 12
 """Enough for a view that shows three models with three kinds of weights."""
 RUNS_KEPT = 16
 """Enough for a view that shows one model of each architecture, twice."""
+DIFFERENCE = "A − B"
 READING_SHOWN = 64
 """Numbers of an embedding row that the token pane gets."""
 EARLIEST = ("attention", "gates", "hidden", "embedding", "tokens")
@@ -59,8 +60,10 @@ class Workbench:
         match request:
             case Show(place=place):
                 return self.show(place)
-            case Explain(place=place, origin=origin):
+            case Explain(place=place, origin=origin, minus=None):
                 return self.explain(place, origin)
+            case Explain(place=place, origin=origin, minus=minus):
+                return self.explain_difference(place, origin, minus)
             case WriteOn(place=place, step=step, token=token):
                 return self.back(place) if step == "back" else self.write_on(place, token)
             case Nearest(model=model, token=token):
@@ -142,7 +145,7 @@ class Workbench:
         pinned = place.pinned
         if pinned is None:
             return figure
-        return with_pinned(view, figure, self.trace(pinned), lambda: self._drawn(view, pinned, place))
+        return with_pinned(view, figure, self.trace(pinned), lambda: self._drawn(view, pinned, place.a_place))
 
     def _drawn(self, view: View, run: Place, place: Place) -> Figure:
         """The view of one run at `place`, with the analyses that it needs."""
@@ -254,6 +257,25 @@ class Workbench:
             where=where(trace, origin.name, index),
             wheres=tuple(where(trace, term.name, term.index) for term in derivation.terms),
             kind=trace[origin.name].kind,
+        )
+
+    def explain_difference(self, place: Place, a: Origin, b: Origin) -> Explained:
+        """A number of the run A minus one of B: two terms, each of which opens in its own run."""
+        from nlptui.engine.explain import Derivation, Term
+
+        made = [self.explain(place, origin) for origin in (a, b)]
+        terms = tuple(
+            Term(each.derivation.name, each.derivation.index, each.derivation.value, factor, kind=each.kind)
+            for each, factor in zip(made, (1.0, -1.0), strict=True)
+        )
+        value = terms[0].value - terms[1].value
+        return Explained(
+            origin=a,
+            derivation=Derivation(DIFFERENCE, (), value, value, "", DIFFERENCE, terms, sums=True),
+            where="",
+            wheres=tuple(f"{run}  {each.where}" for run, each in zip("AB", made, strict=True)),
+            kind="",
+            traces=(a.trace, b.trace),
         )
 
 

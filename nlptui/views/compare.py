@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
@@ -39,12 +39,14 @@ def compare(a: Figure, b: Figure) -> Figure:
     for number in range(max(len(a.parts), len(b.parts))):
         left = a.parts[number] if number < len(a.parts) else None
         right = b.parts[number] if number < len(b.parts) else None
-        parts += [
+        both_of = [
             named(part, label, trace) for part, label, trace in ((left, "A", 0), (right, "B", 1)) if part
         ]
+        parts += both_of
         if isinstance(left, HeatTable) and isinstance(right, HeatTable):
             if left.values.shape == right.values.shape:
-                parts.append(difference(left, right))
+                minus: Any = tuple(both_of)
+                parts.append(replace(difference(left, right), minus=minus))
             else:
                 unequal += 1
     caption = a.caption if a.caption == b.caption else " ".join(filter(None, (a.caption, b.caption)))

@@ -102,6 +102,8 @@ class HeatTable:
     """Where the table stands on the axes that it does not show."""
     task: str = ""
     """What the model is for, where the meaning of a cell depends on it."""
+    minus: tuple[HeatTable, HeatTable] | None = None
+    """The two tables whose difference this one is."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), note=visible(self.note))
@@ -121,6 +123,13 @@ class HeatTable:
         """What Enter opens at (row, col); None where the number is not an element of a trace."""
         source = self.source[row] if isinstance(self.source, tuple) else self.source
         return source.origin(row, col) if source else None
+
+    def difference(self, row: int, col: int) -> tuple[Origin, Origin] | None:
+        """The two numbers whose difference stands at (row, col); None where it is none."""
+        if self.minus is None:
+            return None
+        a, b = (table.origin(row, col) for table in self.minus)
+        return None if a is None or b is None else (a, b)
 
     @property
     def limits(self) -> tuple[float, float]:

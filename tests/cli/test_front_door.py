@@ -162,6 +162,8 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
         "q=mean",
         "--pin-written",
         "1",
+        "--pin-layer",
+        "2",
     )
     nlptui(*words, *edits, *asking, *looks, *pin, status=3)
     assert asked.pop() == (
@@ -170,7 +172,7 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
             "pair": "b", "name": None, "position": 2, "target": "e", "edits": ("embed=zero",),
             "sampling": Sampling(1.0, 3), "written": "4,5", "mark": 1,
             "by": "row", "tokenizer": "bytes", "reading": "one-hot",
-            "pinned": Place("bert", "c ||| d", edits=("q=mean",), written="1"),
+            "pinned": Place("bert", "c ||| d", edits=("q=mean",), written="1"), "a_at": (2, 0),
             "device": "cpu", "language": "zh", "low_bandwidth": True,
         },
     )  # fmt: skip
@@ -178,7 +180,7 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
     nlptui(status=3)
     place, options = asked.pop()
     assert place == (None,) * 6 and options["language"] is None and options["device"] == "auto"
-    assert options["pinned"] is None and options["by"] is None
+    assert options["pinned"] is None and options["by"] is None and options["a_at"] is None
 
 
 def test_run_app_takes_what_the_command_line_gives() -> None:

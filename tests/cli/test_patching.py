@@ -133,6 +133,18 @@ def test_a_view_is_compared_with_a(nlptui: Nlptui) -> None:
     assert "A · " in text and "A − B · " in text
 
 
+def test_two_heads_of_one_run_are_compared(nlptui: Nlptui) -> None:
+    view = ("view", "attention", CLEAN, "-m", "gpt", "--json")
+    one, two = (
+        np.array(nlptui(*view, "--layer", layer, "--head", head).json["parts"][0]["values"])
+        for layer, head in (("0", "1"), ("1", "2"))
+    )
+    a_at = ("--pin", CLEAN, "--pin-layer", "0", "--pin-head", "1")
+    parts = nlptui(*view, "--layer", "1", "--head", "2", *a_at).json["parts"]
+    for part, expected in zip(parts, (one, two, one - two), strict=True):
+        np.testing.assert_allclose(np.array(part["values"]), expected, atol=1e-7)
+
+
 def test_a_compared_view_asks_the_model_of_a_about_its_own_answer(nlptui: Nlptui) -> None:
     """The same letter has another number in another vocabulary."""
     view = ("view", "sources", "-m", "gpt", "--target", "c", "--json")
@@ -180,6 +192,7 @@ WRONG_USE = [
     (["predict", "x", "--pin-model", "gpt"], "--pin-model is about the run A"),
     (["predict", "x", "--pin-pair", ""], "--pin-pair is about the run A"),
     (["view", "attention", "x", "--pin-edit", "embed=zero"], "--pin-edit is about the run A"),
+    (["view", "attention", "x", "--pin-head", "1"], "--pin-head is about the run A"),
     (["explain", "x", "--name", "logits", "--index", "0,0,0", "--pin-written", "1"], "--pin-written"),
     (["predict", "x", "--pin", "y"], "--pin changes nothing"),
     (["predict", "x", "--pin", "y", "--edit", "embed=zero"], "--pin changes nothing"),
@@ -196,6 +209,7 @@ FAILURES = [
     (["view", "attention", "ab", "--pin", "ab", "--pin-model", "gtp"], "no model named 'gtp'"),
     (["trace", "ab", "--written", "1"], "gpt writes no translation"),
     (["view", "attention", "ab", "--pin", "ab", "--pin-written", "1"], "gpt writes no translation"),
+    (["view", "attention", "ab", "--pin", "ab", "--pin-head", "9"], "--pin-head 9: the view attention"),
 ]  # fmt: skip
 
 

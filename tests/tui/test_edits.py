@@ -165,10 +165,67 @@ async def test_numbers_of_a_and_b_open_in_their_own_run() -> None:
         assert session.app.screen.first.trace == 1
 
 
-async def test_the_difference_is_no_element_and_says_so() -> None:
+async def test_the_line_over_the_sentence_says_whose_number_it_is() -> None:
     async with opened("gpt", text="the old can") as session:
-        await session.press("c", "w", "w", "enter")
-        assert "no element of the run" in session.text()
+
+        def exact() -> str:
+            return "".join(word.text for word in session.explorer.query_one("#exact").left)
+
+        assert not exact().startswith(("A", "B"))
+        await session.press("c", "i", *["backspace"] * 3, *"inn", "escape")
+        a, b, _difference = session.pane.figure.parts
+        await session.press("G")
+        assert exact().startswith("A  " + str(a.values[-1, 0]))
+        await session.press("w", "G")
+        assert exact().startswith("B  " + str(b.values[-1, 0]))
+
+
+async def test_a_difference_opens_as_a_number_of_a_minus_one_of_b() -> None:
+    async with opened("gpt", text="the old can") as session:
+        await session.press("c", "i", *["backspace"] * 3, *"inn", "escape")
+        a, b, difference = (part.values for part in session.pane.figure.parts)
+        await session.press("w", "w", "G", "enter")
+        screen = session.app.screen
+        assert isinstance(screen, ExplainScreen)
+        derivation = screen.trail[0].explained.derivation
+        assert [term.value for term in derivation.terms] == [a[-1, 0], b[-1, 0]]
+        assert derivation.value == derivation.total == pytest.approx(difference[-1, 0], abs=1e-7)
+        for down, values in ((0, a), (1, b)):
+            await session.press(*["j"] * down, "enter")
+            assert screen.trail[-1].explained.derivation.value == values[-1, 0]
+            assert screen.trail[-1].explained.origin.trace == down
+            await session.press("enter")
+            assert screen.trail[-1].explained.origin.trace == down, "and so do its own terms"
+            await session.press("backspace", "backspace")
+        await session.press("v", "y")
+        assert session.app.screen is screen and "A − B" in session.app.clipboard
+
+
+async def test_two_heads_of_one_run_are_compared() -> None:
+    """A stays at the head where it was pinned, as long as it is the same run in the same view."""
+    async with opened("gpt", text="the old can", head=1) as session:
+        one = session.pane.box.part.values
+        await session.press("c")
+        assert "another" in session.text() and not session.pane.figure.parts[2].values.any()
+        await session.press(",")
+        a, b, difference = (part.values for part in session.pane.figure.parts)
+        np.testing.assert_array_equal(a, one)
+        np.testing.assert_allclose(difference, a - b)
+        assert difference.any() and "A = head 1" in session.text()
+        origins = [part.origin(0, 0) for part in session.pane.figure.parts[:2]]
+        assert [(origin.index[1], origin.trace) for origin in origins] == [(1, 0), (0, 1)]
+        await session.press("Y")
+        assert session.app.clipboard.endswith("--pin-layer 0 --pin-head 1")
+        await session.press("i", *["backspace"] * 3, *"inn", "escape")
+        a, b = session.pane.figure.parts[:2]
+        assert a.origin(0, 0).index[1] == b.origin(0, 0).index[1] == 0, "another sentence: the same head"
+
+
+async def test_two_layers_of_one_run_are_compared() -> None:
+    async with opened("gpt", text="the old can", view="hidden") as session:
+        await session.press("c", "]")
+        a, b = session.pane.figure.parts[:2]
+        assert a.origin(0, 0).name != b.origin(0, 0).name and "A = layer 0" in session.text()
 
 
 async def test_compare_with_another_model_and_unpin() -> None:

@@ -119,6 +119,7 @@ PLACES = [
     Place("m", "白猫\n和 ‘狗’", "lens", written="12,5", edits=("a=from:A",), pinned=PATCHED),
     Place("m", "a b", "hidden", written="", pinned=Place("other", "-x", written="3,4")),
     Place("", "a b", "gates", pinned=Place("", "a c", written="")),
+    Place("m", "a b", "attention", head=3, pinned=Place("m", "a b"), a_at=(1, 2)),
 ]
 
 
@@ -163,6 +164,18 @@ def test_everything_that_decides_what_is_seen_is_among_these_places() -> None:
         if field.name != "off":
             there = {getattr(place, field.name) for place in PLACES}
             assert there - {getattr(plain, field.name)}, field.name
+
+
+def test_a_run_compared_with_itself_is_opened_again_at_both_heads(
+    open_again: Callable[[str], Place],
+) -> None:
+    here = Place("m", "a b", "attention", layer=1, head=2)
+    place = replace(here, head=0, pinned=here)
+    assert place.a_place.head == 2 and place.a_place.layer == 1
+    found = open_again(place.command())
+    assert (found.a_place.layer, found.a_place.head, found.head) == (1, 2, 0)
+    elsewhere = (replace(place, text="a c"), replace(place, view="steps"), replace(place, edits=("q=zero",)))
+    assert [there.a_place.head for there in elsewhere] == [0, 0, 0], "A goes along"
 
 
 def test_a_command_typed_by_hand_looks_as_the_last_session_did(open_again: Callable[[str], Place]) -> None:

@@ -47,10 +47,12 @@ class ExplainScreen(AppScreen):
     BINDINGS = bindings("explain")
     CSS_PATH = "explain.tcss"
 
-    def __init__(self, place: Place, origin: Origin) -> None:
+    def __init__(self, place: Place, origin: Origin, minus: Origin | None = None) -> None:
         super().__init__()
         self.place = place
         self.first = origin
+        self.minus = minus
+        """The number of B, where the first question is about A − B."""
         self.trail: list[Stop] = []
         self.by_size = False
         """Whether the terms stand by the size of what they add, not in the order of the formula."""
@@ -74,7 +76,7 @@ class ExplainScreen(AppScreen):
         """Ask for the first number."""
         self.name_keys()
         self.query_one(TermList).focus()
-        self.ask(self.first)
+        self.ask(self.first, self.minus)
 
     def redrawn(self) -> None:
         """All lines are new (another language): fill them."""
@@ -87,9 +89,14 @@ class ExplainScreen(AppScreen):
         scope = [a for a in self.nlptui.actions if a.scope in ("explain", "app") or a.id == "cursor.open"]
         self.query_one(KeyBar).show(scope)
 
-    def ask(self, origin: Origin) -> None:
+    def ask(self, origin: Origin, minus: Origin | None = None) -> None:
         """How was this one made?"""
-        self.nlptui.engine.ask(Explain(self.place, origin), self.answered)
+        self.nlptui.engine.ask(Explain(self.place, origin, minus), self.answered)
+
+    def run_of(self, term: int) -> int:
+        """The run that a term of the number on screen belongs to."""
+        explained = self.trail[-1].explained
+        return explained.traces[term] if explained.traces else explained.origin.trace
 
     def answered(self, answer: Answer) -> None:
         """Put the number at the end of the trail."""
@@ -159,14 +166,14 @@ class ExplainScreen(AppScreen):
         number = self.query_one(TermList).term
         if number is not None:
             term = self.trail[-1].explained.derivation.terms[number]
-            self.ask(Origin(term.name, tuple(term.index), self.first.trace))
+            self.ask(Origin(term.name, tuple(term.index), self.run_of(number)))
 
     def action_open_factor(self) -> None:
         """Open the factor of the term under the cursor."""
         number = self.query_one(TermList).term
         term = self.trail[-1].explained.derivation.terms[number] if number is not None else None
-        if term is not None and term.factor_name is not None and term.factor_index is not None:
-            self.ask(Origin(term.factor_name, tuple(term.factor_index), self.first.trace))
+        if number is not None and term is not None and term.factor_name and term.factor_index is not None:
+            self.ask(Origin(term.factor_name, tuple(term.factor_index), self.run_of(number)))
 
     def action_term_back(self) -> None:
         """The number before; from the first one, the view."""
@@ -189,7 +196,7 @@ class ExplainScreen(AppScreen):
 
     def action_locate_number(self) -> None:
         """The whole activation that this number is an element of."""
-        if self.trail:
+        if self.trail and not self.trail[-1].explained.traces:
             self.nlptui.show_activation(self.trail[-1].explained.derivation.name)
             self.dismiss(None)
 

@@ -31,7 +31,7 @@ from nlptui.tui.panes.reading_line import ReadingLine
 from nlptui.tui.panes.run_panel import RunPanel
 from nlptui.tui.panes.term_list import element
 from nlptui.tui.panes.title_line import TitleLine
-from nlptui.tui.panes.view_tabs import ViewTabs
+from nlptui.tui.panes.view_tabs import RECURRENT, ViewTabs
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.place import Place
 from nlptui.tui.requests import Show
@@ -46,7 +46,7 @@ from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.readout import Readout
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
-from nlptui.views.figure import Figure, Origin, Thumbnails, Tokens
+from nlptui.views.figure import Figure, HeatTable, Origin, Thumbnails, Tokens
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
@@ -286,7 +286,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         if not said and self.shown is not None:
             said = [Word("  ".join(self.shown.notices), "special")] if self.shown.notices else []
             if self.place.pinned is not None:
-                said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.place)}  ", "accent"))
+                said.insert(0, Word(f"A = {_pinned(self.place.pinned, self.shown)}  ", "accent"))
             said = [*self.snapshot_words(), *said]
         if said == self._said:
             return
@@ -328,7 +328,10 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         shape = shape_of(self.shown, origin.name) if origin else ""
         name = element(origin.name, origin.index) if origin and origin.index else ""
         name = name or ("" if origin else pane.box.part.title)
+        pinned = origin is not None and self.shown.place.pinned is not None
+        run = "AB"[origin.trace] if pinned and origin.trace < 2 and pane.id == "figure" else ""
         exact.left = (
+            *((Word(f"{run}  ", "special"),) if run else ()),
             Word(f"{self.cell_text()}  ", "bold accent"),
             Word("   ".join(filter(None, (name, shape))), "faint"),
         )
@@ -452,6 +455,8 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
             layer, head = divmod(event.row, part.columns)
             place = walk.to_view(self.place, "attention")
             self.go(replace(place, layer=layer, head=head), remember=True)
+        elif isinstance(part, HeatTable) and (pair := part.difference(event.row, event.col)):
+            self.nlptui.explain(self.place, *pair)
         elif origin is None:
             self.say(_("This number is no element of the run, so there is nothing to open."))
         else:
@@ -474,9 +479,15 @@ def shape_of(shown: Shown, name: str) -> str:
     )
 
 
-def _pinned(pinned: Place, place: Place) -> str:
-    """In what the pinned run differs from this one."""
+def _pinned(pinned: Place, shown: Shown) -> str:
+    """In what the pinned run differs from the one shown, and where it stays behind."""
+    place = shown.place
     differs = [pinned.model] if pinned.model != place.model else []
     differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
     differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != place.edits else []
-    return " ".join(differs) or _("this run: choose another model, sentence or edit")
+    layer, head = place.a_stays or (place.layer, place.head)
+    differs += [_("layer {n}").format(n=layer)] if layer != place.layer else []
+    if head != place.head:
+        words = _("direction {n}") if shown.model.arch in RECURRENT else _("head {n}")
+        differs += [words.format(n=head)]
+    return " ".join(differs) or _("this run: choose another model, sentence, edit, layer or head")
