@@ -34,6 +34,10 @@ from nlptui.tokenizers.sentencepiece_model import Model, read_model
 
 UNKNOWN_PENALTY = 10.0
 """How much less likely than the least likely piece a character outside the vocabulary is."""
+SYMBOL_BONUS = 0.1
+"""What each byte of a symbol that the user defined scores, after the first."""
+_FAR = 100_000.0
+"""Where a score is too large for a float to tell two ways apart: the library counts from 0 again there."""
 
 
 def float32(value: float) -> float:
@@ -212,7 +216,7 @@ class Steps:
                     continue
                 score = model.scores[number]
                 if text[start:end] in model.user_defined:
-                    score = len(text[start:end].encode("utf-8")) * model.most_score - 0.1
+                    score = float32(SYMBOL_BONUS * (len(text[start:end].encode("utf-8")) - 1))
                 here.append((end, text[start:end], number, score))
             if not here or here[0][0] != start + 1:
                 here.append((start + 1, text[start], model.unknown, least))
@@ -223,17 +227,20 @@ class Steps:
         totals: list[float | None] = [0.0] + [None] * len(text)
         came: list[int] = [-1] * (len(text) + 1)
         nodes: list[Node] = []
+        left_out = 0.0
         for start, here in enumerate(self._found(text)):
             so_far = totals[start]
             assert so_far is not None
+            if abs(so_far) > _FAR:
+                left_out += so_far
+                totals = [None if known is None else float32(known - so_far) for known in totals]
+                so_far = 0.0
             for end, piece, number, score in here:
-                total = score + so_far
-                if number == self.model.unknown:
-                    total = float32(total)
-                nodes.append(Node(start, end, piece, number, score, float32(total)))
+                total = float32(score + so_far)
+                nodes.append(Node(start, end, piece, number, score, total + left_out))
                 known = totals[end]
                 if known is None or total > known:
-                    totals[end], came[end] = float32(total), len(nodes) - 1
+                    totals[end], came[end] = total, len(nodes) - 1
         on_path = set()
         at = len(text)
         while at > 0:

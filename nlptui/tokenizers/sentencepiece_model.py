@@ -13,8 +13,6 @@ from typing import Any
 
 _KINDS = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
 _NORMAL, _UNKNOWN, _USER_DEFINED, _UNUSED = 1, 2, 4, 5
-# Where the search for the highest score starts in the library: FLT_MIN, the smallest float above 0.
-_HIGHEST_AT_FIRST = 1.17549435e-38
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,7 @@ class Model:
         """The score of the least likely normal piece."""
         return self._bounds[1]
 
-    @property
-    def most_score(self) -> float:
-        """What the library takes for the highest score: it begins above all log-probabilities."""
-        return self._bounds[2]
-
-    _bounds: tuple[int, float, float] = (0, 0.0, 0.0)
+    _bounds: tuple[int, float] = (0, 0.0)
 
 
 def read_model(content: bytes) -> Model:
@@ -82,11 +75,7 @@ def read_model(content: bytes) -> Model:
         user_defined=tuple(sorted(defined, key=len, reverse=True)),
         unknown=types.index(_UNKNOWN),
         byte_fallback=fallback,
-        _bounds=(
-            max(map(len, pieces), default=0),
-            min(normal, default=0.0),
-            max([_HIGHEST_AT_FIRST, *normal]),
-        ),
+        _bounds=(max(map(len, pieces), default=0), min(normal, default=0.0)),
     )
 
 

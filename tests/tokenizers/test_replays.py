@@ -27,11 +27,19 @@ from nlptui.tokenizers.sentencepiece import SentencePieceTokenizer, train
 from tests.tokenizers.tokenizer_cases import CASES, CHINESE, ENGLISH, TEXTS, TRICKY, made
 
 LINES = 3000
+OF_THE_LIBRARY = Path(__file__).parent / "of_sentencepiece"
+"""Models that SentencePiece tests itself with."""
 SIGNS = (
     "abc e\u0301\u0302\u0303ﬁ½Ⅷ　ＡＢＣ中文你好，。👍🏽👨\u200d👩\u200d👧\x07\x1b\t\n\x00\x7f\u200b\ufeff"
     "\u202eहिन्दी한국ไทย"
     "😀𐍈🇨🇳3️⃣1234 .,!'\"-__▁ĠĊ##[UNK]<s><unk>"
 )
+REPEATED = ".-=!o哈 "
+"""What stands many times over, where several ways to cut it score the same but for rounding."""
+WITH_RUNS = [
+    *TEXTS,
+    *(f"Well{sign * 6} she said{sign * 3} and{sign * n} so on." for sign in REPEATED[:6] for n in (2, 4, 6)),
+]
 
 
 @cache
@@ -45,6 +53,7 @@ def lines() -> tuple[str, ...]:
             [
                 rng.choice(words) + " ",
                 rng.choice(SIGNS),
+                rng.choice(REPEATED) * rng.randrange(2, 14),
                 chr(rng.randrange(1, 0x3000)),
                 chr(rng.randrange(0x4E00, 0xA000)),
                 chr(rng.randrange(0x1F300, 0x1FAFF)),
@@ -59,6 +68,7 @@ SENTENCEPIECE: dict[str, dict[str, Any]] = {
     "unigram": {"model_type": "unigram", "vocab_size": 300},
     "unigram-bytes": {"model_type": "unigram", "vocab_size": 600, "byte_fallback": True},
     "unigram-symbols": {"vocab_size": 300, "user_defined_symbols": ["the", "船", "<s2>"]},
+    "unigram-runs": {"model_type": "unigram", "vocab_size": 140, "input": WITH_RUNS},
     "bpe": {"model_type": "bpe", "vocab_size": 300},
     "bpe-bytes": {"model_type": "bpe", "vocab_size": 600, "byte_fallback": True},
     "bpe-symbols": {"model_type": "bpe", "vocab_size": 300, "user_defined_symbols": ["er", "小船", "<s2>"]},
@@ -71,7 +81,8 @@ SENTENCEPIECE: dict[str, dict[str, Any]] = {
 @cache
 def sentencepiece_model(case: str) -> SentencePieceTokenizer:
     common = {"hard_vocab_limit": False, "minloglevel": 2, "num_threads": 1}
-    return SentencePieceTokenizer(train(TEXTS, common | SENTENCEPIECE[case]))
+    settings = dict(SENTENCEPIECE[case])
+    return SentencePieceTokenizer(train(settings.pop("input", TEXTS), common | settings))
 
 
 @pytest.mark.parametrize("case", SENTENCEPIECE)
@@ -80,6 +91,24 @@ def test_sentencepiece_replays_end_in_the_librarys_ids(case: str) -> None:
     library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
     for line in lines():
         assert list(replay(tokenizer, line, 1).ids) == library.encode(line), repr(line)
+
+
+@pytest.mark.parametrize("path", sorted(OF_THE_LIBRARY.glob("*.model")), ids=lambda path: path.stem)
+def test_replays_of_the_librarys_own_test_models_end_in_its_ids(path: Path) -> None:
+    library = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    tokenizer = load_tokenizer(path)
+    for line in lines():
+        assert list(replay(tokenizer, line, 1).ids) == library.encode(line), repr(line)
+
+
+def test_a_text_whose_score_a_float_can_no_longer_hold_ends_in_the_librarys_ids() -> None:
+    tokenizer = sentencepiece_model("unigram-runs")
+    library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
+    line = "ferry..... " * 3000 + "𐍈ﬁ" * 3000
+    found = replay(tokenizer, line, 1)
+    assert list(found.ids) == library.encode(line)
+    assert found.best[0].score < -100_000
+    assert found.nodes[-1].total == pytest.approx(found.best[0].score, rel=1e-4)
 
 
 def test_pieces_that_a_vocabulary_leaves_out_go_back_to_their_parts() -> None:

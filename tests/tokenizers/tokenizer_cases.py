@@ -1,7 +1,4 @@
-"""Texts of our own and one small tokenizer of every kind, built from them once.
-
-There is no `__init__.py` in this folder on purpose: with one, it would hide the `tokenizers` library.
-"""
+"""Texts of our own and one small tokenizer of every kind, built from them once."""
 
 from __future__ import annotations
 
