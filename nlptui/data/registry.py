@@ -1,7 +1,8 @@
 """The corpora that recipes name: licence, splits, where to find them here, and where to get them.
 
 The facts stand in `corpora.json`. A corpus is looked for in the folders that NLPTUI_DATA names, then in the
-data folder; `get` downloads what is missing. Knows nothing of what the files mean.
+data folder; `get` downloads what is missing. A name that begins with own/ is a text of one's own (`own`).
+Knows nothing of what the files mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nlptui import paths
+from nlptui.data import own
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.text import visible
@@ -121,6 +123,8 @@ def corpora() -> list[Corpus]:
 
 def corpus(name: str) -> Corpus:
     """The corpus `name`. Raises UserError with the names that come close."""
+    if name.startswith(own.PREFIX):
+        return _own(name)
     table = _table()
     if name not in table:
         close = difflib.get_close_matches(name, table) or sorted(table)
@@ -132,8 +136,29 @@ def corpus(name: str) -> Corpus:
     return table[name]
 
 
+def _own(name: str) -> Corpus:
+    """What is known of a text of one's own."""
+    path = own.file_of(name)
+    file = SplitFile(path.name, path.stat().st_size)
+    return Corpus(
+        name=name,
+        title=path.stem,
+        language=own.language_of(path),
+        task="language_model",
+        format="text",
+        licence=_("one's own text"),
+        homepage="",
+        open=False,
+        splits=dict.fromkeys(("train", "dev", "test"), (path.name,)),
+        files=(file,),
+        originals=(),
+    )
+
+
 def find(name: str) -> Path | None:
     """The folder of the corpus on this machine: below NLPTUI_DATA, then below the data folder; else None."""
+    if name.startswith(own.PREFIX):
+        return own.file_of(name).parent
     endings = {Path(file.name).suffix for file in corpus(name).files}
     for folder in (parent / name for parent in paths.data_dirs()):
         if folder.is_dir() and any(path.suffix in endings and path.is_file() for path in folder.iterdir()):

@@ -13,17 +13,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nlptui.config import CLASSICAL as COUNTED
+from nlptui.data import own
+from nlptui.engine.library import list_models
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import home_data, runs_dir, shipped_models
 from nlptui.text import visible
 from nlptui.train import places
+from nlptui.train.compose import (
+    BUDGETS,
+    OWN,
+    TASKS,
+    Plan,
+    Wish,
+    compose,
+    corpora_for,
+    is_counted,
+    sizes_of,
+    within,
+)
 from nlptui.train.estimate import Estimate
 from nlptui.train.events import need_tensorboard
 from nlptui.train.experiments import EXPERIMENTS, Experiment, find_experiment
@@ -44,11 +59,12 @@ from nlptui.train.run import (
 )
 
 __all__ = [
-    "ALIVE", "EXPERIMENTS", "STATES", "Estimate", "Kept", "Parent", "RunHandle", "RunStatus", "cancel",
-    "checkpoints", "create", "estimate", "experiment_of", "experiment_table", "follow", "fork", "is_quick",
-    "keep", "layer_metrics", "log", "metrics", "parent_of", "parse_overrides", "pause", "read_experiment",
-    "recipe_lines", "remove", "resume", "runs", "samples", "snapshot_folder",
-    "snapshots", "start", "start_experiment", "status", "stop", "wait",
+    "ALIVE", "BUDGETS", "COUNTED", "EXPERIMENTS", "OWN", "STATES", "TASKS", "Estimate", "Kept",
+    "Parent", "Plan", "RunHandle", "RunStatus", "Wish", "cancel", "checkpoints", "corpora_for", "create",
+    "estimate", "experiment_of", "experiment_table", "follow", "fork", "is_quick", "keep", "keep_text",
+    "layer_metrics", "log", "metrics", "parent_of", "parse_overrides", "pause", "plan", "read_experiment",
+    "recipe_lines", "remove", "resume", "runs", "samples", "sizes_of", "snapshot_folder", "snapshots",
+    "start", "start_experiment", "starting_points", "status", "stop", "wait",
 ]  # fmt: skip
 
 
@@ -143,8 +159,30 @@ def _made(
 
 def _resolved(recipe: str | Path | Recipe, overrides: Mapping[str, Any] | None) -> Recipe:
     if isinstance(recipe, Recipe):
-        return recipe_from_dict(recipe.to_dict(), where=recipe.name, overrides=overrides)
-    return read_recipe(recipe, overrides)
+        return _with_own_texts(recipe_from_dict(recipe.to_dict(), where=recipe.name, overrides=overrides))
+    return _with_own_texts(read_recipe(recipe, overrides))
+
+
+def _with_own_texts(recipe: Recipe) -> Recipe:
+    """Text files that the recipe names in the place of corpora are copied, and the copies named instead."""
+    named = recipe.data["corpus"]
+    names = [named] if isinstance(named, str) else list(named)
+    kept = [own.keep_file(Path(name)) if _is_file(name) else name for name in names]
+    if kept == names:
+        return recipe
+    data = {**recipe.data, "corpus": kept[0] if isinstance(named, str) else kept}
+    return replace(recipe, data=data)
+
+
+def _is_file(corpus: str) -> bool:
+    if corpus.startswith(own.PREFIX):
+        return False
+    return "/" in corpus or os.sep in corpus or corpus.endswith(".txt")
+
+
+def keep_text(text: str) -> str:
+    """Keep a text of one's own; returns the name of the corpus that it is then. Raises UserError."""
+    return own.keep_text(text, "text")
 
 
 def fork(
@@ -167,21 +205,70 @@ def fork(
     return RunHandle(run.name, run.path)
 
 
-def estimate(recipe: str | Path | Recipe, overrides: Mapping[str, Any] | None = None) -> Estimate:
-    """What a run would take: parameters, memory, time. Tries it for some seconds in a process of its own."""
+def estimate(
+    recipe: str | Path | Recipe,
+    overrides: Mapping[str, Any] | None = None,
+    going: Callable[[], None] = lambda: None,
+) -> Estimate:
+    """What a run would take: parameters, memory, time. Tries it for some seconds in a process of its own.
+
+    going: called now and then; what it raises ends the process, and is let through.
+    """
     asked = json.dumps(_resolved(recipe, overrides).to_dict())
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "nlptui.train.estimate"],
-        input=asked, capture_output=True, text=True, encoding="utf-8", env=places.environment(), check=False,
-    )  # fmt: skip
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", env=places.environment(),
+    ) as process:  # fmt: skip
+        try:
+            told, problems = _told(process, asked, going)
+        except BaseException:
+            process.kill()
+            raise
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(told)
     except ValueError:
-        lines = done.stderr.strip().splitlines() or [str(done.returncode)]
+        lines = problems.strip().splitlines() or [str(process.returncode)]
         raise UserError(_("no estimate could be made: {reason}").format(reason=visible(lines[-1]))) from None
     if "error" in answer:
         raise UserError(answer["error"])
     return Estimate(**answer)
+
+
+def _told(process: subprocess.Popen[str], asked: str, going: Callable[[], None]) -> tuple[str, str]:
+    """What the process writes on both its outputs until it ends."""
+    given: str | None = asked
+    while True:
+        try:
+            return process.communicate(given, timeout=0.1)
+        except subprocess.TimeoutExpired:
+            given = None
+            going()
+
+
+def plan(wish: Wish, going: Callable[[], None] = lambda: None) -> Plan:
+    """The recipe that `wish` describes, with as many steps as its time has room for, as `estimate` finds."""
+    named = own.keep_file(Path(wish.corpus)) if _is_file(wish.corpus) else wish.corpus
+    recipe = compose(replace(wish, corpus=named))
+    if is_counted(recipe):
+        return Plan(recipe, None)
+    return within(recipe, estimate(recipe, going=going), wish.seconds)
+
+
+def starting_points() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Of each family, models and checkpoints that a run can start from: a name or a folder, and its words."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for model in list_models():
+        if not model.problem:
+            found.setdefault(model.arch, []).append((model.name, visible(model.name)))
+    for status in reversed(runs()):
+        folder = runs_dir() / status.name / (status.best or status.latest)
+        with suppress(UserError):
+            if status.latest and experiment_of(status.name) is None:
+                arch = str(find_run(status.name).recipe().model["arch"])
+                words = _("run {name}, step {step}").format(name=visible(status.name), step=step_of(folder))
+                found.setdefault(arch, []).append((str(folder), words))
+    return {arch: tuple(points) for arch, points in found.items()}
 
 
 def parent_of(name: str) -> Parent | None:

@@ -51,6 +51,12 @@ class Estimate:
     steps: int
     """Updates."""
     seconds_a_step: float
+    seconds_to_load: float
+    """Before the first step: the program, the texts, the tokenizer."""
+    seconds_to_measure: float
+    """Of one measurement on dev."""
+    seconds_to_save: float
+    """Of one checkpoint."""
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -73,8 +79,8 @@ def estimate(recipe: Recipe) -> Estimate:
         each = _seconds_a_step(learner, steps)
     finally:
         learner.dealer.close()
-    measuring = _seconds_to_measure(learner, recipe) * _times(recipe.train.evaluate_every, steps)
-    saving = _seconds_to_save(learner) * _times(recipe.train.save_every, steps)
+    measuring, saving = _seconds_to_measure(learner, recipe), _seconds_to_save(learner)
+    saved = _times(recipe.train.save_every, steps) + min(recipe.train.snapshots, steps + 1)
     weights = _bytes(learner.parameters.values())
     average = _bytes(learner.average.values.values()) if learner.average else 0
     return Estimate(
@@ -82,9 +88,14 @@ def estimate(recipe: Recipe) -> Estimate:
         memory=_peak(device),
         weights=weights,
         optimizer=weights + _bytes(learner.optimizer.tensors().values()) + average,
-        seconds=loading + each * steps + measuring + saving,
+        seconds=(
+            loading + each * steps + measuring * _times(recipe.train.evaluate_every, steps) + saving * saved
+        ),
         steps=steps,
         seconds_a_step=each,
+        seconds_to_load=loading,
+        seconds_to_measure=measuring,
+        seconds_to_save=saving,
     )
 
 

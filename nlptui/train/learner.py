@@ -115,7 +115,9 @@ class Learner:
     def _precision(self) -> AbstractContextManager[object]:
         if self.settings.precision == "fp32":
             return nullcontext()
-        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+        kind = torch.device(self.device).type
+        cast = torch.autocast(kind, dtype=torch.bfloat16)
+        return _plain_kernels(cast) if kind == "cpu" and not _cpu_has_bf16() else cast
 
     # Between updates.
 
@@ -179,3 +181,20 @@ def norms(parameters: Mapping[str, nn.Parameter], gradients: bool = True) -> dic
         if (value := parameter.grad if gradients else parameter.detach()) is not None
     }
     return dict(zip(given, torch._foreach_norm(list(given.values())), strict=True))
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether oneDNN has kernels of that precision for this processor."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+@contextmanager
+def _plain_kernels(within: AbstractContextManager[object]) -> Iterator[None]:
+    """`within`, with torch's own kernels: oneDNN's LSTM would refuse, where autocast asks it for bf16."""
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        with within:
+            yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)

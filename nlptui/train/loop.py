@@ -45,6 +45,8 @@ _CHOOSING = {
 }
 _LESS_IS_BETTER = frozenset({"loss", "perplexity"})
 _PAUSE_SECONDS = 0.2
+# Between two lines of the metrics the status says how far the run is, so often.
+_TELL_SECONDS = 0.5
 
 
 class Wishes(Protocol):
@@ -88,6 +90,10 @@ class Trainer:
         self.progress = Progress()
         self.clock = Clock()
         self.events: Events | None = None
+        self.told = 0.0
+        """When the status was told last, as `time.monotonic` counts."""
+        self.asked_step = -1
+        """The step at which the model was asked about its sentence last."""
 
     def run(self) -> str:
         """Train; return the state that the run is in after that: "done" or "stopped"."""
@@ -143,6 +149,7 @@ class Trainer:
         self.logged_seconds = 0.0
         if self.ranks.first:
             self._forget_after(self.progress.step)
+            self.asked_step = max((row["step"] for row in self.directory.samples()), default=-1)
             if self.settings.tensorboard:
                 self.events = Events(self.directory.path, self.progress.step)
         self.report.update(
@@ -208,8 +215,10 @@ class Trainer:
     def after_update(self) -> None:
         """What is due after this step."""
         step, settings = self.progress.step, self.settings
-        if step % settings.log_every == 0 or step == self.progress.steps:
+        if self._logs_at(step):
             self.log()
+        elif time.monotonic() - self.told > _TELL_SECONDS:
+            self._tell()
         if step == self.progress.steps:
             return  # The end evaluates and saves whatever was due.
         improved = False
@@ -220,6 +229,12 @@ class Trainer:
         if improved or (settings.save_every and step % settings.save_every == 0):
             self.save()
         self.snapshot()
+
+    def _logs_at(self, step: int) -> bool:
+        """Every so many steps, and at first at 1, 2, 4, 8, …: there is something to see at once."""
+        every = self.settings.log_every
+        early = step < every and not step & (step - 1)
+        return early or step % every == 0 or step == self.progress.steps
 
     def _measures_at(self, step: int) -> bool:
         every = self.settings.evaluate_every
@@ -266,6 +281,7 @@ class Trainer:
 
     def _tell(self, *, now: bool = False, **changes: object) -> None:
         progress = self.progress
+        self.told = time.monotonic()
         self.report.update(
             now=now,
             step=progress.step,
@@ -378,8 +394,9 @@ class Trainer:
 
     def ask_about_sentence(self) -> None:
         """A line of what the model makes of the pinned sentence."""
-        if not self.ranks.first:
+        if not self.ranks.first or self.asked_step == self.progress.step:
             return
+        self.asked_step = self.progress.step
         learner = self.learner
         if self.pinned is None:
             self.pinned = PinnedSentence(self.parts, self.settings, learner.device)
@@ -433,7 +450,10 @@ class Trainer:
         return fitting(self.settings.snapshots, 2 * numbers)
 
     def snapshot(self) -> None:
-        """The weights alone, where it is time for that; whole or not at all. One that stands stays."""
+        """The weights alone, where it is time for that; whole or not at all. One that stands stays.
+
+        Each goes with a line of what the model made of its sentence then.
+        """
         step, learner = self.progress.step, self.learner
         folder = self.directory.snapshot_folder(step)
         if step not in self.snapshots_due or not self.ranks.first or folder.exists():
@@ -452,6 +472,7 @@ class Trainer:
         for one in surplus(steps, fitting(self.settings.snapshots, size)):
             self.directory.drop(self.directory.snapshot_folder(one))
         self._lap("saving")
+        self.ask_about_sentence()
 
     # Waiting.
 

@@ -1,4 +1,4 @@
-"""Which runs go at once: as many as half the machine's cores, and one at least; the others wait for a place.
+"""Which runs go at once: as many as half the machine's cores, and two at least; the others wait for a place.
 
 No service keeps the queue. It is the runs themselves whose state is "queued" and whose phase is "waiting";
 the first that came goes first. Whoever sees that a place is free starts the next: a worker that ends, a front
@@ -43,7 +43,7 @@ def places() -> int:
             )
         return int(named)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // 2)
+    return max(2, cores // 2)
 
 
 @contextmanager

@@ -331,10 +331,13 @@ _STUDIO = (
     *(
         Action(f"studio_{name}", keys, label, words, STUDIO, "studio", show)
         for name, keys, label, words, show in (
+            ("train", ("t",), N_("train"), N_("Train a model in the background."), True),
             ("down", ("j", "down"), N_("run below"), N_("Choose the run below."), False),
             ("up", ("k", "up"), N_("run above"), N_("Choose the run above."), False),
             ("top", ("g",), N_("newest run"), N_("Choose the newest run."), False),
             ("bottom", ("G",), N_("oldest run"), N_("Choose the oldest run."), False),
+            ("follow", ("F",), N_("watch it learn"),
+             N_("See the run's newest weights in the explorer, on its own sentence, as it learns."), True),
             ("chart", ("tab",), N_("next chart"), N_("Show the next measurement."), True),
             ("chart_before", ("shift+tab",), N_("chart before"), N_("Show the measurement before."), False),
             ("mark", ("space",), N_("overlay"),
@@ -349,7 +352,7 @@ _STUDIO = (
             ("end", ("end",), N_("newest point"),
              N_("Move the chart's cursor to the newest point, and stay there."), False),
             ("smooth", ("s",), N_("smooth"),
-             N_("Smooth what is measured in training, more and more, then not at all."), True),
+             N_("Smooth what is measured in training, more and more, then not at all."), False),
             ("log", ("o",), N_("log scale"), N_("Draw y on a logarithmic scale, or a plain one."), False),
             ("axis", ("x",), N_("steps or time"), N_("Draw x in steps, or in seconds of training."), False),
             ("page", ("i",), N_("facts, samples, log"),
@@ -369,7 +372,6 @@ _STUDIO = (
             ("cancel", ("c",), N_("cancel"), N_("End the run at once, without saving; asks first."), False),
             ("delete", ("d", "delete"), N_("delete"),
              N_("Delete the run with all that it saved; asks first."), False),
-            ("train", ("t",), N_("train"), N_("Train a model in the background."), True),
             ("export", ("e",), N_("export"),
              N_("Write the chart to a file: SVG, HTML, text or CSV."), False),
             ("open", ("M", "enter"), N_("open its model"),

@@ -7,6 +7,7 @@ A worker for `Backend`. Knows nothing of torch or of widgets.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs
 from nlptui.text import visible
-from nlptui.tui.answers import Recipe, Runs, Snapshots
+from nlptui.tui.answers import Recipe, Runs, Snapshots, Starts
 from nlptui.tui.backend import Watch
 from nlptui.tui.exports import write_figure
 from nlptui.tui.requests import (
     BenchRequest,
+    EstimateRun,
     ListModels,
     ListRecipes,
     ListSnapshots,
+    ListStarts,
     LookAtRuns,
+    PlanRun,
     StartRun,
     SteerRun,
     Write,
@@ -54,12 +58,21 @@ class Clerk:
                 return look_at_runs(name, since)
             case ListSnapshots(run=run):
                 return snapshots(run)
+            case ListStarts():
+                return starts()
+            case PlanRun(wish=wish, text=text):
+                from nlptui.train import client
+
+                wanted = replace(wish, corpus=client.keep_text(text)) if text else wish
+                return client.plan(wanted, going=lambda: watch(0, 1))
+            case EstimateRun(recipe=recipe):
+                from nlptui.train import client
+
+                return client.estimate(recipe, settings_of(request), going=lambda: watch(0, 1))
             case StartRun():
                 from nlptui.train import client
 
-                settings = [f"{key}={value}" for key, value in request.overrides.items()]
-                overrides = client.parse_overrides(settings)
-                return client.start(request.recipe, request.name or None, overrides).name
+                return client.start(request.recipe, request.name or None, settings_of(request)).name
             case SteerRun(name=name, verb=verb):
                 from nlptui.train import client
 
@@ -82,6 +95,28 @@ class Clerk:
             case _ if isinstance(request, StudioRequest):
                 return self._studio.answer(request)
         raise TypeError(f"the clerk has no answer to {request!r}")
+
+
+def settings_of(request: StartRun | EstimateRun) -> dict[str, Any]:
+    """The settings that a request changes in its recipe, as values."""
+    from nlptui.train import client
+
+    return client.parse_overrides([f"{key}={value}" for key, value in request.overrides.items()])
+
+
+def starts() -> Starts:
+    """Families, tasks, corpora, and the models and runs that one can start from."""
+    from nlptui.train import client
+
+    return Starts(
+        tasks=client.TASKS,
+        corpora={task: client.corpora_for(task) for tasks in client.TASKS.values() for task in tasks},
+        own=client.OWN,
+        models=client.starting_points(),
+        counted=client.COUNTED,
+        sizes={family: client.sizes_of(family) for family in client.TASKS},
+        budgets=client.BUDGETS,
+    )
 
 
 def look_at_runs(name: str, since: int) -> Runs:

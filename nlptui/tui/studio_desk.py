@@ -15,6 +15,7 @@ from nlptui.locale import _
 from nlptui.paths import runs_dir
 from nlptui.text import visible
 from nlptui.tui.exports import checked
+from nlptui.tui.place import prompt_of
 from nlptui.tui.run_logs import RunLogs
 from nlptui.views.run_charts import charts_of, overlay, title_of
 
@@ -85,7 +86,10 @@ class Facts:
     recipe: tuple[str, ...] = ()
     """Short sentences: network, corpus, settings."""
     parent: str = ""
+    checkpoints: tuple[int, ...] = ()
+    """Steps that it can be forked from."""
     snapshots: tuple[int, ...] = ()
+    """Steps whose weights can be looked at, those among them."""
     log: tuple[str, ...] = ()
     samples: tuple[tuple[int, str, str], ...] = ()
     """Step, sentence and output, the newest first."""
@@ -221,6 +225,7 @@ def facts_of(name: str) -> Facts:
         return Facts(
             recipe=_recipe(name),
             parent=words.format(run=visible(parent.run), step=parent.step) if parent else "",
+            checkpoints=tuple(client.checkpoints(name)),
             snapshots=tuple(client.snapshots(name)),
             log=_log(name),
             samples=_samples(name),
@@ -245,9 +250,14 @@ def _samples(name: str) -> tuple[tuple[int, str, str], ...]:
     from nlptui.train import client
 
     return tuple(
-        (int(row.get("step", 0)), visible(str(row.get("text", ""))), said_of(row))
+        (int(row.get("step", 0)), visible(_asked(row)), said_of(row))
         for row in reversed(client.samples(name)[-SAMPLES:])
     )
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """The sentence; of a model that reads two, both, as they are typed."""
+    return prompt_of(str(row.get("text", "")), str(row["pair"]) if "pair" in row else None)
 
 
 def said_of(row: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def test_a_fork_without_changes_ends_as_its_parent_did() -> None:
     child = forked(8)
     status = client.status("child")
     assert (status.step, status.latest) == (8, "step_000008")
-    assert [row["step"] for row in child.metrics()] == [2, 4, 6, 6, 8]
+    assert [row["step"] for row in child.metrics()] == [1, 2, 4, 6, 6, 8]
     go_on(child)
     assert curve(child) == curve(run)
     for file in ("model.safetensors", TENSORS_FILE):
@@ -82,8 +82,8 @@ def test_changed_settings_are_those_that_it_goes_on_with() -> None:
     assert child.recipe().train.learning_rate == 0.5 and run.recipe().train.learning_rate == 0.01
     go_on(child)
     rows = [row for row in child.metrics() if "split" not in row]
-    before, after = rows[:2], rows[2:]
-    assert before == [row for row in run.metrics() if "split" not in row][:2]
+    before, after = rows[:3], rows[3:]
+    assert before == [row for row in run.metrics() if "split" not in row][:3]
     assert [row["learning_rate"] for row in after] == [0.5] * 5 and after[-1]["step"] == 14
 
 
@@ -96,7 +96,7 @@ def test_dropout_and_the_tasks_options_may_change() -> None:
     one, other = (
         [row["loss"] for row in run.metrics() if "split" not in row] for run in (child, directory("parent"))
     )
-    assert one[:2] == other[:2] and one[2:] != other[2:]
+    assert one[:3] == other[:3] and one[3:] != other[3:]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nlptui.errors import UserError
 from nlptui.locale import set_language
 from nlptui.paths import runs_dir
 from nlptui.tasks import TASK_CLASSES
+from nlptui.train import loop
 from nlptui.train.loop import Trainer
 from nlptui.train.muon import Muon, orthogonal
 from nlptui.train.optimize import AdamW, Average, clip_gradients, learning_rate
@@ -75,7 +76,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(family: str, average: float, o
         assert train(parts, recipe, stop_after=step) == "stopped"
     assert train(parts, recipe) == "done"
     assert curve(parts) == curve(whole)
-    assert [row["step"] for row in whole.metrics() if "split" not in row] == [2, 4, 6, 8, 10, 12]
+    assert [row["step"] for row in whole.metrics() if "split" not in row] == [1, 2, 4, 6, 8, 10, 12]
     assert [row["step"] for row in whole.metrics() if "split" in row] == [6, 12]
     for file in ("model.safetensors", TENSORS_FILE):
         one, other = (load_file(run.path / "step_000012" / file) for run in (whole, parts))
@@ -93,7 +94,7 @@ def test_what_a_killed_worker_did_after_its_checkpoint_is_redone_the_same() -> N
         trainer.update()
         trainer.after_update()
     (killed.path / ".part_1").mkdir()
-    assert [row["step"] for row in killed.metrics()] == [2, 4, 6, 6]
+    assert [row["step"] for row in killed.metrics()] == [1, 2, 4, 6, 6]
     train(killed, recipe)
     assert curve(killed) == curve(whole)
     assert not (killed.path / ".part_1").exists()
@@ -146,6 +147,25 @@ def test_the_last_checkpoints_and_the_best_are_kept() -> None:
     measured = {row["step"]: row["accuracy"] for row in run.metrics() if "split" in row}
     top = max(measured.values())
     assert best == f"step_{min(step for step, value in measured.items() if value == top):06d}"
+
+
+def test_the_first_lines_come_at_once() -> None:
+    run = directory("one")
+    train(run, small("lstm", steps=25, log_every=20, evaluate_every=0, save_every=0))
+    assert [row["step"] for row in run.metrics() if "split" not in row] == [1, 2, 4, 8, 16, 20, 25]
+
+
+def test_between_two_lines_the_status_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = directory("one")
+    trainer = Trainer(run, small("lstm", log_every=12), Wish(), Reporter(run, run.status()))
+    monkeypatch.setattr(loop, "_TELL_SECONDS", 0.0)
+    trainer.prepare()
+    seen = []
+    trainer.report.update = lambda **changes: seen.append(changes["step"])
+    for _step in range(3):
+        trainer.update()
+        trainer.after_update()
+    assert seen[-1] == 3 and run.metrics()[-1]["step"] == 2
 
 
 def test_epochs_become_steps() -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("tiny_data")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_line_is_what_the_checkpoint_of_that_step_answers(family: str) -> None:
     run = directory("one")
-    train(run, small(family, keep=0, save_every=6, average=0.9))
+    train(run, small(family, keep=0, save_every=6, average=0.9, snapshots=0))
     rows = client.samples("one")
     assert [row["step"] for row in rows] == [6, 12] and client.samples("one", 1) == rows[1:]
     for row in rows:
@@ -32,6 +32,14 @@ def test_a_line_is_what_the_checkpoint_of_that_step_answers(family: str) -> None
             said = said | {"text": "".join(step.text for step in steps)}
         assert _close(row["output"], said)
         assert row["text"] == default_sample(engine.config.task, engine.config.language)
+
+
+def test_each_snapshot_has_its_line() -> None:
+    run = directory("one")
+    train(run, small("lstm", snapshots=5, evaluate_every=6))
+    kept = {int(path.name.removeprefix("step_")) for path in run.snapshots()}
+    assert len(kept) == 5 and {0, 12} <= kept
+    assert [row["step"] for row in run.samples()] == sorted(kept | {6, 12})
 
 
 def _close(one: Any, other: Any) -> bool:
@@ -45,17 +53,17 @@ def _close(one: Any, other: Any) -> bool:
 
 def test_ones_own_sentence_of_one_text_or_two() -> None:
     run = directory("one")
-    train(run, small("lstm", sample="the dog sees a bird ."))
+    train(run, small("lstm", sample="the dog sees a bird .", snapshots=0))
     assert [row["text"] for row in run.samples()] == ["the dog sees a bird ."] * 2
     pair = directory("pair")
-    train(pair, small("poolers", sample="the cat ||| the dog", steps=2))
+    train(pair, small("poolers", sample="the cat ||| the dog", steps=2, snapshots=0))
     (row,) = pair.samples()
     assert (row["text"], row["pair"]) == ("the cat", "the dog") and row["output"]["labels"]
 
 
 def test_a_sentence_that_the_model_cannot_read_ends_no_run() -> None:
     run = directory("one")
-    assert train(run, small("lstm", sample="one ||| two")) == "done"
+    assert train(run, small("lstm", sample="one ||| two", snapshots=0)) == "done"
     assert [sorted(row) for row in run.samples()] == [["pair", "problem", "step", "text"]] * 2
 
 
@@ -67,7 +75,7 @@ def test_a_resumed_run_has_no_line_twice_and_a_killed_one_none_too_many() -> Non
         assert train(parts, recipe, stop_after=step) == "stopped"
     train(parts, recipe)
     train(parts, recipe)  # nothing is left to do
-    assert parts.samples() == whole.samples() and len(whole.samples()) == 2
+    assert parts.samples() == whole.samples() and len(whole.samples()) == 13
     trainer = Trainer(killed, small("lstm", save_every=4), Wish(), Reporter(killed, killed.status()))
     trainer.prepare()
     for _ in range(5):
@@ -82,7 +90,7 @@ def test_a_resumed_run_has_no_line_twice_and_a_killed_one_none_too_many() -> Non
 
 def test_without_a_dev_split_it_is_asked_all_the_same(corpora: Path) -> None:
     run = directory("one")
-    recipe = small("gpt")
+    recipe = small("gpt", snapshots=0)
     trainer = Trainer(run, recipe, Wish(), Reporter(run, run.status()))
     trainer.prepare()
     trainer.parts.dev_examples = []

@@ -170,8 +170,8 @@ def test_a_fork_takes_along_what_came_before(monkeypatch: pytest.MonkeyPatch) ->
     train(run, recipe)
     child = RunDirectory(client.fork("parent", 4, {}, "child").path)
     assert steps(child) == [0, 1, 2, 3, 4]
-    assert [row["step"] for row in child.samples()] == []
+    assert [row["step"] for row in child.samples()] == [0, 1, 2, 3, 4]
     child = RunDirectory(client.fork("parent", 8, {}, "other").path)
-    assert [row["step"] for row in child.samples()] == [6]
+    assert [row["step"] for row in child.samples()] == list(range(9))
     files = [path for path in child.path.rglob("*") if path.is_file()]
     assert not [path for path in files if path.is_symlink() or path.stat().st_nlink > 1]

@@ -14,6 +14,7 @@ from nlptui.paths import runs_dir
 from nlptui.train import client
 from nlptui.tui.clerk import look_at_runs, recipes
 from nlptui.tui.panes.run_panel import RunPanel
+from nlptui.tui.screens.compose import ComposeScreen
 from nlptui.tui.screens.train import TrainScreen
 from nlptui.tui.widgets.line_chart import LineChart
 from nlptui.tui.widgets.prompt import Prompt
@@ -66,7 +67,7 @@ async def test_a_model_is_trained_stopped_resumed_and_opened() -> None:
     async with opened("tag-lstm") as session:
         await session.press("t")
         assert isinstance(session.app.screen, TrainScreen)
-        await session.press("j", "tab", *"mine", "enter")
+        await session.press("j", "j", "tab", *"mine", "enter")
         assert "mine trains in the background" in session.text()
         await until(session, "running")
         await session.wait_for(lambda: panel(session).status.step > 30)
@@ -92,7 +93,7 @@ async def test_a_model_is_trained_stopped_resumed_and_opened() -> None:
 @pytest.mark.usefixtures("tiny_data", "no_worker_is_left")
 async def test_a_run_goes_on_when_the_program_ends_and_is_found_again() -> None:
     async with opened("tag-lstm") as session:
-        await session.press("t", "j", "tab", *"longer", "enter")
+        await session.press("t", "j", "j", "tab", *"longer", "enter")
         await until(session, "running")
     assert client.status("longer").state in ("queued", "running")
     async with opened("tag-lstm") as session:
@@ -109,14 +110,14 @@ async def test_the_dialog_lists_recipes_and_leaves_broken_ones_out() -> None:
 
 async def test_wrong_steps_are_said_in_the_dialog() -> None:
     async with opened("tag-lstm") as session:
-        await session.press("t", "tab", "tab", *"-3", "enter")
+        await session.press("t", "j", "tab", "tab", *"-3", "enter")
         assert isinstance(session.app.screen, TrainScreen)
         assert "must be a whole number above 0" in session.text()
 
 
 async def test_a_name_that_cannot_be_one_is_said_in_the_dialog() -> None:
     async with opened("tag-lstm") as session:
-        await session.press("t", "tab", *"../x", "enter")
+        await session.press("t", "j", "tab", *"../x", "enter")
         assert isinstance(session.app.screen, TrainScreen)
         assert "cannot be the name of a run" in session.text()
         assert client.runs() == []
@@ -126,8 +127,10 @@ async def test_without_recipes_the_dialog_says_where_they_go(workplace: Path) ->
     for path in workplace.glob("*/recipe.toml"):
         path.unlink()
     async with opened("tag-lstm") as session:
-        await session.press("t", "enter")
+        await session.press("t")
         assert "no recipe found" in session.text()
+        await session.press("enter")
+        assert isinstance(session.app.screen, ComposeScreen)
 
 
 def write_run(name: str, state: str, step: int, rows: int = 0, **more: object) -> Path:

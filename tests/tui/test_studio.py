@@ -211,11 +211,56 @@ async def test_facts_samples_and_the_log() -> None:
         await session.press("C")
         assert "one: done, step 30 of 100" in facts(session)
         await session.press("i")
-        newest, middle, oldest = facts(session).split("\n")
-        assert newest.startswith("step 30: a can → no ") and "\x1b" not in newest
-        assert (middle, oldest) == ("step 20: a can → good 0.500", "step 10: a can → a/DET")
+        sentence, newest, middle, oldest = facts(session).split("\n")
+        assert sentence == "a can"
+        assert newest.startswith("30  no ") and "\x1b" not in newest
+        assert (middle, oldest) == ("20  good 0.500", "10  a/DET")
         await session.press("i")
         assert "all" in facts(session) and "\x1b" not in facts(session)
+
+
+async def test_a_run_is_forked_at_a_checkpoint_not_at_a_snapshot() -> None:
+    """Weights alone are not enough to go on from."""
+    folder = made("one")
+    for name in ("step_000020", "snapshots/step_000000", "snapshots/step_000030"):
+        (folder / name).mkdir(parents=True)
+    async with opened("tag-lstm") as session:
+        await session.press("C")
+        assert "f forks it at step 20" in facts(session).split("\n")
+        assert "F shows its weights of step 0 20 30" in facts(session).split("\n")
+        await session.press("f")
+        assert session.app.screen.query_one("#form-step", Input).value == "20"
+
+
+async def test_a_run_is_watched_on_its_own_sentence() -> None:
+    folder = made("one")
+    (folder / "snapshots" / "step_000000").mkdir(parents=True)
+    row = {"step": 0, "text": "a small bird", "pair": "a tree", "output": {}}
+    (folder / "samples.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    async with opened("tag-lstm") as session:
+        asked = []
+        session.explorer.go = asked.append
+        await session.press("C", "F")
+        await session.wait_for(lambda: bool(asked))
+        assert session.app.screen is session.explorer
+        assert asked[0].text == "a small bird ||| a tree"
+        assert asked[0].model == str(folder / "snapshots" / "step_000000")
+
+
+async def test_an_empty_studio_says_what_begins_a_run() -> None:
+    async with opened("tag-lstm") as session:
+        await session.press("C")
+        for words in ("No runs yet.", "t train a model", "E start an experiment"):
+            assert words in session.text()
+
+
+def test_a_runs_numbers_give_way_to_its_name_one_by_one() -> None:
+    from nlptui.tui.panes.studio_list import _fitting
+
+    words = ["████  50%", "loss 2.1", "1:20 left", "dev_accuracy 0.5"]
+    assert _fitting(words, 100) == " ".join(words)
+    assert _fitting(words, 20) == "████  50% loss 2.1"
+    assert _fitting(words, 3) == "████  50%"
 
 
 async def test_deleting_asks_first() -> None:
@@ -233,6 +278,9 @@ async def test_deleting_asks_first() -> None:
 async def test_what_cannot_be_is_one_line() -> None:
     made("one")
     async with opened("tag-lstm") as session:
+        await session.press("C", "F")
+        assert "no weights to look at yet" in studio(session).note
+        await session.press("escape")
         await session.press("C", "p")
         assert studio(session).note.startswith("✗ one is done")
         await session.press("f")

@@ -102,6 +102,10 @@ class Values(RowsView, can_focus=False):
         self.measure()
         self.repaint()
 
+    def segments(self, y: int) -> list[Segment]:
+        """The line's value; nothing where there is none."""
+        return [] if self.empty else super().segments(y)
+
     def row_segments(self, row: int) -> list[Segment]:
         """The line's dashes, its name, and the value."""
         number, words = self.lines[row]

@@ -5,13 +5,14 @@ Gets plain values and shows lines. Knows nothing of run files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.panes.run_panel import clock, state_words
+from nlptui.tui.panes.run_panel import ALIVE, clock, state_words
 from nlptui.tui.screens.base import wrapped
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
@@ -78,13 +79,11 @@ def fact_lines(run: Any | None, facts: Facts | None, page: str) -> list[Line]:
     if page == "log":
         return [(line, "") for line in facts.log] or [(_("The log is empty."), "faint")]
     if page == "samples":
-        if not facts.samples:
+        if not facts.samples and run.state not in ALIVE:
             return [(_("This run keeps no samples."), "faint")]
-        texts = [
-            (_("step {step}: {text} → {output}").format(step=step, text=text, output=output), "")
-            for step, text, output in facts.samples
-        ]
-        return texts
+        if not facts.samples:
+            return [(_("Nothing yet: its model is asked as soon as it is loaded."), "faint")]
+        return _samples(facts.samples)
     return [*_state(run), *_history(facts), *((line, "faint") for line in facts.recipe)]
 
 
@@ -109,9 +108,25 @@ def _state(run: Any) -> list[Line]:
     return lines
 
 
+def _samples(samples: Sequence[tuple[int, str, str]]) -> list[Line]:
+    """The sentence whenever it is another, and below it what the model made of it, the newest first."""
+    lines: list[Line] = []
+    width = max(len(str(step)) for step, _text, _output in samples)
+    before = None
+    for step, text, output in samples:
+        if text != before:
+            lines.append((text, "accent"))
+        lines.append((f"{step:>{width}}  {output}", ""))
+        before = text
+    return lines
+
+
 def _history(facts: Facts) -> list[Line]:
     lines = [(facts.parent, "")] if facts.parent else []
+    if facts.checkpoints:
+        steps = " ".join(map(str, facts.checkpoints[-12:]))
+        lines.append((_("f forks it at step {steps}").format(steps=steps), ""))
     if facts.snapshots:
-        steps = " ".join(map(str, facts.snapshots[-12:]))
-        lines.append((_("checkpoints at step {steps}").format(steps=steps), ""))
+        steps = " ".join(map(str, facts.snapshots))
+        lines.append((_("F shows its weights of step {steps}").format(steps=steps), ""))
     return [*lines, *([(facts.folder, "faint")] if facts.folder else [])]

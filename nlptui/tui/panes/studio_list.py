@@ -18,8 +18,10 @@ from nlptui.tui.panes.run_panel import SIGNS, clock, last_numbers, state_words
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
 
-BAR = 6
+BAR = 4
 MARK = "◆"
+NAME = 18
+"""Cells that a name has at least, where it is as long; numbers give way to it."""
 
 
 class RunList(RowsView, can_focus=False):
@@ -72,14 +74,28 @@ class RunList(RowsView, can_focus=False):
         width = self.size.width
         mark = MARK if run.name in self.marked else " "
         front = f"{'▍' if here else ' '}{mark}{SIGNS.get(run.state, '·')} "
-        behind = _numbers(run)
-        room = max(8, width - cell_len(front) - 1 - min(cell_len(behind), max(0, width - 22)))
+        behind = _fitting(_numbers(run), width - cell_len(front) - 1 - min(NAME, cell_len(visible(run.name))))
+        room = max(8, width - cell_len(front) - 1 - cell_len(behind))
         name = fit(visible(run.name), min(room, max(8, width - cell_len(front))))
         tail = fit(f" {behind}", max(0, width - cell_len(front) - cell_len(name)))
         return [
             Segment(front, cursor or self.palette.word(look)),
             Segment(name, cursor),
             Segment(tail, cursor or self.palette.word("faint")),
+        ]
+
+    def segments(self, y: int) -> list[Segment]:
+        """The run on line `y`; where there is none, what begins one."""
+        if not self.empty:
+            return super().segments(y)
+        keys = (("", _("No runs yet.")), ("t", _("train a model")), ("E", _("start an experiment")))
+        if y >= len(keys):
+            return []
+        key, words = keys[y]
+        front = f" {key} " if key else " "
+        return [
+            Segment(front, self.palette.word("accent")),
+            Segment(fit(words, max(0, self.size.width - len(front)))),
         ]
 
     def on_click(self, event: events.Click) -> None:
@@ -91,16 +107,28 @@ class RunList(RowsView, can_focus=False):
             self.screen.call_next(self.screen.action_studio_mark)  # type: ignore[attr-defined]
 
 
-def _numbers(run: Any) -> str:
-    """Progress, what is left, and the last measurements."""
+def _fitting(words: list[str], room: int) -> str:
+    """The first of `words`, as many as there is room for."""
+    said = ""
+    for word in words:
+        longer = f"{said} {word}" if said else word
+        if said and cell_len(longer) > room:
+            break
+        said = longer
+    return said
+
+
+def _numbers(run: Any) -> list[str]:
+    """Progress, the loss, what is left, and the other measurements."""
     words = []
     if run.steps and run.state != "done":
         share = min(1.0, run.step / run.steps)
         full = round(share * BAR)
         words.append("█" * full + "░" * (BAR - full) + f" {share:4.0%}")
+    numbers = [f"{visible(name)} {value:.3g}" for name, value in last_numbers(run)]
+    words += numbers[:1]
     if run.state == "running" and run.left is not None:
         words.append(_("{time} left").format(time=clock(run.left)))
     elif run.state != "done":
         words.append(state_words(run))
-    words += [f"{visible(name)} {value:.3g}" for name, value in last_numbers(run)]
-    return " ".join(words)
+    return words + numbers[1:]

@@ -66,10 +66,14 @@ class RunActions:
     def action_studio(self: ExplorerScreen) -> None:
         """Open the studio, at the run that is chosen here."""
         from nlptui.tui.screens.studio import StudioScreen
+        from nlptui.tui.screens.studio_control import Follow, ModelOf
 
-        def left(folder: str | None) -> None:
-            if folder:
-                self.go(replace(self.place, model=folder))
+        def left(to: ModelOf | Follow | None) -> None:
+            match to:
+                case ModelOf(folder=folder):
+                    self.go(replace(self.place, model=folder))
+                case Follow(run=run, sentence=sentence):
+                    self.begin_following(run, sentence)
             self.look_at_runs()
 
         self.app.push_screen(StudioScreen(self.query_one(RunPanel).chosen), left)

@@ -34,6 +34,8 @@ class SnapshotActions:
     """Those of the run that the model on screen belongs to."""
     following: str = ""
     """The run whose newest snapshot is shown, whenever there is a new one; empty: none."""
+    _sentence: str = ""
+    """What the explorer is to show of the run that is followed from now on; empty: what it shows already."""
     _stride: int = 0
     """Steps over the snapshots that keys have asked for since the last list."""
     _left_model: str = ""
@@ -71,7 +73,12 @@ class SnapshotActions:
         if not name:
             self.say(_("There is no training run; t starts one."))
             return
-        self.following, self._left_model = name, self.place.model
+        self.begin_following(name)
+
+    def begin_following(self: ExplorerScreen, name: str, sentence: str = "") -> None:
+        """Show the newest snapshot of the run `name` from now on, with `sentence` if there is one."""
+        self.end_following()
+        self.following, self._left_model, self._sentence = name, self.place.model, sentence
         pause = LOOK_SLOWLY if self.nlptui.low_bandwidth else LOOK
         self._follow_timer = self.set_interval(pause, self.look_for_snapshot)
         self.look_for_snapshot()
@@ -117,8 +124,9 @@ class SnapshotActions:
         """To the newest; a run that has ended is followed to its end."""
         here = run_of(self.place.model)
         if found.steps and (here is None or here != (found.run, found.steps[-1])):
-            self.go(replace(self.place, model=found.folders[-1]))
-            self._left_model = self.place.model
+            text = self._sentence or self.place.text
+            self.go(replace(self.place, model=found.folders[-1], text=text))
+            self._left_model, self._sentence = self.place.model, ""
         if found.state not in ALIVE:
             self.end_following()
             words = _("{name}: {state}; these are its last weights.")

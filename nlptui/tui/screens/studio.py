@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class StudioScreen(StudioControl, AppScreen):
-    """Answers with the folder of a model to open, or None."""
+    """Answers with what the explorer is to show next, `ModelOf` or `Follow`, or None."""
 
     SCOPE = "studio"
     BINDINGS = bindings("studio")

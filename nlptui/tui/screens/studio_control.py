@@ -6,6 +6,7 @@ A mixin of `StudioScreen`. The clerk does the work; this asks, and says what cam
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nlptui.locale import _
@@ -17,6 +18,21 @@ from nlptui.tui.studio_desk import ForkRun, KeepRun, StartExperiment, WriteExper
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
     from nlptui.tui.screens.studio import StudioScreen
+
+
+@dataclass(frozen=True)
+class ModelOf:
+    """What the explorer is to show next: a model's folder."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class Follow:
+    """What the explorer is to show next: the newest weights of a run, on the run's own sentence."""
+
+    run: str
+    sentence: str
 
 
 class StudioControl:
@@ -85,7 +101,7 @@ class StudioControl:
         name = self.need_run()
         if not name or self.studio is None:
             return
-        steps = self.studio.facts.snapshots
+        steps = self.studio.facts.checkpoints
         if not steps:
             self.say(_("{name} has saved no checkpoint to fork from.").format(name=visible(name)))
             return
@@ -204,4 +220,15 @@ class StudioControl:
             self.say(_("This run has saved no model yet."))
             return
         checkpoint = run.best if run.state == "done" and run.best else run.latest
-        self.dismiss(str(runs_dir() / run.name / checkpoint))
+        self.dismiss(ModelOf(str(runs_dir() / run.name / checkpoint)))
+
+    def action_studio_follow(self: StudioScreen) -> None:
+        """Leave for the explorer, and see there how the model learns its sentence."""
+        name = self.need_run()
+        if not name or self.studio is None:
+            return
+        if name in self.studio.experiments or not self.studio.facts.snapshots:
+            self.say(_("{name} has kept no weights to look at yet.").format(name=visible(name)))
+            return
+        samples = self.studio.facts.samples
+        self.dismiss(Follow(name, samples[0][1] if samples else ""))

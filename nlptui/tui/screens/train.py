@@ -1,5 +1,7 @@
-"""Start a training run: which recipe, under which name, how many steps. The clerk starts it; it runs in a
-process of its own.
+"""Start a training run: one's own, from a form, or a recipe that is here, under a name, for some steps.
+
+What a recipe will take is found out while the cursor rests on it. The clerk starts it; it runs in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -9,19 +11,26 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widgets import Input
 
 from nlptui.locale import _
 from nlptui.tui.panes.choice_list import ChoiceList
+from nlptui.tui.panes.run_panel import clock
 from nlptui.tui.panes.title_line import ARCHS, TASKS
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.requests import ListRecipes, StartRun
+from nlptui.tui.requests import EstimateRun, ListRecipes, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 
 if TYPE_CHECKING:
+    from nlptui.train.client import Estimate
     from nlptui.tui.answers import Recipe
     from nlptui.tui.backend import Answer
+
+
+REST = 1.0
+"""Seconds that the cursor rests before a recipe is tried out."""
 
 
 class TrainScreen(Dialog):
@@ -34,6 +43,12 @@ class TrainScreen(Dialog):
         self.recipes: tuple[Recipe, ...] = ()
         self.problem = ""
         self.starting = False
+        self.estimate: Estimate | None = None
+        self.tried: EstimateRun | None = None
+        """What was tried out, or is on its way."""
+        self.unknown = ""
+        """Why there is no estimate."""
+        self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Recipes, name, steps."""
@@ -67,7 +82,8 @@ class TrainScreen(Dialog):
         if not self.is_mounted:
             return
         self.recipes = answer.result if not answer.error else ()
-        self.query_one(ChoiceList).show([(recipe.name, _line(recipe)) for recipe in self.recipes])
+        own = ("", _("Your own: family, task, corpus or text, size and time  …"))
+        self.query_one(ChoiceList).show([own, *((recipe.name, _line(recipe)) for recipe in self.recipes)])
         if not self.recipes:
             from nlptui.tui.clerk import no_recipes
 
@@ -76,8 +92,9 @@ class TrainScreen(Dialog):
 
     @property
     def recipe(self) -> Recipe | None:
-        """The chosen recipe."""
-        return self.recipes[self.query_one(ChoiceList).row] if self.recipes else None
+        """The chosen recipe; None on the line above them."""
+        row = self.query_one(ChoiceList).row
+        return self.recipes[row - 1] if self.recipes and row else None
 
     @on(CellMoved)
     @on(Input.Changed)
@@ -85,15 +102,64 @@ class TrainScreen(Dialog):
         """What was wrong may be right now."""
         if self.recipes:
             self.problem = self._wrong_steps()
+        self.try_out()
         self.draw()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for what is still tried out."""
+        self.nlptui.keeper.cancel(EstimateRun.lane)
+
+    def try_out(self) -> None:
+        """Find out what the chosen recipe takes, once the cursor rests on it."""
+        recipe = self.recipe
+        request = EstimateRun(recipe.path, self.overrides()) if recipe and not self.problem else None
+        if request != self.tried:
+            self.tried, self.estimate, self.unknown = request, None, ""
+            if self._rest is not None:
+                self._rest.stop()
+            self.nlptui.keeper.cancel(EstimateRun.lane)
+            if request is not None:
+                self._rest = self.set_timer(REST, self.ask)
+
+    def ask(self) -> None:
+        """Try it out."""
+        if self.tried is not None:
+            self.nlptui.keeper.backend.start()
+            self.nlptui.keeper.ask(self.tried, self.estimated)
+
+    def estimated(self, answer: Answer) -> None:
+        """What it takes is known, or why it is not."""
+        if self.is_mounted and answer.request == self.tried and not answer.cancelled:
+            self.estimate, self.unknown = answer.result, answer.error
+            self.draw()
+
+    def overrides(self) -> dict[str, str]:
+        """What differs from the recipe."""
+        steps = self.query_one("#train-steps", Input).value.strip()
+        return {"train.steps": steps} if steps else {}
 
     def draw(self) -> None:
         """What will be trained, or why it cannot be."""
         recipe = self.recipe
         words = Word(f"✗ {self.problem}", "warning") if self.problem else None
-        if words is None and recipe is not None:
-            words = Word(_("{recipe} on {corpus}").format(recipe=recipe.name, corpus=recipe.corpus), "faint")
-        self.query_one("#train-said", Words).left = (words,) if words else ()
+        if words is None:
+            words = self._known(recipe) if recipe else Word(_("Enter opens the form."), "faint")
+        self.query_one("#train-said", Words).left = (words,)
+
+    def _known(self, recipe: Recipe) -> Word:
+        """What the recipe takes, as far as that is known."""
+        found = self.estimate
+        if found is not None:
+            said = _("{parameters} parameters, {memory} MB, {time} in all; {steps} steps of {ms} ms")
+            words = said.format(
+                parameters=f"{found.parameters:,}", memory=f"{found.memory / 1e6:,.0f}",
+                time=clock(found.seconds), steps=f"{found.steps:,}", ms=f"{1e3 * found.seconds_a_step:.1f}",
+            )  # fmt: skip
+            return Word(words, "accent")
+        if self.unknown:
+            return Word(self.unknown, "special")
+        words = _("{recipe} on {corpus}; what it takes is tried out…")
+        return Word(words.format(recipe=recipe.name, corpus=recipe.corpus), "faint")
 
     def _wrong_steps(self) -> str:
         steps = self.query_one("#train-steps", Input).value.strip()
@@ -104,16 +170,29 @@ class TrainScreen(Dialog):
     @on(CellOpened)
     @on(Input.Submitted)
     def start(self) -> None:
-        """Enter starts the run."""
+        """Enter starts the run; on the line above the recipes it opens the form."""
         self.problem = self._wrong_steps() if self.recipes else self.problem
         self.draw()
+        if self.query_one(ChoiceList).choices and not self.query_one(ChoiceList).row:
+            self.open_form()
         if self.recipe is None or self.problem or self.starting:
             return
         self.starting = True
-        steps = self.query_one("#train-steps", Input).value.strip()
-        overrides = {"train.steps": steps} if steps else {}
         name = self.query_one("#train-name", Input).value.strip()
-        self.nlptui.clerk.ask(StartRun(self.recipe.path, name, overrides), self.started)
+        self.nlptui.clerk.ask(StartRun(self.recipe.path, name, self.overrides()), self.started)
+
+    def open_form(self) -> None:
+        """A run of one's own; leaving the form leads back here."""
+        from nlptui.tui.screens.compose import ComposeScreen
+
+        def left(name: str | None) -> None:
+            window.display = True
+            if name:
+                self.dismiss(name)
+
+        window = self.query_one(".window")
+        window.display = False  # one dialog at a time
+        self.app.push_screen(ComposeScreen(), left)
 
     def started(self, answer: Answer) -> None:
         """It runs, or here is why not."""
