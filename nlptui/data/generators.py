@@ -9,7 +9,6 @@ Texts of other modules that recipes may name too:
     recall_en       a fact, words about other things, a question, and a name (`recall`)
     stories_en, stories_zh      short stories with questions (`stories`)
     inferences_en   pairs of sentences: entailment, contradiction or neutral (`inferences`)
-    opinions_en     plain opinions of films, positive or negative (`opinions`)
 
 The sentences that lessons begin with stay out of the training part, in whole and in stretches of four words;
 held-out sentences of the same kind are the dev and test part. Everything is made from a fixed seed.
@@ -22,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from nlptui.data import inferences, opinions, recall, stories
+from nlptui.data import inferences, recall, stories
 from nlptui.data.everyday import everyday_en, everyday_zh
 from nlptui.data.readers import Sentence, TaggedWord
 
@@ -171,8 +170,5 @@ INFERENCES: dict[str, Callable[[str], list[inferences.Inference]]] = {
 }
 """The same, of pairs of texts with a label."""
 
-OPINIONS: dict[str, Callable[[str], list[opinions.Opinion]]] = {"opinions_en": opinions.opinions_en}
-"""The same, of texts with a label."""
-
-MADE = frozenset((*GENERATED, *RECALLED, *STORIES, *INFERENCES, *OPINIONS))
+MADE = frozenset((*GENERATED, *RECALLED, *STORIES, *INFERENCES))
 """All of these names."""

@@ -144,9 +144,6 @@ def labelled_texts(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str
         if name in generators.INFERENCES:
             rows += generators.INFERENCES[name](split) * _repeats(recipe_data, name, split)
             continue
-        if name in generators.OPINIONS:
-            rows += generators.OPINIONS[name](split) * _repeats(recipe_data, name, split)
-            continue
         one = {**recipe_data, "corpus": name}
         rows += _collect(one, split, {"labelled": readers.read_tsv}, _("labelled texts"))
     return rows
