@@ -16,6 +16,7 @@ from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.paths import models_dirs, tokenizers_dir
 from nlptui.tokenizers import Tokenizer
+from nlptui.tokenizers.replay import has_no_words
 
 _FILES = ("tokenizer_config.json", "tokenizer.json", "tokenizer.model", "vocab.txt", "characters.txt")
 SORTS = ("id", "token", "length", "score")
@@ -31,8 +32,9 @@ class Row:
     kind: str
     vocab_size: int
     tokens: tuple[str, ...]
-    """Without the special tokens around the text."""
-    unknown: int
+    """Without the special tokens around the text; words as they are written where the model reads those."""
+    unknown: int | None
+    """None where there is no vocabulary to be outside of."""
     characters: int
     bytes: int
     """UTF-8 bytes of the text."""
@@ -115,9 +117,12 @@ def measure(name: str, text: str, others: tuple[str, ...] = ()) -> Row:
     tokenizer = kept_tokenizer(name)
     encoding = tokenizer.encode(text, special=False)
     kind = _kind(tokenizer)
-    unknown = encoding.ids.count(tokenizer.specials.get("unk", -1))
+    tokens = encoding.tokens
+    unknown: int | None = encoding.ids.count(tokenizer.specials.get("unk", -1))
+    if has_no_words(tokenizer):
+        tokens, unknown = tuple(map(encoding.surface, range(len(encoding)))), None
     size = len(text.encode("utf-8", "replace"))
-    return Row(name, others, kind, tokenizer.vocab_size, encoding.tokens, unknown, len(text), size)
+    return Row(name, others, kind, tokenizer.vocab_size, tokens, unknown, len(text), size)
 
 
 def _kind(tokenizer: Tokenizer) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -117,11 +117,21 @@ class Fallback:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """A token and what it stands for: `text[start:end]`, in code points of the text as it was typed."""
+
+    id: int
+    token: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Replay:
     """The steps of one text; of `words`, `tried` and `nodes` one is filled."""
 
     kind: str
-    """bpe, unigram, wordpiece or lookup."""
+    """bpe, unigram, wordpiece, lookup, or written: a model reads the pieces themselves, not their ids."""
     normalised: Normalised
     ids: tuple[int, ...]
     """What the steps end in: the library's own ids, without special tokens around the text."""
@@ -131,6 +141,10 @@ class Replay:
     best: tuple[Segmentation, ...] = ()
     """The n best segmentations, the best first."""
     fallbacks: tuple[Fallback, ...] = ()
+    nfkc: Normalised | None = None
+    """What NFKC would make of the text after the tokenizer's own normalisation; None: the same."""
+    tokens: tuple[Placed, ...] = ()
+    """The ids with their places."""
 
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
@@ -146,11 +160,16 @@ def replay(tokenizer: Tokenizer, text: str, best: int = 5, alpha: float = 1.0) -
     """
     text = without_surrogates(text)
     if tokenizer.kind not in _WITH_STEPS:
-        return look_up(tokenizer, text)
-    replayer = _replayers.get(tokenizer)
-    if replayer is None:
-        replayer = _replayers[tokenizer] = _find(tokenizer)
-    return replayer(text, best, alpha)
+        steps = look_up(tokenizer, text)
+    else:
+        replayer = _replayers.get(tokenizer)
+        if replayer is None:
+            replayer = _replayers[tokenizer] = _find(tokenizer)
+        steps = replayer(text, best, alpha)
+    read = steps.normalised.after
+    more = None if unicodedata.is_normalized("NFKC", read) else unicode_normalised(read)
+    placed = (Placed(piece.id, tokenizer.token(piece.id), *piece[1:3]) for piece in tokenizer.pieces(text))
+    return replace(steps, nfkc=more, tokens=tuple(placed))
 
 
 def sample(tokenizer: Tokenizer, text: str, alpha: float, count: int, seed: int = 0) -> list[Segmentation]:
@@ -176,19 +195,27 @@ def _find(tokenizer: Tokenizer) -> Replayer:
 
 
 def look_up(tokenizer: Tokenizer, text: str) -> Replay:
-    """Words, characters and bytes: one look into the vocabulary for each."""
+    """Words, characters and bytes: one look into the vocabulary for each, where there is one."""
     lowercase = bool(getattr(tokenizer, "lowercase", False))
-    unknown = tokenizer.specials.get("unk", -1)
+    unknown, bare = tokenizer.specials.get("unk", -1), has_no_words(tokenizer)
     found = tokenizer.pieces(text)
     tried = []
     for piece in found:
         word = text[piece.start : piece.end]
         known = None if piece.id == unknown else piece.id
         one = Try(0, len(word), lowered(word, lowercase), known)
-        tried.append(TriedWord(word, (one,), (tokenizer.token(piece.id),)))
+        tried.append(TriedWord(word, () if bare else (one,), (word if bare else tokenizer.token(piece.id),)))
     letters = ((at, at + 1, lowered(letter, lowercase)) for at, letter in enumerate(text))
     normal = normalised_by(text, letters)
-    return Replay("lookup", normal, tuple(piece.id for piece in found), tried=tuple(tried))
+    kind = "written" if bare else "lookup"
+    return Replay(kind, normal, tuple(piece.id for piece in found), tried=tuple(tried))
+
+
+def has_no_words(tokenizer: Tokenizer) -> bool:
+    """Whether a vocabulary is special tokens alone: its model (rules, a CRF) reads the words as they are
+    written.
+    """
+    return tokenizer.vocab_size == len(set(tokenizer.specials.values()))
 
 
 def normalised_by(text: str, parts: Iterable[tuple[int, int, str]]) -> Normalised:

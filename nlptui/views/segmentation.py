@@ -34,7 +34,7 @@ class Step:
 
 def steps_of(replay: Any, drawn: Sequence[Any] = ()) -> list[Step]:
     """All steps of a replay, under headings."""
-    steps = [*_normalisation(replay.normalised)]
+    steps = [*_normalisation(replay.normalised, replay.nfkc)]
     if replay.words:
         steps += _merges(replay.words)
     if replay.tried:
@@ -50,28 +50,38 @@ def steps_of(replay: Any, drawn: Sequence[Any] = ()) -> list[Step]:
     for fallback in replay.fallbacks:
         words = _("{piece} is not in the vocabulary: its bytes stand for it")
         steps.append(Step(words.format(piece=_quoted(fallback.piece)), fallback.bytes, "accent"))
-    ids = " ".join(map(str, replay.ids))
-    steps += [Step(_("ids: the library's own"), look="bold"), Step(ids or "–")]
+    if replay.tokens:
+        steps.append(Step(_("tokens: id, place in the text, and what stands there"), look="bold"))
+        steps += _placed(replay.tokens, replay.normalised.before)
     if len(steps) > MOST:
         left = len(steps) - MOST
         steps = [*steps[:MOST], Step(_("… and {n} more steps").format(n=left), look="faint")]
-    return steps
+    ids = " ".join(map(str, replay.ids))
+    return [*steps, Step(_("ids: the library's own"), look="bold"), Step(ids or "–")]
 
 
 def _quoted(text: str) -> str:
     return f"“{visible(text)}”"
 
 
-def _normalisation(normal: Any) -> Iterator[Step]:
+def _normalisation(normal: Any, nfkc: Any) -> Iterator[Step]:
     yield Step(_("normalisation"), look="bold")
     if normal.before == normal.after or not normal.changes:
         yield Step(_("nothing changes"), (normal.after,) if normal.before != normal.after else (), "faint")
-        return
+    else:
+        yield from _changes(normal, "accent")
+        yield Step(_("afterwards"), (normal.after,))
+    if nfkc is not None:
+        yield Step(_("NFKC, which this tokenizer leaves out, would change"), look="bold")
+        yield from _changes(nfkc, "faint")
+        yield Step(_("afterwards"), (nfkc.after,), "faint")
+
+
+def _changes(normal: Any, look: str) -> Iterator[Step]:
     for change in normal.changes:
         codes = " ".join(f"U+{ord(letter):04X}" for letter in change.before[:8])
         after = _quoted(change.after) if change.after else _("nothing")
-        yield Step(f"{change.start}–{change.end}  {_quoted(change.before)} → {after}  {codes}", look="accent")
-    yield Step(_("afterwards"), (normal.after,))
+        yield Step(f"{change.start}–{change.end}  {_quoted(change.before)} → {after}  {codes}", look=look)
 
 
 def _merges(words: Sequence[Any]) -> Iterator[Step]:
@@ -88,6 +98,10 @@ def _merges(words: Sequence[Any]) -> Iterator[Step]:
 
 
 def _tries(words: Sequence[Any], kind: str) -> Iterator[Step]:
+    if kind == "written":
+        yield Step(_("the model reads each as it is written; nothing is looked up"), look="bold")
+        yield from (Step(visible(word.word) or "␣") for word in words)
+        return
     if kind == "lookup":
         yield Step(_("each is looked up in the vocabulary"), look="bold")
     for word in words:
@@ -108,6 +122,13 @@ def _lattice(nodes: Sequence[Any]) -> Iterator[Step]:
         piece = fit(visible(node.piece), min(width, 24))
         text = f"{'●' if node.best else '·'} {node.start:>3}–{node.end:<3} {piece}"
         yield Step(f"{text} {node.score:9.4f} {node.total:10.4f}", look="accent" if node.best else "")
+
+
+def _placed(tokens: Sequence[Any], text: str) -> Iterator[Step]:
+    width = max(cell_len(visible(one.token)) for one in tokens)
+    for one in tokens:
+        piece = fit(visible(one.token).replace(" ", "␣"), min(width, 24))
+        yield Step(f"{one.id:>7}  {one.start:>3}–{one.end:<3}  {piece}", (text[one.start : one.end],))
 
 
 def _segmentation(way: Any) -> Step:

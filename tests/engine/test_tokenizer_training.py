@@ -124,7 +124,12 @@ def test_tokenizers_side_by_side(corpus: Path, text: str) -> None:
     assert rows["bytes"].count == len(text.encode()) and rows["mine"].kind == "unigram"
     for row in rows.values():
         encoding = find_tokenizer(row.name).encode(text, special=False)
-        assert row.tokens == encoding.tokens and row.characters == len(text)
+        if row.unknown is None:
+            assert row.name in ("ner-crf-zh", "pos-crf-en", "seg-crf-zh"), "its model reads words, not ids"
+            assert row.tokens == tuple(map(encoding.surface, range(len(encoding))))
+        else:
+            assert row.tokens == encoding.tokens
+        assert row.characters == len(text)
         assert row.per_character == (len(encoding) / len(text) if text else 0)
         assert row.bytes_each == (len(text.encode()) / len(encoding) if len(encoding) else 0)
 

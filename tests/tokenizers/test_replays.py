@@ -212,7 +212,14 @@ def test_gpt2s_merges_end_in_the_librarys_ids() -> None:
 def test_replays_of_every_kind_end_in_the_ids(case: str) -> None:
     tokenizer = made(case, "none")
     for line in lines()[:600]:
-        assert list(replay(tokenizer, line).ids) == [piece.id for piece in tokenizer.pieces(line)]
+        steps = replay(tokenizer, line)
+        assert list(steps.ids) == [piece.id for piece in tokenizer.pieces(line)]
+        if "[MASK]" in line:  # plain text for the steps
+            continue
+        encoding = tokenizer.encode(line)
+        assert list(steps.ids) == list(encoding.ids) == [token.id for token in steps.tokens]
+        assert [(token.start, token.end) for token in steps.tokens] == list(encoding.offsets)
+        assert [token.token for token in steps.tokens] == list(encoding.tokens)
 
 
 @pytest.mark.parametrize("case", ["unigram", "unigram-bytes"])
@@ -317,6 +324,22 @@ def test_a_normal_form_is_pythons() -> None:
         assert normal.after == unicodedata.normalize("NFKC", line)
     changes = {change.before: change.after for change in unicode_normalised("ﬁne e\u0301 ½").changes}
     assert changes == {"ﬁ": "fi", "e\u0301": "é", "½": "1⁄2"}
+
+
+@pytest.mark.parametrize(("case", "left"), [("wordpiece", "the ﬁne cafe"), ("bytelevel", "The ﬁne café")])
+def test_what_nfkc_would_change_is_told_where_a_tokenizer_leaves_it(case: str, left: str) -> None:
+    nfkc = replay(made(case), "The ﬁne café").nfkc
+    assert nfkc is not None and nfkc.before == left and nfkc.after == left.replace("ﬁ", "fi")
+    assert [(change.before, change.after) for change in nfkc.changes] == [("ﬁ", "fi")]
+    assert replay(made(case), "The fine cafe").nfkc is None
+    done = replay(sentencepiece_model("unigram"), "The ﬁne café")
+    assert done.nfkc is None and ("ﬁ", "fi") in [(c.before, c.after) for c in done.normalised.changes]
+
+
+def test_words_that_a_model_reads_as_they_are_written_are_not_looked_up() -> None:
+    found = replay(load_tokenizer(shipped_models() / "pos-crf-en"), "The Zyzzyx, 船")
+    assert found.kind == "written" and [word.word for word in found.tried] == ["The", "Zyzzyx", ",", "船"]
+    assert not any(word.tries for word in found.tried)
 
 
 def test_bytes_stand_for_what_is_not_in_the_vocabulary() -> None:

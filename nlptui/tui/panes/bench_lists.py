@@ -65,10 +65,8 @@ class TokenizerTable(BenchRows):
         one = self.rows[row]
         more = f" +{len(one.others)}" if one.others else ""
         name = fit(visible(one.name), NAME - len(more)) + more
-        numbers = (
-            str(one.vocab_size), str(one.count), f"{one.per_character:.2f}", str(one.unknown),
-            f"{one.bytes_each:.1f}",
-        )  # fmt: skip
+        size, unknown = ("–", "–") if one.unknown is None else (str(one.vocab_size), str(one.unknown))
+        numbers = (size, str(one.count), f"{one.per_character:.2f}", unknown, f"{one.bytes_each:.1f}")
         cells = " ".join(number.rjust(NUMBER) for number in numbers)
         here = row == self.row
         words = f"{'▸' if here else ' '} {name} {fit(one.kind, KIND)} {cells} "
@@ -98,6 +96,14 @@ class StepList(BenchRows):
 class VocabularyList(BenchRows):
     """One token a row: id, token, length, score."""
 
+    def heads(self) -> str:
+        """The names of the columns."""
+        number, length, score = (
+            fit(words, width, right=True)
+            for words, width in ((_("id"), 7), (_("length"), 6), (_("score"), 12))
+        )
+        return f"  {number}  {fit(_('token'), 32)} {length}{score}"
+
     def row_segments(self, row: int) -> list[Segment]:
         """One token."""
         entry = self.rows[row]
@@ -106,6 +112,6 @@ class VocabularyList(BenchRows):
         here = row == self.row
         special = "" if not entry.special else f"  {_('special')}"
         words = (
-            f"{'▸' if here else ' '} {entry.id:>7}  {fit(token, 32)} {len(entry.token):>4}{score}{special}"
+            f"{'▸' if here else ' '} {entry.id:>7}  {fit(token, 32)} {len(entry.token):>6}{score}{special}"
         )
         return [Segment(fit(words, self.size.width), self.cursor_style if here else None)]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
 
 SORTS = ("id", "token", "length", "score")
+KEYS = ("text", "next", "vocabulary", "learn", "draw", "train", "leave")
+"""What the last line names, as far as there is room, in this order."""
 LOOK = 0.5
 """Seconds between two looks at a training."""
 DRAWN = 8
@@ -60,6 +62,8 @@ class TokenizersScreen(AppScreen):
         """How often was drawn: the seed; 0: nothing is."""
         self.query_text, self.sort, self.descending = "", "id", False
         self.problem = ""
+        self.trained = ""
+        """The tokenizer that has just been trained."""
         self._found = False
         self._timer: Timer | None = None
 
@@ -71,6 +75,7 @@ class TokenizersScreen(AppScreen):
         yield Words(id="bench-heads")
         yield TokenizerTable(id="bench-table")
         yield Words(id="bench-below")
+        yield Words(id="bench-columns")
         yield StepList(id="bench-steps")
         yield VocabularyList(id="bench-vocabulary")
         yield Words(id="bench-chips")
@@ -93,7 +98,11 @@ class TokenizersScreen(AppScreen):
         self.query_one("#bench-title", Words).left = (Word(_("Tokenizer bench"), "bold"),)
         self.query_one("#bench-heads", Words).left = (Word(self.query_one(TokenizerTable).heads(), "faint"),)
         scope = [action for action in self.nlptui.actions if action.scope in (self.SCOPE, "app")]
+        order = {f"bench_{key}": place for place, key in enumerate(KEYS)}
+        scope.sort(key=lambda action: order.get(action.id, len(order)))
         self.query_one("#bench-keys", KeyBar).show(scope)
+        heads = self.query_one(VocabularyList).heads()
+        self.query_one("#bench-columns", Words).left = (Word(heads, "faint"),)
         self.show_mode()
 
     # asking
@@ -161,9 +170,15 @@ class TokenizersScreen(AppScreen):
         self.draw_chips()
 
     def take_problem(self, answer: Answer) -> None:
-        """Say what went wrong, or nothing."""
+        """Say what went wrong, or what is new, or nothing."""
         self.problem = answer.error
-        self.say(f"✗ {answer.error}" if answer.error else "", "warning")
+        if answer.error:
+            self.say(f"✗ {answer.error}", "warning")
+        elif self.trained:
+            words = _('{name} is trained; a recipe takes it with [tokenizer] from = "{name}"')
+            self.say(words.format(name=visible(self.trained)), "special")
+        else:
+            self.say("")
 
     def say(self, words: str, look: str = "") -> None:
         """One line about the last action."""
@@ -182,7 +197,7 @@ class TokenizersScreen(AppScreen):
     def typed(self, event: Prompt.Changed) -> None:
         """The text is another one."""
         event.stop()
-        self.text, self.draws = event.text, 0
+        self.text, self.draws, self.trained = event.text, 0, ""
         self.compare()
 
     @on(Prompt.Submitted)
@@ -196,7 +211,7 @@ class TokenizersScreen(AppScreen):
         """Another tokenizer, or another step."""
         event.stop()
         if event.widget is self.query_one(TokenizerTable):
-            self.draws = 0
+            self.draws, self.trained = 0, ""
             self.take_row()
         else:
             self.draw_chips()
@@ -235,7 +250,8 @@ class TokenizersScreen(AppScreen):
         await self.nlptui.run_by_id(event.action)
 
     def show_mode(self) -> None:
-        """Which list stands below."""
+        """Which list stands below, and whether its columns have names."""
+        self.query_one("#bench-columns", Words).display = self.mode == "vocabulary"
         self.query_one(StepList).display = self.mode != "vocabulary"
         self.query_one(VocabularyList).display = self.mode == "vocabulary"
 
@@ -354,7 +370,7 @@ class TokenizersScreen(AppScreen):
         elif progress.state == "failed":
             self.say(f"✗ {visible(progress.said)}", "warning")
         elif name:
-            self.chosen, self._found = name, False
+            self.chosen, self._found, self.trained = name, False, name
             self.compare()
 
     def look(self) -> None:
