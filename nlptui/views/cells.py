@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from nlptui.views.figure import Array
+from nlptui.views.figure import Array, HeatTable
 
 SHADES = " ·░▒▓█"
 """From nothing to most."""
@@ -44,15 +44,18 @@ def width_of(texts: tuple[str, ...] | list[str], most: int) -> int:
 
 
 def number_format(values: Array, digits: int) -> Callable[[float], str]:
-    """How all numbers of one table are written: `digits` decimals, an exponent where they would not do.
+    """How all numbers of one table are written: `digits` decimals, an exponent where they would not do; large
+    whole numbers in groups of three digits.
 
     Never "-0.00"; infinities are −∞ and ∞, and what is not a number is blank.
     """
     finite = values[np.isfinite(values)]
     size = float(np.abs(finite).max()) if finite.size else 0.0
-    spec = (
-        f"z.{max(1, digits - 1)}e" if size and (size >= 1e6 or size < 0.5 * 10.0**-digits) else f"z.{digits}f"
-    )
+    spec = f"z.{digits}f"
+    if 1e6 <= size < 1e12 and not digits:
+        spec = "z,.0f"
+    elif size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
+        spec = f"z.{max(1, digits - 1)}e"
 
     def write(value: float) -> str:
         if np.isfinite(value):
@@ -60,6 +63,11 @@ def number_format(values: Array, digits: int) -> Callable[[float], str]:
         return "" if np.isnan(value) else "∞" if value > 0 else "−∞"
 
     return write
+
+
+def cell_format(table: HeatTable, values: Array) -> Callable[[float], str]:
+    """How the `values` of a table are written: as numbers, or as what they are the numbers of."""
+    return table.name_of if table.names else number_format(values, table.digits)
 
 
 def shade(share: float) -> str:

@@ -59,12 +59,12 @@ def compare(a: Figure, b: Figure) -> Figure:
 def named(part: Part, label: str, trace: int) -> Part:
     """The part with "A" or "B" before its title, its cells opening in that trace."""
     title = f"{label} · {part.title}"
-    if isinstance(part, HeatTable):
+    if isinstance(part, HeatTable | Bars):
         source = part.source
         if isinstance(source, tuple):
             return replace(part, title=title, source=tuple(replace(row, trace=trace) for row in source))
         return replace(part, title=title, source=_in_trace(source, trace))
-    if isinstance(part, Bars | Points | Tokens):
+    if isinstance(part, Points | Tokens):
         return replace(part, title=title, source=_in_trace(part.source, trace))
     return replace(part, title=title)
 

@@ -165,6 +165,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
     "backpointer": (
+        N_("the tag before '{token}' on the best path that gives it the tag {label}: {called}"),
         N_("the number of the tag before '{token}' on the best path that gives it the tag {label}: {value}"),
     ),
     "path": (N_("the number of the tag of '{token}' on the best path: {value}"),),
@@ -283,6 +284,7 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "eras.ms": (N_("milliseconds that {model} takes for this text: {value}"),),
     "eras.parameters": (N_("numbers that training found for {model}: {value}"),),
     "eras.accuracy": (N_("the share of test words that {model} tags right: {value}"),),
+    "eras.f1": (N_("F1 of {model} on test, of entities or of words: {value}"),),
     "eras.sure": (N_("how probable {model} finds its own tag of '{token}': {value}"),),
     "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
     "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
@@ -346,6 +348,8 @@ def _cell(table: HeatTable, row: int, col: int) -> str:
     _fill(fields, table.row_axis, row, table.rows[row])
     _fill(fields, table.col_axis, col, table.cols[col])
     _fill_centre(fields, table.task)
+    if table.names:
+        fields["called"] = table.name_of(float(table.values[row, col]))
     return sentence(origin, value, fields, table.rows[row], table.cols[col])
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, HeatTable, Part, Source, Token, Tokens
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Scale, Source, Token, Tokens
 from nlptui.views.systems import reads, runs
 from nlptui.views.view import BEGIN, Peer, State, View, config_of, nothing, task_of, titled
 
@@ -35,9 +35,10 @@ DIFFERS = "≠"
 """What stands after a tag that most of the others do not give."""
 GOES_ON = "…"
 """In a column where a word only goes on."""
-_STATS = {
+_STATS: dict[str, tuple[str, Scale, int]] = {
     "accuracy": (N_("right tags on test"), "probability", 4),
-    "ms": (N_("milliseconds for this text"), "positive", 3),
+    "f1": (N_("F1 of entities or words on test"), "probability", 4),
+    "ms": (N_("milliseconds for this text"), "positive", 2),
     "parameters": (N_("parameters"), "positive", 0),
 }
 
@@ -123,14 +124,15 @@ def marked(tags: Sequence[Sequence[str]], words: Sequence[Sequence[int | None]])
     return shown
 
 
-def title_of(run: Trace) -> str:
-    """A model's era, name, accuracy, size and time."""
-    numbers = {kind: float(run.array(PREFIX + kind)[0, 0]) for kind in _STATS}
+def title_of(run: Trace, kinds: Sequence[str]) -> str:
+    """A model's era, name, accuracy, F1 where it is measured, size and time."""
+    numbers = {kind: number_of(run, kind) for kind in _STATS}
     accuracy = f"{numbers['accuracy']:.4f}" if numbers["accuracy"] == numbers["accuracy"] else "–"
     return titled(
         _era(run),
         run.model,
         _("accuracy {share}").format(share=accuracy),
+        _("F1 {share}").format(share=f"{numbers['f1']:.4f}") if "f1" in kinds else "",
         _("{n} parameters").format(n=f"{int(numbers['parameters']):,}"),
         _("{ms} ms").format(ms=f"{numbers['ms']:.2f}"),
     )
@@ -146,19 +148,27 @@ def labels_of(found: Sequence[tuple[int, Trace]]) -> tuple[str, ...]:
     return tuple(titled(_era(run), run.model) for _number, run in found)
 
 
-def stats(found: Sequence[tuple[int, Trace]], kind: str) -> HeatTable:
+def number_of(run: Trace, kind: str) -> float:
+    """One of the numbers of a model."""
+    return float(run.array(PREFIX + kind)[0, 0])
+
+
+def measured(found: Sequence[tuple[int, Trace]]) -> list[str]:
+    """The kinds of numbers that the models have; F1 only where all have one."""
+    return [kind for kind in _STATS if kind != "f1" or all(number_of(r, kind) >= 0 for _n, r in found)]
+
+
+def stats(found: Sequence[tuple[int, Trace]], kind: str) -> Bars:
     """One number of each model."""
     words, scale, digits = _STATS[kind]
-    return HeatTable(
+    return Bars(
         title=_(words),
-        values=np.array([[float(run.array(PREFIX + kind)[0, 0])] for _number, run in found]),
-        rows=labels_of(found),
-        cols=(_(words),),
-        row_axis="model",
-        col_axis="stat",
-        scale=scale,  # type: ignore[arg-type]
-        source=tuple(Source(PREFIX + kind, (0, "col"), trace=number) for number, _run in found),
+        labels=labels_of(found),
+        values=np.array([number_of(run, kind) for _number, run in found]),
+        source=tuple(Source(PREFIX + kind, (0, 0), trace=number) for number, _run in found),
         digits=digits,
+        scale=scale,
+        axis="model",
     )
 
 
@@ -173,7 +183,7 @@ def sureness(
         values=np.array(
             [run.array(f"{PREFIX}sure")[0, row] for (_n, run), row in zip(found, picked, strict=True)]
         ),
-        rows=labels_of(found),
+        rows=tuple(run.model for _number, run in found),
         cols=tuple(texts[place] for place in full),
         row_axis="model",
         col_axis="pos",
@@ -192,16 +202,17 @@ def draw(trace: Trace, state: State) -> Figure:
     if not found:
         return nothing(trace, "eras", title)
     parts: list[Part] = []
+    kinds = measured(found)
     tagged = [one for one in found if one[1].output.get("tags")]
     different = 0
     if tagged:
         texts, tags, words = rows_of(tagged)
         for (_number, run), line in zip(tagged, marked(tags, words), strict=True):
             row = tuple(Token(text, tag=tag) for text, tag in zip(texts, line, strict=True))
-            parts.append(Tokens(title_of(run), row))
+            parts.append(Tokens(title_of(run, kinds), row))
         different = sum(len(set(column)) > 1 for column in zip(*tags, strict=True))
         parts.append(sureness(tagged, texts, words))
-    parts += [stats(found, kind) for kind in _STATS]
+    parts += [stats(found, kind) for kind in kinds]
     caption = _(
         "{n} models, oldest first; {mark} marks a tag that most do not give. They differ at {places} words."
     )

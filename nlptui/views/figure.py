@@ -21,6 +21,8 @@ Array: TypeAlias = "NDArray[Any]"
 Scale: TypeAlias = Literal["diverging", "probability", "positive"]
 By: TypeAlias = Literal["table", "row"]
 SCALES: tuple[Scale, ...] = ("diverging", "probability", "positive")
+NAMELESS = "–"
+"""What stands in a table of names where there is none."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,14 @@ class HeatTable:
     """What the model is for, where the meaning of a cell depends on it."""
     minus: tuple[HeatTable, HeatTable] | None = None
     """The two tables whose difference this one is."""
+    names: tuple[str, ...] = ()
+    """What the numbers count, where that has names, which are then shown: tags, say. A number without one, as
+    −1, stands for nothing.
+    """
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), note=visible(self.note))
-        _set(self, rows=_labels(self.rows), cols=_labels(self.cols))
+        _set(self, rows=_labels(self.rows), cols=_labels(self.cols), names=_labels(self.names))
         _set(self, values=_matrix(self.title, self.values, 2))
         found, expected = self.values.shape, (len(self.rows), len(self.cols))
         if found != expected:
@@ -118,6 +124,11 @@ class HeatTable:
             raise ValueError(f"table {self.title!r}: colours go by 'table' or 'row', not {self.by!r}")
         if isinstance(self.source, tuple) and len(self.source) != len(self.rows):
             raise ValueError(f"table {self.title!r}: {len(self.source)} sources for {len(self.rows)} rows")
+
+    def name_of(self, value: float) -> str:
+        """What a number of the table is the number of."""
+        known = np.isfinite(value) and 0 <= round(value) < len(self.names)
+        return self.names[round(value)] if known else NAMELESS
 
     def origin(self, row: int, col: int) -> Origin | None:
         """What Enter opens at (row, col); None where the number is not an element of a trace."""
@@ -169,7 +180,8 @@ class Bars:
     title: str
     labels: tuple[str, ...]
     values: Array
-    source: Source | None = None
+    source: Source | tuple[Source, ...] | None = None
+    """One for all bars, or one for each."""
     unit: str = ""
     digits: int = 3
     scale: Scale = "positive"
@@ -188,10 +200,13 @@ class Bars:
             raise ValueError(f"bars {self.title!r}: unknown scale {self.scale!r}, expected one of {SCALES}")
         if len(self.labels) != len(self.values):
             raise ValueError(f"bars {self.title!r}: {len(self.values)} values, {len(self.labels)} labels")
+        if isinstance(self.source, tuple) and len(self.source) != len(self.labels):
+            raise ValueError(f"bars {self.title!r}: {len(self.source)} sources, {len(self.labels)} labels")
 
     def origin(self, row: int, col: int = 0) -> Origin | None:
         """What Enter opens at bar `row`."""
-        return self.source.origin(row, col) if self.source else None
+        source = self.source[row] if isinstance(self.source, tuple) else self.source
+        return source.origin(row, col) if source else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, HeatTable, Part, Source, Token, Tokens
+from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, Token, Tokens
 from nlptui.views.names import clamp
-from nlptui.views.view import State, View, config_of, cut, nothing, ordered, stack
+from nlptui.views.view import State, View, config_of, cut, nothing, ordered
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -55,11 +55,15 @@ def both_ways(trace: Trace) -> list[Part]:
             for token, tag in zip(tokens, trace.array(name)[0], strict=True)
         )
         parts.append(Tokens(title, row, Source(name, (0, "row"))))
-    costs = [
-        cut(trace, f"{side}_cost", "", "stat", scale="positive", digits=4) for side in ("forward", "backward")
-    ]
-    words = _("words, and after the point single characters: the smaller number wins, the right in a tie")
-    return [*parts, stack(words, costs, [_("from the left"), _("from the right")], "step", "table")]
+    sides = ("forward", "backward")
+    costs = Bars(
+        _("words (after the point: single characters); fewer win, and the right where both are alike"),
+        (_("from the left"), _("from the right")),
+        np.array([float(trace.array(f"{side}_cost")[0, 0]) for side in sides]),
+        tuple(Source(f"{side}_cost", (0, 0)) for side in sides),
+        digits=4,
+    )
+    return [*parts, costs]
 
 
 def draw(trace: Trace, state: State) -> Figure:

@@ -8,6 +8,7 @@ choices show each matrix whole. Sources: Viterbi 1967; Rabiner 1989.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import N_, _
@@ -58,7 +59,6 @@ def column(trace: Trace, position: int, state: State) -> HeatTable:
         ("emission", "tag", _("emission"), "diverging"),
         (*way, "diverging"),
         ("score", "tag", _("score"), "diverging"),
-        ("backpointer", "tag", _("back-pointer (number of a tag)"), "diverging"),
         ("forward_score", "tag", _("forward"), "diverging"),
         ("backward_score", "tag", _("backward"), "diverging"),
         ("probs", "tag", _("posterior"), "probability"),
@@ -68,6 +68,26 @@ def column(trace: Trace, position: int, state: State) -> HeatTable:
     token = trace.labels("score", "pos")[position]
     title = _("column of '{token}' ({position})").format(token=told(token), position=position)
     return stack(title, tables, [words for _name, _axis, words, _scale in rows], "step", "row")
+
+
+def before_each(trace: Trace, position: int, state: State) -> HeatTable:
+    """The back-pointers of one column: which tag before leads best to each."""
+    table = cut(trace, "backpointer", "", "tag", {"pos": position})
+    return replace(
+        table,
+        title=_("back-pointers: the tag before, on the best path to each tag"),
+        rows=(_("from"),),
+        row_axis="step",
+        scale="positive",
+        names=trace.labels("score", "tag"),
+    )
+
+
+def pointers(trace: Trace, state: State) -> HeatTable:
+    """All back-pointers, as names of tags."""
+    title = _("back-pointers: the tag before, on the best path")
+    table = whole(trace, "backpointer", title, state, "positive")
+    return replace(table, names=trace.labels("score", "tag"))
 
 
 def whole(trace: Trace, name: str, title: str, state: State, scale: Scale = "diverging") -> HeatTable:
@@ -93,13 +113,14 @@ def draw(trace: Trace, state: State) -> Figure:
     position = clamp(state.position, trace["score"].shape[1])
     parts: list[Part] = [path_row(trace)]
     if choice == "walk":
-        parts += [column(trace, position, state), whole(trace, "score", _("scores of the best paths"), state)]
+        parts += [column(trace, position, state), before_each(trace, position, state)]
+        parts.append(whole(trace, "score", _("scores of the best paths"), state))
         token = trace.labels("score", "pos")[position]
         title = titled(title, f"{told(token)} ({position})")
     elif choice == "lattice":
         parts += [
             whole(trace, "score", _("scores of the best paths"), state),
-            whole(trace, "backpointer", _("back-pointers: the number of the tag before"), state),
+            pointers(trace, state),
             whole(trace, "emission", _("emissions"), state),
         ]
     elif choice == "posteriors":

@@ -74,12 +74,16 @@ def test_a_column_adds_up_along_the_best_path(name: str) -> None:
     path = made.array("path")[0].astype(int)
     for position in range(1, len(path)):
         figure = drawn("lattice", made, State(position=position))
-        row, table = figure.parts[0], figure.parts[1]
-        assert isinstance(row, Tokens) and isinstance(table, HeatTable)
+        row, table, pointers = figure.parts[:3]
+        assert isinstance(row, Tokens) and isinstance(table, HeatTable) and isinstance(pointers, HeatTable)
         assert [token.tag for token in row.tokens] == [made.labels("score", "tag")[tag] for tag in path]
         tag, before = path[position], path[position - 1]
-        emission, way, score, pointer = (float(table.values[i, tag]) for i in range(4))
-        assert pointer == before
+        emission, way, score = (float(table.values[i, tag]) for i in range(3))
+        assert pointers.values[0, tag] == before
+        name = made.labels("score", "tag")[before]
+        assert pointers.name_of(float(pointers.values[0, tag])) == name
+        assert describe(figure, 2, 0, tag).endswith(f": {name}")
+        assert name in to_text(figure).split("back-pointers")[1]
         assert score == pytest.approx(emission + way + float(made.array("score")[0, position - 1, before]))
 
 
@@ -145,12 +149,15 @@ def test_numbers_of_the_eras_open_in_their_own_runs() -> None:
     made, figure = eras_of("pos-rnn-en")
     numbered = [None, made, *made.beside.values()]
     for part in figure.parts:
-        if isinstance(part, HeatTable):
-            for row in range(len(part.rows)):
+        if isinstance(part, HeatTable | Bars):
+            labels, values = part.rows if isinstance(part, HeatTable) else part.labels, part.values
+            for row in range(len(labels)):
                 origin = part.origin(row, 0)
                 run = numbered[origin.trace]
-                assert part.values[row, 0] == run.array(origin.name)[origin.index]
-                assert run.model in part.rows[row]
+                shown = values[row] if isinstance(part, Bars) else values[row, 0]
+                assert shown == run.array(origin.name)[origin.index]
+                assert run.model in labels[row]
+                assert run.model in describe(figure, figure.parts.index(part), row)
                 found = engine(run.model).explain(run, origin.name, origin.index)
                 assert found.notation, "it opens to what it is"
 
@@ -196,3 +203,14 @@ def test_an_empty_text_is_said(name: str) -> None:
     for view in (*SHOWN, "eras"):
         if VIEWS[view].applies(made):
             assert drawn(view, made).caption == "The text is empty."
+
+
+def test_f1_stands_beside_accuracy_where_it_is_what_counts() -> None:
+    _made, figure = eras_of("ner-crf-zh")
+    models = {entry.name: entry for entry in list_models()}
+    rows = [part for part in figure.parts if isinstance(part, Tokens)]
+    assert len(rows) == 4
+    for row in rows:
+        assert f"F1 {models[row.title.split(' · ')[1]].metrics['f1']:.4f}" in row.title
+    _made, figure = eras_of("pos-lstm-zh")
+    assert "F1" not in to_text(figure), "only one of the models has it"

@@ -364,6 +364,8 @@ def test_numbers_of_a_table_have_one_format():
         "",
     ]
     assert number_format(np.array([1e9]), 2)(1e9) == "1.0e+09"
+    write = number_format(np.array([0, 16071, 1374561]), 0)
+    assert [write(v) for v in (0, 16071, 1374561)] == ["0", "16,071", "1,374,561"]
     assert number_format(np.array([1e-9]), 2)(1e-9) == "1.0e-09"
 
 

@@ -3,6 +3,7 @@
     ms          the median of five runs off the record on this machine, after one to warm up
     parameters  the numbers that training found; of rules none
     accuracy    share of right tags on the test split, as the model's card has it; NaN where none was measured
+    f1          of entities or of words, likewise
     sure        of each word of the answer, the probability of the tag that it got
 
 Measured, never the same twice. Knows nothing of the other models; the view puts the rows together.
@@ -36,14 +37,17 @@ def fits(config: Any) -> bool:
 
 
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
-    """`ms`, `parameters`, `accuracy` (batch stat) and, where there is an answer, `sure` (batch word)."""
+    """`ms`, `parameters`, `accuracy`, `f1` (batch stat) and, for an answer, `sure` (batch word)."""
     model: Any = engine.model
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    accuracy = float(engine.config.metrics.get("accuracy", math.nan))
+    known = engine.config.metrics
+    accuracy = float(known.get("accuracy", math.nan))
+    f1 = float(known.get("f1", known.get("segmentation_f1", math.nan)))
     told = {
         "ms": (milliseconds(engine, trace), _("the median of {n} runs of the model, in milliseconds")),
         "parameters": (float(parameters), _("numbers that training found")),
         "accuracy": (accuracy, _("share of right tags on the test split, from the model's card")),
+        "f1": (f1, _("F1 of entities, or of words, on the test split, from the model's card")),
     }
     for name, (value, words) in told.items():
         define(

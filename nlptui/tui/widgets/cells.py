@@ -5,6 +5,7 @@ Knows nothing of widgets and colours. Labels are expected to be `visible` alread
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 
 from nlptui.lazy import numpy as np
+from nlptui.views.figure import NAMELESS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ELLIPSIS = "…"
+LONGEST_NAME = 10
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
@@ -49,8 +52,26 @@ class NumberFormat:
         return format(value, self.spec)
 
 
+@dataclass(frozen=True)
+class NameFormat:
+    """How the cells of a table are written whose numbers stand for names."""
+
+    names: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """That of the longest name, but no more than LONGEST_NAME."""
+        return min(LONGEST_NAME, max(map(cell_len, (*self.names, NAMELESS))))
+
+    def __call__(self, value: float) -> str:
+        """The name of which `value` is the number."""
+        known = math.isfinite(value) and 0 <= round(value) < len(self.names)
+        return self.names[round(value)] if known else NAMELESS
+
+
 def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
-    """One format for all of `values`: `digits` decimals, fewer for large ones, an exponent for extreme ones.
+    """One format for all of `values`: `digits` decimals, fewer for large ones, an exponent for extreme ones;
+    large whole numbers in groups of three digits.
 
     Looks at the smallest and the largest only; nothing else is turned into text.
     """
@@ -62,7 +83,9 @@ def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
     if low > high:
         low = high = 0.0
     size = max(abs(low), abs(high))
-    if size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
+    if 1e6 <= size < 1e12 and not digits:
+        spec = "z,.0f"
+    elif size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
         spec = f"z.{max(digits - 1, 1)}e"
     else:
         whole = len(str(int(size)))

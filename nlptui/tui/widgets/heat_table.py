@@ -18,7 +18,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.colours import SIDE, STEPS
-from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
+from nlptui.tui.widgets.cells import NameFormat, NumberFormat, fit, number_format
 from nlptui.tui.widgets.heat_cells import (
     CURSOR,
     Grid,
@@ -69,7 +69,7 @@ class HeatTableView(LineView):
         super().__init__(name=name, id=id, classes=classes)
         self._grid = Grid(0, 1, 1, 1)
         self._levels: Array | None = None
-        self._format = NumberFormat("z.2f", 1)
+        self._format: NumberFormat | NameFormat = NumberFormat("z.2f", 1)
         self._query = ""
         self._clicked = False
         self.set_reactive(HeatTableView.show, show)
@@ -94,7 +94,9 @@ class HeatTableView(LineView):
         """Measure the new table; repaint all of it, or only the lines that differ from the old one."""
         old_levels, old_format, old_grid = self._levels, self._format, self._grid
         self._levels = None
-        self._format = number_format(new.values, new.digits) if new is not None else NumberFormat("z.2f", 1)
+        self._format = NumberFormat("z.2f", 1)
+        if new is not None:
+            self._format = NameFormat(new.names) if new.names else number_format(new.values, new.digits)
         before = self.row, self.col
         self.set_reactive(HeatTableView.row, self.validate_row(self.row))
         self.set_reactive(HeatTableView.col, self.validate_col(self.col))
@@ -192,7 +194,9 @@ class HeatTableView(LineView):
         columns = self._columns_in_sight(part)
         values = part.values[row, columns.start : columns.stop].tolist()
         levels = self.levels[row, columns.start : columns.stop].tolist()
-        if self.show == "numbers":
+        if self.show == "numbers" and part.names:
+            texts = [f" {fit(self._format(value), self._grid.cell - 1, right=True)}" for value in values]
+        elif self.show == "numbers":
             texts = [self._format(value).rjust(self._grid.cell) for value in values]
         else:
             texts = list(map(shade, levels, values, repeat(part.scale), repeat(self._grid.cell)))
@@ -214,9 +218,9 @@ class HeatTableView(LineView):
         """What colours mean; after it, as there is room: what they compare, and what is in sight."""
         low, high = self._limits(part)
         spec = number_format(np.array([low, high]), max(2, part.digits))
-        segments = [Segment(f"{spec(low)} ")]
-        segments += self._ramp(part)
-        segments.append(Segment(f" {spec(high)}"))
+        segments = [Segment(f"{spec(low)} "), *self._ramp(part), Segment(f" {spec(high)}")]
+        if part.names:
+            segments = [Segment(_("names, each with a shade of its own"))]
         taken = sum(cell_len(segment.text) for segment in segments)
         faint = self.palette.word("faint")
         scaling = _("by row") if part.by == "row" else _("whole table")

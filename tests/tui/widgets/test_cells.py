@@ -57,3 +57,8 @@ def test_every_number_of_a_table_fits_its_width() -> None:
 
 def test_nothing_to_format() -> None:
     assert number_format(np.zeros(0), 2)(0.0) == "0.00"
+
+
+def test_large_whole_numbers_stand_in_groups() -> None:
+    written = number_format(np.array([0, 16071, 1374561]), 0)
+    assert written(16071) == "16,071" and written(1374561) == "1,374,561" and written.width == 9
