@@ -249,7 +249,8 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         """The help page."""
         from nlptui.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.actions))
+        about = self.explorer.about() if self.screen is self.explorer else ()
+        self.push_screen(HelpScreen(self.actions, about))
 
     def action_palette(self) -> None:
         """Every action by name."""

@@ -23,6 +23,8 @@ from textual.timer import Timer
 
 PATIENCE = 1.0
 """Seconds after which the next key goes on, whatever became of the last one."""
+BURST = 8
+"""Characters waiting for a line of text that are put into it in one piece."""
 HOLD = 0.1
 """Seconds that a picture waits at most for the rest of what a key changes."""
 
@@ -108,13 +110,30 @@ class TypeAhead(App[Any]):
             return
         self._number += 1
         self._patience = self.set_timer(PATIENCE, self._next)
-        event = self._held.popleft()
+        event = self._in_one_piece(self._held.popleft())
         if not self._held:  # of many keys in one piece, the pictures between are shown
             self._release = asyncio.get_running_loop().call_later(HOLD, self._draw)
         target = self.focused or self.screen
         await super().on_event(self.read_key(event) if isinstance(event, events.Key) else event)
         if not target.post_message(Passed(self._number, False)):
             self._look_again(self._number)
+
+    def _in_one_piece(self, first: events.Key | events.Paste) -> events.Key | events.Paste:
+        """Of many characters that wait for a line of text, as a paste that the terminal does not mark as one,
+        all as one paste; anything else as it is.
+        """
+        if len(self._held) < BURST or not getattr(self.focused, "takes_text", False):
+            return first
+        characters = []
+        for event in (first, *self._held):
+            if not (isinstance(event, events.Key) and event.is_printable and event.character):
+                break
+            characters.append(event.character)
+        if len(characters) <= BURST:
+            return first
+        for _character in characters[1:]:
+            self._held.popleft()
+        return events.Paste("".join(characters))
 
     @property
     def drawing_waits(self) -> bool:

@@ -47,9 +47,7 @@ def to_group(shown: Shown, group: int) -> Place | None:
 
 def next_view(shown: Shown, step: int) -> Place:
     """The next (1) or previous (-1) stop of the group: the choices of a view, then the view beside it, round
-    at the end.
-
-    A group with one stop only is left for the group beside it.
+    at the end. In a group with one stop only, that one.
     """
     place = shown.place
     choices = shown.choices if len(shown.choices) <= WALKED_CHOICES else ()
@@ -57,10 +55,8 @@ def next_view(shown: Shown, step: int) -> Place:
     if choices and 0 <= at + step < len(choices):
         return to_view(place, place.view, choices[at + step])
     views = in_group(shown, group_of(shown))
-    if len(views) == 1 and len(choices) <= 1:
-        views = list(shown.model.views)
     if len(views) == 1:
-        return to_view(place, place.view, choices[(at + step) % len(choices)] if choices else place.name)
+        return to_view(place, place.view, choices[(at + step) % len(choices)]) if len(choices) > 1 else place
     names = [view.name for view in views]
     return to_view(place, names[(names.index(place.view) + step) % len(names)])
 

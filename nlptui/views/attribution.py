@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Scale, Source, told
 from nlptui.views.names import clamp
@@ -142,6 +143,10 @@ def caption(trace: Trace, before: str, method: str, whom: str) -> str:
     )
     if method == "attention" and len(sides(trace)) > 1:
         words += " " + _("Of the source: the mean of all heads' weights in all blocks.")
+    if method == "left_out" and any(
+        np.isnan(trace.array(full_name(before, method, side))).any() for side in sides(trace)
+    ):
+        words += " " + _("The token that is asked about cannot be left out.")
     if method != "integrated":
         return words
     gap = float(trace.array(f"{before}gap")[0])

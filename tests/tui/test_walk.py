@@ -63,13 +63,16 @@ def test_choices_come_before_the_next_view() -> None:
     ]
 
 
-def test_a_group_with_one_stop_is_left_for_the_next() -> None:
-    assert walk.next_view(at("tokens"), 1).view == "hidden"
-    assert walk.next_view(at("tokens"), -1).view == "tree"
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_group_with_one_stop_is_not_left(step: int) -> None:
+    here = at("tokens")
+    assert walk.next_view(here, step) == here.place
+    assert walk.next_view(at("tokens", choices=("one",)), step).view == "tokens"
 
 
 def test_many_choices_are_not_walked() -> None:
-    assert walk.next_view(at("tree", choices=tuple(map(str, range(50)))), 1).view == "tokens"
+    here = at("tree", choices=tuple(map(str, range(50))))
+    assert walk.next_view(here, 1) == here.place
 
 
 def test_another_view_begins_at_its_first_cell() -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
@@ -46,6 +46,7 @@ from nlptui.tui.widgets.prompt import Prompt
 from nlptui.tui.widgets.readout import Readout
 from nlptui.tui.widgets.token_row import TokenRow
 from nlptui.tui.widgets.trace_tree import TraceTree
+from nlptui.views import describe
 from nlptui.views.figure import Figure, HeatTable, Origin, Thumbnails, Tokens
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ LATE = 0.2
 """Seconds after which an answer that is not there yet is worth a word in the title."""
 SLOW_PAUSE = 0.3
 """Seconds without a key before the sentence is run, where bytes are dear."""
+FLAT = 20
+"""Lines of the screen below which the tokens' ids and most of the panel of runs are left out."""
 TOKEN_AXES = ("pos", "query", "key", "src", "tgt")
 
 
@@ -122,6 +125,10 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
             Readout(id="readout"),
             RunPanel(id="runs"),
         ]
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave things out where there are few lines."""
+        self.set_class(event.size.height < FLAT, "-flat")
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; the backends start after this is painted."""
@@ -335,6 +342,18 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
             Word(f"{self.cell_text()}  ", "bold accent"),
             Word("   ".join(filter(None, (name, shape))), "faint"),
         )
+
+    def about(self) -> tuple[tuple[str, str], ...]:
+        """What the view shows and what the number under the cursor means, in full."""
+        pane = self.active_pane()
+        figure = pane.figure
+        if self.shown is None or figure is None:
+            return ()
+        view = self.shown.figure
+        told = [(view.title, view.caption)]
+        if pane.box is not None and not getattr(pane.widget, "empty", False):
+            told += [(pane.box.part.title, describe(figure, pane.current, *pane.cell))]
+        return tuple((title, sentence) for title, sentence in told if sentence)
 
     def active_pane(self) -> FigurePane:
         """The pane that the keyboard is in: the output if it has the focus, the view otherwise."""

@@ -128,19 +128,34 @@ class ViewActions:
         place = walk.to_group(self.standing(), number)
         if place is None:
             self.say(_("This model has no views in group {n}.").format(n=number))
+        elif place == self.place:
+            self.only_view()
         else:
             self.go(place, remember=True)
             self.focus_view()
 
     def action_next_view(self: ExplorerScreen) -> None:
         """The next stop of the group."""
-        if self.shown is not None:
-            self.go(walk.next_view(self.standing(), 1), remember=True)
+        self.walk_views(1)
 
     def action_previous_view(self: ExplorerScreen) -> None:
         """The stop before."""
-        if self.shown is not None:
-            self.go(walk.next_view(self.standing(), -1), remember=True)
+        self.walk_views(-1)
+
+    def walk_views(self: ExplorerScreen, step: int) -> None:
+        """The next or the previous stop of the group."""
+        if self.shown is None:
+            return
+        place = walk.next_view(self.standing(), step)
+        if place == self.place:
+            self.only_view()
+        else:
+            self.go(place, remember=True)
+
+    def only_view(self: ExplorerScreen) -> None:
+        """There is nothing to walk to."""
+        self.say(_("This is the only view of its group; 1 … 9 open the others."))
+        self.focus_view()
 
     def action_view_back(self: ExplorerScreen) -> None:
         """The view before this one, with its cursor where it was."""

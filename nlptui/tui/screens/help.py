@@ -17,9 +17,17 @@ from nlptui.tui.widgets.line_view import RowsView
 KEYS_WIDTH = 22
 
 
-def help_lines(actions: tuple[Action, ...], width: int) -> list[tuple[str, str]]:
-    """Lines of the page as (keys, words); a heading has keys and no words, an empty line neither."""
+def help_lines(
+    actions: tuple[Action, ...], width: int, about: tuple[tuple[str, str], ...] = ()
+) -> list[tuple[str, str]]:
+    """Lines of the page as (keys, words); a heading has keys and no words, an empty line neither.
+
+    `about` says of what is on screen what it is called and what it means; it stands on top.
+    """
     lines: list[tuple[str, str]] = []
+    for title, sentence in about:
+        lines += [("", ""), (title, "")] if lines else [(title, "")]
+        lines += [(" ", words) for words in wrapped(sentence, max(20, width - 3))]
     for group in GROUPS:
         listed = [action for action in actions if action.group == group]
         if not listed:
@@ -50,9 +58,10 @@ def merged(actions: list[Action]) -> list[Action]:
 class HelpList(RowsView):
     """The lines, with a cursor to walk them."""
 
-    def __init__(self, actions: tuple[Action, ...]) -> None:
+    def __init__(self, actions: tuple[Action, ...], about: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__()
         self.actions = actions
+        self.about = about
         self.lines: list[tuple[str, str]] = []
 
     @property
@@ -65,6 +74,11 @@ class HelpList(RowsView):
         """All of them are in the list."""
         return self.count
 
+    @property
+    def told(self) -> int:
+        """How many lines tell of what is on screen."""
+        return len(help_lines((), self.size.width, self.about))
+
     def row_text(self, row: int) -> str:
         """What a search looks at."""
         return " ".join(self.lines[row])
@@ -72,7 +86,7 @@ class HelpList(RowsView):
     def measure(self) -> None:
         """Wrap for the present width."""
         if self.size:
-            self.lines = help_lines(self.actions, self.size.width)
+            self.lines = help_lines(self.actions, self.size.width, self.about)
         super().measure()
 
     def row_segments(self, row: int) -> list[Segment]:
@@ -81,6 +95,8 @@ class HelpList(RowsView):
         if not words:
             return [Segment(keys, self.palette.word("accent"))]
         here = self.palette.parked if row == self.row else None
+        if keys == " " and row < self.told:
+            return [Segment(f"  {words}", here)]
         width = max(KEYS_WIDTH, cell_len(keys))
         return [Segment(f"  {fit(keys, width)}", self.palette.word("special")), Segment(f" {words}", here)]
 
@@ -91,16 +107,18 @@ class HelpScreen(Dialog):
     BINDINGS = bindings("help")
     CSS_PATH = "help.tcss"
 
-    def __init__(self, actions: tuple[Action, ...]) -> None:
+    def __init__(self, actions: tuple[Action, ...], about: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__()
         self.actions = actions
+        self.about = about
+        """What is on screen: title and sentence of each thing."""
 
     def compose(self) -> ComposeResult:
         """Title, lines, and where the settings are."""
         yield TooSmall()
         with Vertical(classes="window"):
             yield Words(id="help-title")
-            yield HelpList(self.actions)
+            yield HelpList(self.actions, self.about)
             yield Words(id="help-foot")
 
     def on_mount(self) -> None:

@@ -81,6 +81,8 @@ class Prompt(LineView, inherit_bindings=False):
             """The prompt."""
             return self.widget
 
+    takes_text = True
+    """Characters that come in one piece mean the same as one after the other."""
     text: reactive[str] = reactive("", repaint=False)
     cursor: reactive[int] = reactive(0, repaint=False)
     """The code point before which the next one is put."""
@@ -215,6 +217,10 @@ class Prompt(LineView, inherit_bindings=False):
         if self.text != self._said:
             self._said = self.text
             self.post_message(self.Changed(self.text, self))
+
+    def on_blur(self) -> None:
+        """Who leaves the line has typed what was to be typed: the next key is about the new sentence."""
+        self._say()
 
     def insert(self, text: str) -> None:
         """Put `text` before the cursor."""

@@ -5,6 +5,9 @@ Knows nothing of meanings: `views.describe` has the sentence.
 
 from __future__ import annotations
 
+import re
+
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -47,7 +50,18 @@ class Readout(LineView, can_focus=False):
 
     def segments(self, y: int) -> list[Segment]:
         """The sentence, cut where it is too long."""
-        return [Segment(fit(self.text, self.size.width))] if y == 0 else []
+        return [Segment(fit(shortened(self.text, self.size.width), self.size.width))] if y == 0 else []
+
+
+VALUE = re.compile(r"(: |：)[-+−]?(\d[\d.e+-]*|inf|nan)$")
+"""The number that a sentence ends in."""
+
+
+def shortened(text: str, width: int) -> str:
+    """The sentence without the number at its end, which stands in full on the line above, where both are too
+    long for `width` cells.
+    """
+    return text if cell_len(text) <= width else VALUE.sub("", text)
 
 
 def _holds(figure: Figure, part: int, row: int, col: int) -> bool:
