@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, Source, told
 from nlptui.views.names import clamp
-from nlptui.views.view import State, View, config_of, nothing
+from nlptui.views.view import State, View, config_of, nothing, task_of
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -98,6 +98,8 @@ def draw(trace: Trace, state: State) -> Figure:
     beams, depth = search(state)
     words = _("{beams} beams, {depth} tokens: . and , change the beams, ] and [ the tokens.")
     caption = words.format(beams=beams, depth=depth)
+    if task_of(trace) == "translation":
+        caption += " " + _("It goes on from what is written; B begins again with nothing written.")
     return Figure("beam", title, (tree(trace, before, labels), results(trace, before, labels)), caption)
 
 

@@ -105,6 +105,8 @@ def draw(trace: Trace, state: State) -> Figure:
     caption = _(
         "An id picks one row of the embedding matrix, which is what multiplying with its one-hot vector does."
     )
+    if "sqrt" in trace[f"{group}token_embed"].formula:
+        caption += " " + _("Here the row is then multiplied by √d_model.")
     return Figure("embedding", titled(title, place(group + "embed")), tuple(parts), caption)
 
 

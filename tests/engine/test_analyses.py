@@ -834,6 +834,16 @@ def test_without_positions_an_encoder_is_blind_to_order_and_a_decoder_is_not(fol
         assert (found.max() < 1e-5) == (family == "tag-bert"), "a causal network sees what stands before"
 
 
+def test_of_two_texts_each_word_keeps_its_segment(folder: Path) -> None:
+    """Turned round with it, a word without its position is the same word: nothing moves."""
+    model = engine(folder, "bert")
+    made = model.analyse(model.trace("the old can", pair="the can old the"), "analysis.positions")
+    assert made["segments"].value.float().std() > 0
+    for block in range(2):
+        assert made.array(f"analysis.positions.blocks.{block}.attn.without").max() < 1e-5
+        assert made.array(f"analysis.positions.blocks.{block}.attn.with").max() > 1e-3
+
+
 def test_neighbours_are_those_of_the_engine(folder: Path) -> None:
     model = engine(folder, "word2vec")
     trace = model.analyse(model.trace("the old duck"), "analysis.neighbours.at_1")

@@ -76,9 +76,11 @@ def turned(trace: Trace) -> Tensor:
 
 
 def _z(engine: Engine, trace: Trace, order: Tensor, edits: tuple[Edit, ...]) -> dict[str, Tensor]:
-    """z of every layer of self-attention that reads the text, with its tokens in this order."""
+    """z of every layer of self-attention that reads the text, with its tokens in this order, each of them
+    still of its own segment.
+    """
     ids: Any = trace["ids"].value
-    segments: Any = trace["segments"].value if "segments" in trace else None
+    segments: Any = trace["segments"].value[:, order.to(ids.device)] if "segments" in trace else None
     target: Any = trace["target_ids"].value if "target_ids" in trace else None
     recorder = Recorder(trace.parameters, edits, ["*.z"])
     with torch.no_grad():
