@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nlptui.classical.schemes import is_bmes
 from nlptui.config import CLASSICAL, CRFConfig, HMMConfig, ModelConfig, Word2VecConfig
-from nlptui.data import registry
+from nlptui.data import own, registry
 from nlptui.train.recipe import Recipe, TrainConfig
 
 TRIED = "## What was tried"
@@ -79,10 +79,22 @@ _DISTANCES = (
     "accuracy: how often the right answer is the likeliest next token, over all distances alike; loss: nats "
     "an answer. The distance is the number of words and marks between what is told and the question."
 )
+_UNITS = {
+    "tagging": "sentences",
+    "classification": "texts",
+    "language_model": "texts",
+    "pretraining": "texts",
+    "translation": "pairs of sentences",
+    "question_answering": "questions, each with a passage",
+    "skip_gram": "texts",
+}
+"""What the examples of a task are."""
 _LANGUAGES = {"en": "English", "zh": "Chinese", "en-zh": "English and Chinese"}
 _AT = "accuracy_at_"
 """What the names of metrics by distance begin with."""
 _SHOWN_APART = frozenset({"name", "arch", "task", "language", "labels", "metrics", "baselines", "data"})
+_OF_CHARACTERS = frozenset({"n_chars", "d_char", "d_char_feature", "char_kernel"})
+"""Fields that mean nothing where a network reads no characters beside the words."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,8 @@ class Facts:
     """The tokenizer's kind."""
     examples: Mapping[str, int]
     """Split → examples."""
+    tokens: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    """Split → tokens, where examples are texts of any length."""
     step: int
     """Updates that the weights have behind them."""
     seconds: float
@@ -115,7 +129,7 @@ def write_card(config: ModelConfig, recipe: Recipe, facts: Facts, before: str = 
         f"# {config.name}",
         _opening(config, facts),
         "## Architecture\n\n" + _architecture(config, facts),
-        "## Data\n\n" + _data(recipe, facts),
+        "## Data\n\n" + _data(config, recipe, facts),
         "## Recipe\n\n" + _recipe(config, recipe, facts),
         "## Results\n\n" + _results(config, facts),
         "## Limits\n\n" + _limits(config, recipe, facts),
@@ -142,31 +156,34 @@ def _opening(config: ModelConfig, facts: Facts) -> str:
 
 
 def _architecture(config: ModelConfig, facts: Facts) -> str:
-    settings = {
-        item.name: getattr(config, item.name) for item in fields(config) if item.name not in _SHOWN_APART
-    }
-    rows = {"arch": config.arch, "tokenizer": facts.tokenizer} | settings
+    hidden = _SHOWN_APART if getattr(config, "n_chars", 1) else _SHOWN_APART | _OF_CHARACTERS
+    settings = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in hidden}
+    rows = {"arch": config.arch, "tokenizer": facts.tokenizer}
+    rows |= {key: value for key, value in settings.items() if value not in ("", ())}
     if config.labels:
         rows["labels"] = ", ".join(config.labels)
     return _table(("field", "value"), [(key, _value(value)) for key, value in rows.items()])
 
 
-def _data(recipe: Recipe, facts: Facts) -> str:
+def _data(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     lines = []
     for name in _corpora(recipe):
         entry = _entry(name)
+        if name.startswith(own.PREFIX):
+            lines.append(f"- `{name}`: a text of one's own.")
+            continue
         if entry is None:
             module, what = _OWN.get(name.partition("_")[0], ("generators", "sentences of our own"))
             lines.append(f"- `{name}`: {what}, made by `nlptui.data.{module}`.")
             continue
         lines.append(f"- `{name}`: {entry.title}. Licence: {entry.licence}. {entry.homepage}")
     if share := float(recipe.data.get("swap_entities", 0.0)):
-        own = float(recipe.data.get("gazetteer", 0.0))
+        listed = float(recipe.data.get("gazetteer", 0.0))
         lines.append(
             f"- In training, {share:.0%} of the entities give way to another of their kind"
-            + (f", {own:.0%} of these from lists of our own, `nlptui.data.gazetteer`." if own else ".")
+            + (f", {listed:.0%} of these from lists of our own, `nlptui.data.gazetteer`." if listed else ".")
         )
-    counts = ", ".join(f"{split} {count:,}" for split, count in facts.examples.items()) or "not counted"
+    counts = _counts(config, facts)
     measured = {
         "test": "the numbers below were measured on test.",
         "dev": "there was no test split, so the numbers below were measured on dev too.",
@@ -175,9 +192,35 @@ def _data(recipe: Recipe, facts: Facts) -> str:
     source = "train and these lists" if recipe.data.get("gazetteer") else "train"
     if recipe.model.get("arch") == "rules":
         origin = "The rules were written by hand; a dictionary beside them is of the words of train"
-        return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
-    origin = f"Weights and tokenizer come from {source} alone, the choice of the checkpoint from dev"
-    return "\n".join([*lines, "", f"Examples: {counts}. {origin}; {measured}"])
+        return "\n".join([*lines, "", f"{counts}. {origin}; {measured}"])
+    tokenizer = recipe.tokenizer.get("from")
+    learned = (
+        f"Weights come from {source} alone, the tokenizer from `{tokenizer}`"
+        if tokenizer
+        else f"Weights and tokenizer come from {source} alone"
+    )
+    return "\n".join([*lines, "", f"{counts}. {learned}, the choice of the checkpoint from dev; {measured}"])
+
+
+def _start(config: ModelConfig, recipe: Recipe) -> str:
+    """The model that it began as."""
+    return f"an earlier `{recipe.init}`" if recipe.init == config.name else f"`{recipe.init}`"
+
+
+def _counts(config: ModelConfig, facts: Facts) -> str:
+    """How many examples each split has, and of how many tokens."""
+    if not facts.examples:
+        return "Examples: not counted"
+    units = _units(config).capitalize()
+    said = f"{units}: " + ", ".join(f"{split} {count:,}" for split, count in facts.examples.items())
+    if facts.tokens:
+        what = "characters" if facts.tokenizer == "characters" else "tokens"
+        said += f"; {what}: " + ", ".join(f"{split} {count:,}" for split, count in facts.tokens.items())
+    return said
+
+
+def _units(config: ModelConfig) -> str:
+    return "pairs of sentences" if _judges_pairs(config) else _UNITS[config.task]
 
 
 def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
@@ -192,10 +235,10 @@ def _recipe(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         + (f", clipping at {train.clip:g}" if train.clip else "")
         + (f", weights averaged (decay {train.average:g})" if train.average else "")
         + f", seed {recipe.seed}.",
-        f"It took {_duration(facts.seconds)} with {train.threads or 'all'} thread(s).",
+        f"It took {_duration(facts.seconds)} on {_threads(train.threads)}.",
     ]
     if recipe.init:
-        lines.insert(1, f"Its weights start from `{recipe.init}`.")
+        lines.insert(1, f"Its weights start from {_start(config, recipe)}.")
     return "\n".join(lines)
 
 
@@ -318,15 +361,22 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         return f"- It reads at most {config.context} tokens; longer texts are used in part."
     lines = [
         f"- It reads at most {config.context} tokens; longer texts are used in part.",
-        f"- It has seen the {_count(facts, 'train')}training examples above and nothing else.",
+        f"- All it knows comes from {_learned(config, facts)}"
+        + (" and from lists of our own" if recipe.data.get("gazetteer") else "")
+        + (f", and from what {_start(config, recipe)} had read" if recipe.init else "")
+        + ".",
     ]
     if facts.half:
-        changed = [
-            f"{name} {_number(facts.full_metrics[name])} → {_number(value)}"
-            for name, value in config.metrics.items()
-            if not name.startswith(_AT)
-        ]
-        moved = f"; from float32 that moved {', '.join(changed)}" if changed else ""
+        told = {name: value for name, value in config.metrics.items() if not name.startswith(_AT)}
+        pairs = {name: (_number(facts.full_metrics[name]), _number(value)) for name, value in told.items()}
+        changed = [f"{name} {full} → {half}" for name, (full, half) in pairs.items() if full != half]
+        moved = (
+            f"; from float32 that moved {', '.join(changed)}"
+            if changed
+            else ", which moved none of the numbers above"
+            if told
+            else ""
+        )
         lines.append(f"- The weights are stored as float16{moved}.")
     if _answers(config):
         lines.append(
@@ -341,8 +391,14 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     return "\n".join(lines)
 
 
-def _count(facts: Facts, split: str) -> str:
-    return f"{facts.examples[split]:,} " if split in facts.examples else ""
+def _learned(config: ModelConfig, facts: Facts) -> str:
+    """What there was to learn from; of long texts, how long they are."""
+    if "train" in facts.tokens:
+        what = "characters" if facts.tokenizer == "characters" else "tokens"
+        return f"the {facts.tokens['train']:,} {what} of train"
+    if "train" in facts.examples:
+        return f"the {facts.examples['train']:,} {_units(config).partition(',')[0]} of train"
+    return "train"
 
 
 def _corpora(recipe: Recipe) -> list[str]:
@@ -365,6 +421,10 @@ def _value(value: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def _threads(count: int) -> str:
+    return "one thread" if count == 1 else f"{count or 'all'} threads"
 
 
 def _duration(seconds: float) -> str:

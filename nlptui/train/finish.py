@@ -39,6 +39,8 @@ from nlptui.train.state import read_state
 # float16 is kept where no share moves by more than this, and no loss by more than this share of itself.
 _TOLERANCE = 5e-4
 _BATCH = 32
+# Tasks whose examples are texts of any length.
+_RUNNING = ("language_model", "pretraining", "skip_gram")
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Measured:
     """The metrics with the weights as float32."""
     half: bool = False
     """Whether the weights are stored as float16."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    """Tokens of each split, where the examples are texts that are read in windows."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def write_model(
         full_metrics=measured.full,
         dev_metrics=_dev_metrics(directory, step),
         split=measured.split,
+        tokens=measured.tokens,
     )
     config = replace(config, name=recipe.name, metrics={}, baselines={})
     if measured.split == "test":  # the config's numbers are those on test and no others
@@ -164,6 +169,8 @@ def _measure(
     counts = {split: len(examples) for split, examples in splits.items()}
     chosen = next((split for split in ("test", "dev") if split in splits), "")
     measured = Measured(chosen, counts, missing)
+    if config.task in _RUNNING and not config.data.get("answer_only"):
+        measured.tokens = {split: sum(map(_length, examples)) for split, examples in splits.items()}
     if not chosen:
         return measured
     model.to(device)
@@ -203,6 +210,11 @@ def _splits(
     if need_test and "test" not in found:
         raise UserError(_("{name}: its corpus has no test split to measure it on").format(name=recipe.name))
     return found, missing
+
+
+def _length(example: Any) -> int:
+    """Tokens of a running text, which a task keeps as ids, alone or with what it knows of them."""
+    return len(getattr(example, "ids", example))
 
 
 def _through_half(value: torch.Tensor) -> torch.Tensor:

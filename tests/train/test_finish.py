@@ -237,7 +237,7 @@ def test_without_its_corpus_a_run_is_kept_unmeasured(
     assert (kept.split, kept.metrics, kept.baselines) == ("", {}, {}) and "en_ewt" in kept.problem
     assert types_of(kept.path) == {"F32"}
     card = (kept.path / "README.md").read_text(encoding="utf-8")
-    assert "not counted" in card and "seen the training examples" in card
+    assert "not counted" in card and "All it knows comes from train." in card
 
 
 @pytest.mark.parametrize("wrong", [{"step": "\x1b[31m"}, {"seconds": None}, {"best_folder": 3}])
