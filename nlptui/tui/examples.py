@@ -11,10 +11,10 @@ FIRST = {"en": "I saw her duck under the table.", "zh": "我喜欢在安静的�
 """For a model of which nothing more is known."""
 _BY_NAME = {
     "nli": f"The old lamp is in the kitchen. {PAIR_MARK} The lamp is old.",
-    "recall": "The lamp waits for Emma. The hens slept. It rained. So who was it?",
+    "recall": "The lamp waits for Mei. The hens slept. It rained all night. So who was it?",
     "gpt-tang": "春山",
     "shakespeare": "KING:\nWhat say you",
-    "ner": "张伟昨天从北京飞到了上海。",
+    "ner": "李明去年在北京大学学习，现在住在上海。",
 }
 """For names that hold such a part, whatever the language."""
 _BY_TASK = {

@@ -14,11 +14,15 @@ from tests.tui.driving import opened
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SHIPPED = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+DUCK = "PRON VERB PRON NOUN ADP DET NOUN PUNCT"
 ANSWERS = {
     "nli-bert-en": "entailment", "qa-bert-en": "garden", "qa-bert-zh": "厨房",
-    "bert-en": "him", "bert-zh": "喜",
-    "recall-transformer": "emma", "transformer-en-zh": "书", "sentiment-lstm-en": "positive",
-    "sentiment-bert-en": "positive", "ner-lstm-zh": "B-PER",
+    "bert-en": "him", "bert-zh": "喜", "transformer-en-zh": "我明天会读这本书。",
+    "recall-transformer": "mei", "recall-lstm": "mei", "recall-gru": "mei",
+    "sentiment-lstm-en": "positive", "sentiment-bert-en": "positive",
+    "ner-lstm-zh": "B-PER O O B-ORG I-ORG O O O O O B-LOC O",
+    "pos-rnn-en": DUCK, "pos-lstm-en": DUCK, "pos-gru-en": DUCK, "pos-bert-en": DUCK,
+    "pos-lstm-zh": "PRON VERB ADP ADJ PART NOUN VERB PUNCT",
 }  # fmt: skip
 
 
@@ -50,6 +54,12 @@ def test_a_shipped_model_has_something_to_say_about_its_example(name: str) -> No
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_answer_to_the_example_is_right(name: str) -> None:
     assert ANSWERS[name] in first(said(name))
+
+
+def test_the_rnn_has_lost_the_name_in_the_example_and_not_nearer_by() -> None:
+    assert first(said("recall-rnn")) != "mei"
+    near = Engine.load("recall-rnn").predict("The lamp waits for Mei. So who was it?")["output"]
+    assert first(near) == "mei"
 
 
 def test_a_model_of_ones_own_gets_the_example_of_its_task() -> None:
