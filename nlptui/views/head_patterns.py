@@ -122,7 +122,9 @@ def draw(trace: Trace, state: State) -> Figure:
     if not found or f"{PREFIX}{found[0]}entropy" not in trace:
         return nothing(trace, "heads", title)
     if chosen(_STAGES, state.name) == _STAGES[0]:
-        caption = _("Row of a picture: who looks; column: who is looked at. Bright: much weight.")
+        caption = _(
+            "Row of a picture: who looks; column: who is looked at. The stronger the colour, the more weight."
+        )
         return Figure("heads", title, (grid(trace, found),), caption)
     module = found[clamp(state.layer, len(found))]
     parts = []

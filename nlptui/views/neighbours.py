@@ -99,7 +99,7 @@ def draw(trace: Trace, state: State) -> Figure:
     caption = _("Cosines of rows of the embedding matrix: 1 is the same direction.")
     if trace.activations and (table := elsewhere(trace, position, state)) is not None:
         parts.append(table)
-    else:
+    elif len(space.layers(trace)) > 1:  # word vectors have no layers
         caption += " " + _(
             "Write the word twice, or pin this run (c) and write another sentence, to see what the layers"
             " make of it."

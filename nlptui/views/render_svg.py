@@ -29,12 +29,14 @@ from nlptui.views.figure import (
     Tree,
     thumbnail,
 )
-from nlptui.views.render_text import scale_of, token_grid
+from nlptui.views.render_text import scale_of, token_grid, wrapped
 
 LIMIT = 600
 """Rows and columns of a table that are drawn; what is left out is counted."""
 _CHAR, _LINE, _MARGIN = 7.3, 18.0, 16.0
 _LABEL_CELLS = 20
+_CAPTION = 80
+"""Characters of a line of the caption, where nothing above is wider."""
 _PLOT_WIDTH, _PLOT_HEIGHT = 640.0, 200.0
 _POINTS = 800
 _PIXELS = 24
@@ -85,9 +87,10 @@ def to_svg(figure: Figure, theme: str = "auto") -> str:
     canvas.y += 10
     for part in figure.parts:
         draw_part(canvas, part)
-    if figure.caption:
+    room = max(_CAPTION, int((canvas.width - 2 * _MARGIN) / _CHAR))
+    for line in wrapped(figure.caption, room) if figure.caption else ():
         canvas.y += _LINE
-        canvas.text(_MARGIN, canvas.y, figure.caption, "faint")
+        canvas.text(_MARGIN, canvas.y, line, "faint")
     return document(canvas, figure.title, theme)
 
 
@@ -271,6 +274,8 @@ def _chart(canvas: Canvas, chart: Lines) -> None:
         canvas.rect(key, canvas.y + 8, 12, 4, f"f{number % 6}")
         canvas.text(key + 18, canvas.y + 14, series.name, size=11)
         key += (cell_len(series.name) + 5) * _CHAR
+    unit = f"{chart.y_label} ({_('log')})" if chart.log else chart.y_label
+    canvas.text(key, canvas.y + 14, unit.strip(), "faint", size=11)
     canvas.y += 18
 
 
@@ -340,7 +345,7 @@ def _shares(values: Array, ends: tuple[float, float]) -> Array:
 def _curve(x: Array, y: Array) -> str:
     """The path through all points; a dash where there is only one."""
     at = [f"{a:.5g} {b:.5g}" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
-    return "M" + "L".join(at) if len(at) > 1 else f"M{at[0]}h3"
+    return "M" + "L".join(at) if len(at) > 1 else f"M{x[0] - 4:.5g} {y[0]:.5g}h8"
 
 
 def points(series: Series, log: bool) -> tuple[Array, Array]:

@@ -47,7 +47,7 @@ def to_text(figure: Figure, width: int = 80, limit: int | None = LIMIT, *, token
         room = most if tokens is None or not isinstance(part, Tokens) else tokens
         lines += [line.rstrip() for line in part_lines(part, width, room)]
         lines.append("")
-    lines += _wrapped(figure.caption, width)
+    lines += wrapped(figure.caption, width)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -134,7 +134,7 @@ def scale_of(bars: Bars) -> float:
 
 
 def _chart(chart: Lines, width: int) -> Iterator[str]:
-    yield clip(chart.title, width)
+    yield clip(f"{chart.title} ({_('log')})" if chart.log else chart.title, width)
     head = width_of([series.name for series in chart.series], width // 4)
     for series in chart.series:
         y = series.y[np.isfinite(series.y)]
@@ -250,7 +250,7 @@ def _tree(tree: Tree, width: int, most: int) -> Iterator[str]:
         yield clip(_("… and {n} more lines").format(n=left), width)
 
 
-def _wrapped(text: str, width: int) -> Sequence[str]:
+def wrapped(text: str, width: int) -> Sequence[str]:
     """`text` broken at spaces, and inside words that are wider than a line; 中文 breaks anywhere."""
     lines, line = [], ""
     for word in text.split(" "):

@@ -257,6 +257,26 @@ def test_svg_of_a_curve_goes_through_its_points():
     assert y1 - y0 == pytest.approx(y2 - y1, abs=0.1) and y2 > y0  # lower loss is further down
 
 
+def test_svg_breaks_a_long_caption_and_says_that_a_scale_is_logarithmic():
+    x = np.array([3.0])
+    chart = Lines("norms", (Series("norms", x, np.array([0.1])),), "token", "norm", log=True)
+    figure = Figure("v", "t", (chart,), "and so on and on, " * 40)
+    root = ET.fromstring(to_svg(figure))
+    words = [element.text or "" for element in root.iter(f"{SVG}text")]
+    caption = [line for line in words if line.startswith(("and", "on", "so"))]
+    assert len(caption) > 2 and " ".join(caption).split() == figure.caption.split()
+    assert float(root.get("width")) < 1000 and "norm (log)" in words
+    (path,) = root.iter(f"{SVG}path")
+    assert path.get("d").endswith("h8"), "one point is a dash that can be seen"
+    assert "norms (log)" in to_text(figure, 80)
+
+
+def test_the_caption_of_pictures_holds_on_paper_too():
+    """In a light picture, much weight is dark."""
+    trace = shared("gpt")
+    assert "Bright" not in drawn("heads", trace, State()).caption
+
+
 def test_ten_thousand_points_stay_a_small_file_and_keep_their_peaks():
     y = np.sin(np.arange(100_000))
     y[54321] = 9
