@@ -1,9 +1,10 @@
 """Time to a floor: shipped recipes in our loop against a plain PyTorch loop of the same network, one thread.
 
-The plain loop is what one would write: torch.nn's modules or nanoGPT's blocks, batches in random order,
-AdamW with nanoGPT's settings, clipping, warm-up and cosine; the same sizes, batch and number of steps. The
-loops take turns, a slice of steps each; dev is measured after each slice, outside the clock. Time is
-processor time, which for one thread is the time on the clock of an idle machine.
+The plain loop is what one would write: torch.nn's modules or nanoGPT's blocks, which begin as nanoGPT and
+Vaswani et al. let them begin, batches in random order, AdamW with nanoGPT's settings, clipping, warm-up and
+cosine; the same sizes, batch and number of steps. The loops take turns, a slice of steps each; dev is
+measured after each slice, outside the clock. Time is processor time, which for one thread is the time on the
+clock of an idle machine. Tokens are those of the examples, without padding.
 
 Without more, a fifth of the recipe's steps and a floor that is near; NLPTUI_BENCH_FULL=1 takes all of them,
 and the floor that the model has to reach (an hour or more). Needs the corpora.
@@ -11,6 +12,7 @@ and the floor that the model has to reach (an hour or more). Needs the corpora.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import tempfile
@@ -34,7 +36,7 @@ from nlptui.train import loop
 from nlptui.train.build import Parts, build
 from nlptui.train.recipe import Recipe, read_recipe
 from nlptui.train.run import RunDirectory
-from tests.benchmarks.bench_training import PlainGPT, PlainTagger, PlainTransformer
+from tests.benchmarks.bench_training import PlainBlock, PlainGPT, PlainTagger, PlainTransformer
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SLICES = 12
@@ -55,12 +57,40 @@ class Floor:
     network: Callable[[Any], nn.Module]
     target: str
     rate: float
+    begin: Callable[[nn.Module], None]
+
+
+def as_torch(network: nn.Module) -> None:
+    """Torch's own beginning."""
+
+
+def as_nanogpt(network: nn.Module) -> None:
+    """Normal numbers of spread 0.02, less where a block adds to the residual stream; biases of 0."""
+    blocks = sum(isinstance(module, PlainBlock) for module in network.modules())
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("join.weight", "down.weight")):
+            nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * blocks))
+
+
+def as_vaswani(network: nn.Module) -> None:
+    """Glorot's matrices, as in torch.nn.Transformer; an embedding that is the head too: spread 1/√d_model."""
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+    for module in network.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
 
 
 FLOORS = (
-    Floor("pos-lstm-en", "accuracy", 0.93, 0.945, PlainTagger, "labels", 2e-3),
-    Floor("gpt-shakespeare", "loss", 1.75, 1.48, PlainGPT, "next", 1e-3),
-    Floor("transformer-en-zh", "loss", 3.6, 2.6, PlainTransformer, "next", 1e-3),
+    Floor("pos-lstm-en", "accuracy", 0.93, 0.945, PlainTagger, "labels", 2e-3, as_torch),
+    Floor("gpt-shakespeare", "loss", 1.75, 1.48, PlainGPT, "next", 1e-3, as_nanogpt),
+    Floor("transformer-en-zh", "loss", 3.6, 2.6, PlainTransformer, "next", 1e-3, as_vaswani),
 )
 
 
@@ -77,9 +107,11 @@ class Named(nn.Module):
 
 def plain_steps(parts: Parts, network: nn.Module, floor: Floor, recipe: Recipe) -> Iterator[None]:
     """One update for each `next`: nanoGPT's settings, its schedule from `rate` to a tenth of it."""
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=floor.rate, betas=(0.9, 0.99), weight_decay=0.1, fused=True
-    )
+    groups = [
+        {"params": [p for p in network.parameters() if p.dim() > 1], "weight_decay": 0.1},
+        {"params": [p for p in network.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=floor.rate, betas=(0.9, 0.99), fused=True)
     rng, size, steps = np.random.default_rng(0), recipe.train.batch_size, recipe.train.steps
     keys: list[Any] = []
     for step in range(1, steps + 1):
@@ -124,6 +156,7 @@ class Racer:
 
     steps: Iterator[None]
     measured: Callable[[], float]
+    done: int = 0
     seconds: float = 0.0
     reached: float | None = None
     best: float = math.nan
@@ -131,8 +164,7 @@ class Racer:
     def run(self, count: int, enough: Callable[[float], bool], lower: bool) -> None:
         """`count` more steps on the clock, then a look at dev."""
         started = time.process_time()
-        for _n in range(count):
-            next(self.steps, None)
+        self.done += sum(1 for _step in itertools.islice(self.steps, count))
         self.seconds += time.process_time() - started
         value = self.measured()
         self.best = value if math.isnan(self.best) else (min if lower else max)(self.best, value)
@@ -145,8 +177,9 @@ def race(floor: Floor, full: bool, folder: Path) -> dict[str, Any]:
     recipe = read_recipe(MODELS / floor.recipe / "recipe.toml")
     parts = build(recipe, "cpu")
     size = recipe.train.batch_size
-    keys = len(parts.task.plan(parts.train_examples, size, np.random.default_rng(0)))
-    whole = recipe.train.steps or math.ceil(recipe.train.epochs * keys)
+    batches = len(parts.task.plan(parts.train_examples, size, np.random.default_rng(0)))
+    tokens = sum(map(parts.task.length, parts.train_examples)) / batches
+    whole = recipe.train.steps or math.ceil(recipe.train.epochs * batches)
     recipe = replace(
         recipe, train=replace(recipe.train, steps=whole if full else whole // SHARE, device="cpu")
     )
@@ -155,6 +188,10 @@ def race(floor: Floor, full: bool, folder: Path) -> dict[str, Any]:
         trainer.prepare()
     torch.manual_seed(recipe.seed)
     network = floor.network(parts.config)
+    floor.begin(network)
+    counts = [sum(parameter.numel() for parameter in model.parameters()) for model in (parts.model, network)]
+    if abs(counts[0] - counts[1]) > 0.005 * counts[0]:
+        raise RuntimeError(f"{floor.recipe}: {counts[0]} and {counts[1]} parameters: not the same network")
     dev = parts.dev_examples[: EXAMPLES or None]
     target, lower = floor.full if full else floor.near, floor.metric == "loss"
 
@@ -176,12 +213,14 @@ def race(floor: Floor, full: bool, folder: Path) -> dict[str, Any]:
             racer.run(slice_steps, enough, lower)
         if all(racer.reached is not None for racer in racers.values()):
             break
-    return told(floor, target, racers)
+    return told(floor, target, tokens, racers)
 
 
-def told(floor: Floor, target: float, racers: dict[str, Racer]) -> dict[str, Any]:
+def told(floor: Floor, target: float, tokens: float, racers: dict[str, Racer]) -> dict[str, Any]:
+    """The rows of one recipe; `tokens` are those of a step, on average over an epoch."""
     rows: dict[str, Any] = {}
     for name, racer in racers.items():
+        rows[f"{floor.recipe}: {name}, tokens a second"] = racer.done * tokens / racer.seconds
         reached = "not reached" if racer.reached is None else racer.reached
         rows[f"{floor.recipe}: {name}, seconds to {floor.metric} {target:g} on dev"] = reached
         rows[f"{floor.recipe}: {name}, best {floor.metric} after {racer.seconds:.0f} s"] = racer.best
