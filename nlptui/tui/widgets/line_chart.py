@@ -127,16 +127,27 @@ class LineChart(LineView):
         return self._axis() if y == self._rows + 1 else self._below(part)
 
     def _legend(self, part: Lines) -> list[Segment]:
+        """What is measured, and the mark, name and last value of each line; where there is no room for all
+        of it, the names first of all.
+        """
         label = f"{part.y_label} ({_('log')})" if part.log else part.y_label
-        segments = [Segment(f"{label}  ", self.palette.word("faint"))] if label else []
-        taken = cell_len(label) + 2 if label else 0
-        for number, series in enumerate(part.series):
-            last = _last(series)
-            words = f"{MARKS[number % len(MARKS)]} {series.name}{last}  "
-            if taken + cell_len(words) > self.size.width:
+        named = [f"{MARKS[number % len(MARKS)]} {series.name}" for number, series in enumerate(part.series)]
+        told = [f"{words}{_last(series)}  " for words, series in zip(named, part.series, strict=True)]
+        names, close = [f"{words}  " for words in named], [f"{words} " for words in named]
+        ways = ((label, told), (label, names), ("", names), ("", close))
+        for shown, words in ways:
+            head = f"{shown}  " if shown else ""
+            if cell_len(head) + sum(map(cell_len, words)) - 1 <= self.size.width:
                 break
-            taken += cell_len(words)
-            segments.append(Segment(words, self.palette.series(number)))
+        segments = [Segment(head, self.palette.word("faint"))] if head else []
+        taken = cell_len(head)
+        for number, text in enumerate(words):
+            taken += cell_len(text)
+            if taken - 1 > self.size.width:
+                break
+            segments.append(
+                Segment(text if taken <= self.size.width else text[:-1], self.palette.series(number))
+            )
         return segments
 
     def _plot_line(self, y: int) -> list[Segment]:

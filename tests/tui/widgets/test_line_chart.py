@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
+from rich.cells import cell_len
 from textual.geometry import Region
 
 from nlptui.tui.widgets.line_chart import LineChart, columns, frame, plot
@@ -106,6 +108,19 @@ async def test_a_logarithmic_axis_is_marked() -> None:
     assert "loss (log)" in found[0]
     labels = [line.split()[0] for line in (found[1], found[5], found[9])]
     assert labels == ["100", "10", "1"]
+
+
+@pytest.mark.parametrize(
+    ("width", "label", "values"), [(90, True, True), (50, True, False), (38, False, False)]
+)
+async def test_the_legend_names_every_line_before_it_tells_values(
+    width: int, label: bool, values: bool
+) -> None:
+    app = Host(LineChart(lines(*([float(n + 1)] * 3 for n in range(6)))))
+    async with app.run_test(size=(width, 12)):
+        legend = app.lines()[0]
+    assert all(f" s{n}" in legend for n in range(6)) and cell_len(legend) <= width
+    assert ("loss" in legend, "s5 6" in legend) == (label, values)
 
 
 async def test_series_are_told_apart_without_colour(terminal: Any) -> None:
