@@ -104,11 +104,11 @@ def last(trace: Trace) -> int:
 
 def asked_place(trace: Trace) -> int:
     """Where the model's answer stands that a text asks for: at its first [MASK]; of a language model, which
-    says what comes next, at the end; elsewhere at the first token.
+    says what comes next, at the last token before the mark of the end; elsewhere at the first token.
     """
     task = task_of(trace)
-    if task == "language_model":
-        return last(trace)
+    if task == "language_model" and trace.encoding is not None:
+        return max((place for place, mark in enumerate(trace.encoding.special) if not mark), default=0)
     gaps = trace.output.get("candidates", ()) if task == "pretraining" else ()
     return next((int(gap["pos"]) for gap in gaps), 0)
 
@@ -266,11 +266,14 @@ def ordered(table: HeatTable, order: Sequence[int], axis: Literal["rows", "cols"
         source = moved(source)
     elif source is not None:  # one for each row
         source = tuple(source[i] for i in picked) if axis == "rows" else tuple(map(moved, source))
+    texts = table.texts
     if axis == "rows":
         rows = tuple(table.rows[i] for i in picked)
-        return replace(table, values=table.values[list(picked)], rows=rows, source=source)
+        texts = tuple(texts[i] for i in picked) if texts else ()
+        return replace(table, values=table.values[list(picked)], rows=rows, source=source, texts=texts)
     cols = tuple(table.cols[i] for i in picked)
-    return replace(table, values=table.values[:, list(picked)], cols=cols, source=source)
+    texts = tuple(tuple(row[i] for i in picked) for row in texts)
+    return replace(table, values=table.values[:, list(picked)], cols=cols, source=source, texts=texts)
 
 
 def decimals(values: Array) -> int:

@@ -94,6 +94,15 @@ async def test_at_the_smallest_size_the_view_keeps_lines_while_runs_are_open() -
         assert session.explorer.query_one("#run-body").region.height == 3
 
 
+async def test_the_tabs_say_what_is_walked_in_a_beam_search() -> None:
+    async with opened("gpt", text="the old can", view="beam", size=(120, 40)) as session:
+        assert "[ 5 tokens ]  , 3 beams ." in session.text()
+        await session.press("]", ".")
+        assert "[ 6 tokens ]  , 4 beams ." in session.text()
+        await session.press("5")
+        assert "layer 1 (0–1)" in session.text()
+
+
 async def test_the_only_view_of_a_group_says_so() -> None:
     async with opened("tag-lstm") as session:
         await session.press("1", "tab")

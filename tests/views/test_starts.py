@@ -57,6 +57,15 @@ def test_other_texts_begin_at_their_first_token_and_what_comes_next_is_asked_at_
             assert view.start(trace) == (len(TOKENS) - 1 if at_the_end else 0), view.name
 
 
+def test_nothing_comes_after_the_mark_of_the_end() -> None:
+    tokens = ("<s>", "春", "眠", "</s>")
+    trace = run("gpt", tokens)
+    trace = replace(trace, encoding=replace(trace.encoding, special=(True, False, False, True)))
+    assert {VIEWS[name].start(trace) for name in ASKED} == {2}
+    alone = replace(trace, encoding=replace(trace.encoding, special=(True, True, True, True)))
+    assert VIEWS["lens"].start(alone) == 0
+
+
 @pytest.mark.parametrize("method", ["integrated", "gradient_input", "left_out", "attention"])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_translation_comes_from_the_source_and_from_what_was_written(method: str, position: int) -> None:

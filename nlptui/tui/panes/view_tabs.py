@@ -13,7 +13,7 @@ from textual import events
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.walk import WALKED_CHOICES, group_of, in_group
-from nlptui.views import GROUPS
+from nlptui.views import GROUPS, beam
 from nlptui.views.choices import choice_word
 
 if TYPE_CHECKING:
@@ -77,19 +77,28 @@ def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
 def _stands(shown: Shown) -> list[Word]:
     """`[ layer 1 (0–3) ]  , head 2 (0–3) .`, each only where there are several."""
     words: list[Word] = []
+    layer, head = _walked(shown)
     if shown.layers > 1:
         words += [
-            Word("[", "accent", "layer_down"),
-            Word(f" {_('layer {n} (0–{last})').format(n=shown.place.layer, last=shown.layers - 1)} "),
-            Word("]", "accent", "layer_up"),
-        ]
+            Word("[", "accent", "layer_down"), Word(f" {layer} "), Word("]", "accent", "layer_up"),
+        ]  # fmt: skip
     if shown.heads > 1:
-        which = _("head {n} (0–{last})")
-        if shown.model.arch in RECURRENT:
-            which = _("direction {n} (0–{last})")
         words += [
-            Word("  ,", "accent", "head_before"),
-            Word(f" {which.format(n=shown.place.head, last=shown.heads - 1)} "),
-            Word(".", "accent", "head_after"),
-        ]
+            Word("  ,", "accent", "head_before"), Word(f" {head} "), Word(".", "accent", "head_after"),
+        ]  # fmt: skip
     return words
+
+
+def _walked(shown: Shown) -> tuple[str, str]:
+    """Where the view stands on what its brackets and on what comma and full stop walk."""
+    place = shown.place
+    if place.view == "beam":
+        return (
+            _("{n} tokens").format(n=beam.DEPTHS[place.layer]),
+            _("{n} beams").format(n=beam.WIDTHS[place.head]),
+        )
+    which = _("direction {n} (0–{last})") if shown.model.arch in RECURRENT else _("head {n} (0–{last})")
+    return (
+        _("layer {n} (0–{last})").format(n=place.layer, last=shown.layers - 1),
+        which.format(n=place.head, last=shown.heads - 1),
+    )
