@@ -1,5 +1,6 @@
 # make run     the explorer            make check      style, types, import rules
 # make test    the tests               make bench      the measurements
+# make soak    half an hour of three runs, kills and a driven explorer
 # make messages   collect the strings of the source into the translations and compile them
 # The first target that needs it creates .venv; VENV=… names another one.
 
@@ -7,11 +8,12 @@ VENV ?= .venv
 PYTHON ?= python3
 TEST_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PO := nlptui/locale/zh/LC_MESSAGES/nlptui.po
 
-.PHONY: run test check bench messages wheel clean
+.PHONY: run test check bench soak messages wheel clean
 
 run: $(VENV)/.installed
 	@$(BIN)/nlptui $(ARGS)
@@ -26,6 +28,9 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/nlptui bench $(BENCH_ARGS)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
 messages: $(VENV)/.installed-dev
 	$(BIN)/pybabel --quiet extract --mapping pyproject.toml --keyword N_ --no-wrap --sort-output --add-location=file \

@@ -159,7 +159,7 @@ GENERATED: dict[str, Callable[[str], list[Sentence]]] = {
 RECALLED: dict[str, Callable[[str], list[recall.Recall]]] = {"recall_en": recall.recall_en}
 """The same, of texts whose last word is an answer."""
 
-STORIES: dict[str, Callable[[str], list[stories.Question]]] = {
+STORIES: dict[str, Callable[[str, int | None], list[stories.Question]]] = {
     "stories_en": stories.stories_en,
     "stories_zh": stories.stories_zh,
 }

@@ -5,6 +5,7 @@
     repeat      { name = n }: how many times the training part of a corpus is read
     side        of sentence pairs, where running text is wanted: 0 the first language (default), 1 the second
     measure     each: dev and test hold all the corpora, and metrics are told for each (default: the first)
+    first       how many examples of the training part are taken: sentences, pairs, questions (default: all)
     dev_share   of a corpus that is one text: the share before the test part that is dev (default 0.02)
 
 Where several corpora are named, all of them train; the first alone is dev and test unless `measure` says
@@ -101,6 +102,11 @@ def _collect(
     return rows
 
 
+def _first(recipe_data: Mapping[str, Any], split: str) -> int | None:
+    """How many examples are wanted; None: all."""
+    return int(recipe_data.get("first", 0)) or None if split == "train" else None
+
+
 def _repeats(recipe_data: Mapping[str, Any], name: str, split: str) -> int:
     return int(recipe_data.get("repeat", {}).get(name, 1)) if split == "train" else 1
 
@@ -122,7 +128,7 @@ def tagged_sentences(recipe_data: Mapping[str, Any], split: str) -> list[Sentenc
                 [readers.TaggedWord(w.form, readers.UNTAGGED, _spaced(name)) for w in words] for words in part
             ]
         sentences += part
-    return sentences
+    return sentences[: _first(recipe_data, split)]
 
 
 def names_known(recipe_data: Mapping[str, Any]) -> list[str]:
@@ -146,12 +152,13 @@ def labelled_texts(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str
             continue
         one = {**recipe_data, "corpus": name}
         rows += _collect(one, split, {"labelled": readers.read_tsv}, _("labelled texts"))
-    return rows
+    return rows[: _first(recipe_data, split)]
 
 
 def sentence_pairs(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, ...]]:
     """Rows of a sentence and its translation."""
-    return _collect(recipe_data, split, {"pairs": readers.read_tsv}, _("sentence pairs"))
+    pairs = _collect(recipe_data, split, {"pairs": readers.read_tsv}, _("sentence pairs"))
+    return pairs[: _first(recipe_data, split)]
 
 
 def documents(recipe_data: Mapping[str, Any], split: str) -> list[Document]:
@@ -221,13 +228,14 @@ def _part_of_text(path: Path, split: str, dev_share: float) -> Document:
 def questions(recipe_data: Mapping[str, Any], split: str) -> list[tuple[str, str, str, int]]:
     """Rows of a question, its passage, the answer, and the code point of the passage where it begins."""
     rows: list[tuple[str, str, str, int]] = []
+    first = _first(recipe_data, split)
     for name in corpus_names(recipe_data, split):
         if name in generators.STORIES:
-            rows += generators.STORIES[name](split) * _repeats(recipe_data, name, split)
+            rows += generators.STORIES[name](split, first) * _repeats(recipe_data, name, split)
             continue
         one = {**recipe_data, "corpus": name}
         rows += _collect(one, split, {"questions": _read_questions}, _("questions"))
-    return rows
+    return rows[:first]
 
 
 def _read_questions(path: Path) -> list[tuple[str, str, str, int]]:

@@ -431,15 +431,15 @@ def _part_of(name: str) -> str:
 
 
 @cache
-def _rows(language: str, split: str) -> tuple[Question, ...]:
-    return tuple(_Teller(language, split).rows(SIZES[split]))
+def _rows(language: str, split: str, count: int) -> tuple[Question, ...]:
+    return tuple(_Teller(language, split).rows(count))
 
 
-def stories_en(split: str) -> list[Question]:
-    """English stories."""
-    return list(_rows("en", split))
+def stories_en(split: str, first: int | None = None) -> list[Question]:
+    """English stories; only the first so many of them, where that is said."""
+    return list(_rows("en", split, min(first or SIZES[split], SIZES[split])))
 
 
-def stories_zh(split: str) -> list[Question]:
-    """Chinese stories."""
-    return list(_rows("zh", split))
+def stories_zh(split: str, first: int | None = None) -> list[Question]:
+    """Chinese stories, in the same way."""
+    return list(_rows("zh", split, min(first or SIZES[split], SIZES[split])))

@@ -46,9 +46,10 @@ OWN = ("language_model", "pretraining", "skip_gram")
 SIZES = ("tiny", "small", "medium")
 BUDGETS = (60, 300, 1800, 7200)
 """Seconds from the start to the end."""
-MEASURED = 8
-"""How often a run is measured at most, and what share of its time that may take."""
-SHARE = 0.2
+MEASURED, TWICE = 8, 2
+"""How often a run is measured at most, and at least."""
+SHARE = 0.05
+"""The share of its time that measuring may take, if it is not to be done twice only."""
 LEAST_STEPS = 20
 
 _RECURRENT: dict[str, dict[str, Any]] = {
@@ -110,6 +111,8 @@ def compose(wish: Wish) -> Recipe:
     data: dict[str, Any] = {"corpus": wish.corpus}
     if wish.corpus.startswith(own.PREFIX):
         data["dev_share"] = 0.1
+    if wish.task == "question_answering" and wish.seconds < BUDGETS[-1]:
+        data["first"] = 40 * int(wish.seconds)  # Stories are made one by one, which takes its time.
     if language == "en-zh" and wish.task != "translation":
         data["side"] = 0
     content = {
@@ -148,7 +151,7 @@ def corpora_for(task: str) -> tuple[tuple[str, bool], ...]:
 def within(recipe: Recipe, found: Estimate, seconds: float) -> Plan:
     """As many steps as `seconds` have room for, after loading, and after what measuring and saving take."""
     once = found.seconds_to_measure + found.seconds_to_save
-    times = max(1, min(MEASURED, int(SHARE * seconds / max(once, 1e-9))))
+    times = max(TWICE, min(MEASURED, int(SHARE * seconds / max(once, 1e-9))))
     kept = recipe.train.snapshots * found.seconds_to_save
     room = seconds - found.seconds_to_load - times * once - kept
     steps = max(LEAST_STEPS, int(room / found.seconds_a_step))
@@ -181,6 +184,7 @@ def _train(wish: Wish) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "steps": 1000, "batch_size": _BATCH.get(wish.task, 32), "learning_rate": 3e-3, "schedule": "cosine",
         "warmup": 100, "log_every": 10, "evaluate_examples": 100 if short else 0, "clip": 1.0,
+        "snapshots": 16 if wish.seconds <= BUDGETS[0] else 24,
     }  # fmt: skip
     if wish.task == "skip_gram":
         return settings | {"weight_decay": 0.0, "clip": 0.0}
@@ -200,6 +204,8 @@ def _parts(wish: Wish, language: str) -> tuple[dict[str, Any], dict[str, Any]]:
         model["suffix"] = 1 if language == "zh" else 4
     elif wish.task == "skip_gram":
         model["context"] = 256
+        if wish.corpus.startswith(own.PREFIX):
+            model["subsample"] = 0.0  # Of a little text no word is too many.
     return model, _tokenizer(wish, language)
 
 

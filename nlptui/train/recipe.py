@@ -29,7 +29,7 @@ _DERIVED = frozenset(
 )  # fmt: skip
 
 # Keys of the [data] table: those of `nlptui.data.splits`, and those of each task's reader (its OPTIONS).
-_DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "side", "dev_share", "measure")
+_DATA_KEYS = ("corpus", "train", "dev", "test", "repeat", "first", "side", "dev_share", "measure")
 _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "question_answering": ("longest_answer",),
     "tagging": ("word_dropout", "words_of", "swap_entities", "gazetteer", "segmentation"),

@@ -52,6 +52,8 @@ class DataTable:
     """File names of the test split, in place of the corpus's own."""
     repeat: Mapping[str, int] = field(default_factory=dict, metadata={"low": 0})
     """How many times the training part of a corpus is read, by its name."""
+    first: int = field(default=0, metadata={"low": 0})
+    """How many examples of the training part are taken, of sentences, pairs and questions; 0: all."""
     side: int = field(default=0, metadata={"choices": (0, 1)})
     """Of sentence pairs, where running text is wanted: 0 the first language, 1 the second."""
     dev_share: float = _share()

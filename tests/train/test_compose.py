@@ -45,7 +45,8 @@ def test_every_choice_trains(family: str, task: str) -> None:
     here = [name for name, is_here in client.corpora_for(task) if is_here]
     assert here
     for corpus in here:
-        wish = Wish(family, task, corpus)
+        few = ("model.subsample=0.0", "tokenizer.min_count=1") if task == "skip_gram" else ()
+        wish = Wish(family, task, corpus, settings=few)
         recipe = compose.compose(wish)
         if compose.is_counted(recipe):
             continue
@@ -121,14 +122,14 @@ def test_steps_fill_the_time_that_there_is() -> None:
     recipe = compose.compose(Wish("gpt", "language_model", "en_shakespeare"))
     plan = compose.within(recipe, TRIED, 60)
     train_table = plan.recipe.train
-    # 60 s less 4 to load, 8 measurements and checkpoints of 0.6 s, and 24 snapshots of 0.1 s.
-    assert train_table.steps == plan.estimate.steps == int((60 - 4 - 8 * 0.6 - 2.4) / 0.01)
+    # 60 s less 4 to load, 5 measurements and checkpoints of 0.6 s (a twentieth), and 16 snapshots of 0.1 s.
+    assert train_table.steps == plan.estimate.steps == int((60 - 4 - 5 * 0.6 - 1.6) / 0.01)
     assert plan.estimate.seconds == pytest.approx(60, abs=0.02)
-    assert math.ceil(train_table.steps / train_table.evaluate_every) == 8
+    assert math.ceil(train_table.steps / train_table.evaluate_every) == 5
     assert train_table.save_every == train_table.evaluate_every and train_table.log_every == 10
     # Measurements that take long become few; a time too short for anything is told as it is.
     slow = compose.within(recipe, replace(TRIED, seconds_to_measure=6.0), 60)
-    assert slow.recipe.train.evaluate_every == slow.recipe.train.steps
+    assert slow.recipe.train.evaluate_every == math.ceil(slow.recipe.train.steps / 2)
     never = compose.within(recipe, replace(TRIED, seconds_to_load=100.0), 60)
     assert never.recipe.train.steps == compose.LEAST_STEPS and never.estimate.seconds > 100
     assert never.recipe.train.warmup == 2
@@ -146,8 +147,9 @@ def test_sizes_grow_and_settings_may_differ() -> None:
 
 
 def test_from_the_weights_of_a_run() -> None:
-    run = directory("first")
-    train(run, short(compose.compose(Wish("lstm", "language_model", "en_shakespeare"))))
+    run, first = directory("first"), short(compose.compose(Wish("lstm", "language_model", "en_shakespeare")))
+    run.write_recipe(first)
+    train(run, first)
     run.write_status(replace(run.status(), state="done", latest="step_000004"))
     folder = run.step_folder(4)
     assert (str(folder), "run first, step 4") in client.starting_points()["lstm"]
@@ -186,3 +188,17 @@ def test_a_plan_is_what_then_happens() -> None:
     status = handle.status()
     assert status.state == "done", client.log(handle.name)
     assert status.step == plan.estimate.steps and client.samples(handle.name)
+
+
+def test_a_toy_run_reads_no_more_than_it_can_use() -> None:
+    from nlptui.data import splits
+
+    toy = compose.compose(Wish("bert", "question_answering", "stories_en"))
+    assert toy.data["first"] == 2400
+    rows = splits.questions(toy.data, "train")
+    assert len(rows) == 2400 and rows[:100] == splits.questions({**toy.data, "first": 100}, "train")
+    assert len(splits.questions(toy.data, "dev")) == 1000
+    tagged = {"corpus": "en_ewt", "first": 7}
+    assert len(splits.tagged_sentences(tagged, "train")) == 7 < len(splits.tagged_sentences(tagged, "dev"))
+    assert len(splits.labelled_texts({"corpus": "en_polarity", "first": 7}, "train")) == 7
+    assert len(splits.sentence_pairs({"corpus": "en_zh_tatoeba", "first": 7}, "train")) == 7

@@ -5,7 +5,7 @@ Knows nothing of what the choices mean; says `CellMoved` when one has changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -62,9 +62,9 @@ class ChoiceRows(RowsView):
         """What is chosen in the row called `name`; empty where there is no such row."""
         return next((choice.key for choice in self.choices if choice.name == name), "")
 
-    def show(self, choices: list[Choice]) -> None:
-        """Other rows; the cursor and what was chosen stay where they can."""
-        before = {choice.name: choice.key for choice in self.choices}
+    def show(self, choices: list[Choice], fresh: Container[str] = ()) -> None:
+        """Other rows; the cursor and what was chosen stay where they can, but in the rows called `fresh`."""
+        before = {choice.name: choice.key for choice in self.choices if choice.name not in fresh}
         for choice in choices:
             keys = [key for key, _words in choice.options]
             if before.get(choice.name) in keys:

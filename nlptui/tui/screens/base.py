@@ -78,6 +78,11 @@ class AppScreen(OnePicture, Screen[None]):
     VERTICAL_BREAKPOINTS = VERTICAL
 
     @property
+    def stands(self) -> bool:
+        """Whether all of the screen is there: not before it is mounted, nor once it is on its way out."""
+        return self.is_mounted and self in self.app.screen_stack
+
+    @property
     def nlptui(self) -> NlptuiApp:
         """The app, with its type."""
         return cast("NlptuiApp", self.app)
@@ -103,6 +108,11 @@ class Dialog(OnePicture, ModalScreen[Any]):
             classes = None
         super().__init__(classes=classes)
         self._behind = Behind()
+
+    @property
+    def stands(self) -> bool:
+        """Whether all of the screen is there: not before it is mounted, nor once it is on its way out."""
+        return self.is_mounted and self in self.app.screen_stack
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen below, in place of what Textual would make of all of it."""

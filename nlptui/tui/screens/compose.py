@@ -115,7 +115,7 @@ class ComposeScreen(Dialog):
 
     def listed(self, answer: Answer) -> None:
         """What there is to choose from is known."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.problem = answer.error
@@ -150,7 +150,7 @@ class ComposeScreen(Dialog):
                 Choice("size", _("size"), told),
                 Choice("seconds", _("time"), [(f"{one}", clock(one)) for one in starts.budgets]),
             ]
-        rows.show(choices)
+        rows.show(choices, fresh=() if task == rows.key("task") else ("corpus",))
         self.query_one("#compose-text").display = rows.key("corpus") == OWN
         self.try_out()
 
@@ -220,7 +220,7 @@ class ComposeScreen(Dialog):
 
     def planned(self, answer: Answer) -> None:
         """What it takes is known, or why it cannot be."""
-        if not self.is_mounted or answer.request != self.wished or answer.cancelled:
+        if not self.stands or answer.request != self.wished or answer.cancelled:
             return
         if answer.error:
             self.problem, self.eager = answer.error, False
@@ -269,7 +269,7 @@ class ComposeScreen(Dialog):
     def started(self, answer: Answer) -> None:
         """It runs, or here is why not."""
         self.starting = False
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.problem, self.eager = answer.error, False

@@ -73,6 +73,7 @@ class RunActions:
                 case ModelOf(folder=folder):
                     self.go(replace(self.place, model=folder))
                 case Follow(run=run, sentence=sentence):
+                    self.query_one(RunPanel).turn_to(run)
                     self.begin_following(run, sentence)
             self.look_at_runs()
 

@@ -89,6 +89,10 @@ class StudioScreen(StudioControl, AppScreen):
         self.studio = None
         self.on_mount()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that come before there is anything do nothing."""
+        return self.stands or not action.startswith("studio_")
+
     # asking and showing
 
     def look(self) -> None:
@@ -99,7 +103,7 @@ class StudioScreen(StudioControl, AppScreen):
 
     def seen(self, answer: Answer) -> None:
         """Draw what changed, and look again later."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.say(f"✗ {answer.error}")

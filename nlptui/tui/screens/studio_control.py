@@ -48,7 +48,7 @@ class StudioControl:
         """What to do with an answer: say `sentence` or why not, and look again."""
 
         def done(answer: Answer) -> None:
-            if self.is_mounted:
+            if self.stands:
                 self.say(f"✗ {answer.error}" if answer.error else sentence)
                 self.look()
 
@@ -123,7 +123,7 @@ class StudioControl:
 
     def started(self: StudioScreen, answer: Answer) -> None:
         """A new run is there: choose it."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.say(f"✗ {answer.error}")
@@ -157,7 +157,7 @@ class StudioControl:
 
     def kept(self: StudioScreen, answer: Answer) -> None:
         """The model is there: where its card lies."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.say(f"✗ {answer.error}")
@@ -205,7 +205,7 @@ class StudioControl:
             self.nlptui.clerk.ask(ask, written)
 
         def written(answer: Answer) -> None:
-            if self.is_mounted:
+            if self.stands:
                 words = _("Written: {path}").format(path=visible(str(answer.result)))
                 self.say(f"✗ {answer.error}" if answer.error else words)
 

@@ -79,7 +79,7 @@ class TrainScreen(Dialog):
 
     def listed(self, answer: Answer) -> None:
         """The recipes are there."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         self.recipes = answer.result if not answer.error else ()
         own = ("", _("Your own: family, task, corpus or text, size and time  …"))
@@ -129,7 +129,7 @@ class TrainScreen(Dialog):
 
     def estimated(self, answer: Answer) -> None:
         """What it takes is known, or why it is not."""
-        if self.is_mounted and answer.request == self.tried and not answer.cancelled:
+        if self.stands and answer.request == self.tried and not answer.cancelled:
             self.estimate, self.unknown = answer.result, answer.error
             self.draw()
 
@@ -197,7 +197,7 @@ class TrainScreen(Dialog):
     def started(self, answer: Answer) -> None:
         """It runs, or here is why not."""
         self.starting = False
-        if not self.is_mounted:
+        if not self.stands:
             return
         if answer.error:
             self.problem = answer.error
