@@ -40,8 +40,15 @@ CLOSE = 1e-3
 _ARCHS = ("rnn", "lstm", "gru", "bert", "gpt", "transformer")
 
 
-def scores(trace: Trace) -> str | None:
-    """The recorded scores that an answer is the greatest of; None where there are none."""
+def scores(trace: Trace, state: State) -> str | None:
+    """The recorded scores that an answer is the greatest of; None where there are none.
+
+    Of two sentences without a [MASK], whether the second one follows.
+    """
+    follows = "nsp.logits"
+    whole = trace.pair is not None and not trace.output.get("candidates")
+    if whole and follows in trace.activations and (state.target or 0) < trace[follows].shape[-1]:
+        return follows
     return next((name for name in _SCORES if name in trace.activations), None)
 
 
@@ -50,7 +57,7 @@ def asked(trace: Trace, state: State) -> tuple[int | None, int]:
 
     Of a translator the token that was written there, whether or not it was the likeliest.
     """
-    values = trace.array(scores(trace) or "")[0]
+    values = trace.array(scores(trace, state) or "")[0]
     position = clamp(state.position, len(values)) if values.ndim == 2 else None
     row = values if position is None else values[position]
     if state.target is not None:
@@ -63,7 +70,7 @@ def asked(trace: Trace, state: State) -> tuple[int | None, int]:
 
 def prefix(trace: Trace, state: State) -> str:
     """What the names of the analysis begin with; empty where there is nothing to ask about."""
-    name = scores(trace)
+    name = scores(trace, state)
     if name is None or 0 in trace[name].shape:
         return ""
     position, target = asked(trace, state)
@@ -162,7 +169,7 @@ def _scale(method: str) -> Scale:
 
 def _whom(trace: Trace, state: State) -> str:
     """The answer that is asked about, and where it stands."""
-    name = scores(trace) or ""
+    name = scores(trace, state) or ""
     position, target = asked(trace, state)
     answer = told(trace.labels(name, trace[name].axes[-1])[target])
     if position is None:

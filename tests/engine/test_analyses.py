@@ -418,6 +418,32 @@ def test_an_edit_that_changes_nothing_changes_no_attribution(folder: Path, famil
             assert np.abs(trace.array(full)).max() > 1e-3
 
 
+def test_whether_a_sentence_follows_is_attributed_to_both(folder: Path) -> None:
+    """The gain by a run on embeddings of zeros, gradients by autograd, and each token deleted by hand."""
+    model = engine(folder, "bert")
+    model.model.double()
+    trace = model.trace("the old can", pair="a can")
+    model.analyse(trace, "analysis.attribution.to_1", "analysis.left_out.to_1")
+    whole = float(trace["nsp.logits"].value[0, 1])
+
+    def score(*edits: Edit) -> float:
+        other = model.trace("the old can", pair="a can", edits=edits)
+        return float(other["nsp.logits"].value[0, 1])
+
+    found = trace["analysis.attribution.to_1.integrated"].value[0]
+    gain = whole - score(Edit("token_embed", (), "scale", 0.0))
+    assert float(found.sum()) == pytest.approx(gain, abs=1e-3) and len(found) == len(trace.encoding.ids)
+    slope = (score(Edit("token_embed", (), "scale", 1 + 1e-6)) - whole) / 1e-6
+    by_gradient = trace["analysis.attribution.to_1.gradient_input"].value[0]
+    assert float(by_gradient.sum()) == pytest.approx(slope, abs=1e-4)
+    ids, segments = trace["ids"].value, trace["segments"].value
+    kept = [i for i in range(ids.shape[1]) if i != 2]
+    with torch.no_grad():
+        short = model.model(Batch(ids[:, kept], segments=segments[:, kept]))["nsp.logits"][0, 1]
+    fall = trace["analysis.left_out.to_1.fall"].value[0]
+    assert float(fall[2]) == pytest.approx(whole - float(short), abs=1e-6) and not fall.isnan().any()
+
+
 def test_integrated_gradients_see_the_edits(folder: Path) -> None:
     model = engine(folder, "gpt")
     model.model.double()

@@ -57,6 +57,18 @@ def test_other_texts_begin_at_their_first_token_and_what_comes_next_is_asked_at_
             assert view.start(trace) == (len(TOKENS) - 1 if at_the_end else 0), view.name
 
 
+def test_of_two_sentences_it_is_asked_whether_one_follows() -> None:
+    """Unless a word is missing from them, or one of the words is asked about."""
+    needs = VIEWS["attribution"].needs
+    pair = replace(run("bert"), pair="the", output={})
+    likeliest = int(pair.array("nsp.logits")[0].argmax())
+    assert needs(pair, State())[0] == f"analysis.attribution.to_{likeliest}."
+    assert needs(pair, State(target=1 - likeliest))[0] == f"analysis.attribution.to_{1 - likeliest}."
+    assert needs(pair, State(position=2, target=9))[0] == "analysis.attribution.at_2.to_9."
+    assert needs(replace(pair, output=GAP), State(position=3))[0].startswith("analysis.attribution.at_3.")
+    assert needs(replace(pair, pair=None), State())[0].startswith("analysis.attribution.at_0.")
+
+
 def test_nothing_comes_after_the_mark_of_the_end() -> None:
     tokens = ("<s>", "春", "眠", "</s>")
     trace = run("gpt", tokens)

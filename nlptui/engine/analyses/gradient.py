@@ -36,7 +36,11 @@ def fits(config: Any) -> bool:
 
 
 def logits_name(trace: Trace, asked: Asked) -> str:
-    """The recorded name of the scores that a target is one of; of a span, position 1 asks for its end."""
+    """The recorded name of the scores that a target is one of; of a span, position 1 asks for its end; of two
+    sentences, whether one follows the other is asked at no position.
+    """
+    if asked.position is None and "nsp.logits" in trace.activations:
+        return "nsp.logits"
     names = ("logits", "emission", "mlm.logits", "end.logits" if asked.position == 1 else "start.logits")
     return next(name for name in names if name in trace.activations)
 
