@@ -51,12 +51,26 @@ class OnePicture(Screen[Any]):
 
     def _compositor_refresh(self) -> None:
         self._owed = self._waits
-        if not self._owed:
-            self.pictures += bool(self._compositor._dirty_regions)
-            super()._compositor_refresh()
-            if self is not self.app.screen:
-                # Textual would draw what is behind a dialog once more whenever nothing else happens there.
-                self._repaint_required = False
+        if self._owed:
+            return
+        self.pictures += bool(self._compositor._dirty_regions)
+        if self is not self.app.screen and self.app.screen.styles.background.a == 1:
+            # Nothing of it is seen; it is drawn whole when the screen over it goes.
+            self._compositor._dirty_regions.clear()
+            self._dirty_widgets.clear()
+            return
+        super()._compositor_refresh()
+        if self is not self.app.screen:
+            # Textual would draw what is behind a dialog once more whenever nothing else happens there.
+            self._repaint_required = False
+
+    def _on_timer_update(self) -> None:
+        if self._repaint_required and self._dirty_widgets and not self._layout_required:
+            # A part of the screen is to be drawn, where something behind it has changed. Textual would forget
+            # the widgets that have changed too.
+            self._dirty_widgets.add(self)
+            self._repaint_required = False
+        super()._on_timer_update()
 
     async def _on_idle(self, event: events.Idle) -> None:
         if self._waits:
