@@ -29,6 +29,9 @@ ARCHS = {
     "gpt": "GPT",
     "transformer": "Transformer",
     "word2vec": "word2vec",
+    "hmm": "HMM",
+    "crf": "CRF",
+    "rules": N_("rules"),
 }
 LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
 PHASES = {
@@ -68,7 +71,7 @@ class TitleLine(Words):
         if shown is not None:
             model = shown.model
             facts = (
-                ARCHS.get(model.arch, model.arch),
+                _(ARCHS.get(model.arch, model.arch)),
                 _(TASKS.get(model.task, model.task)),
                 _(LANGUAGES.get(model.language, model.language)),
                 _("{n} parameters").format(n=counted(model.parameters)),

@@ -138,7 +138,7 @@ class ComposeScreen(Dialog):
         models = starts.models.get(family, ())
         start_from = rows.key("from") if rows.key("from") in [key for key, _words in models] else ""
         choices = [
-            Choice("family", _("family"), [(one, ARCHS.get(one, one.upper())) for one in starts.tasks]),
+            Choice("family", _("family"), [(one, _(ARCHS.get(one, one.upper()))) for one in starts.tasks]),
             Choice("task", _("task"), [(one, _(TASKS[one])) for one in tasks]),
             Choice("corpus", _("learns from"), self._corpora(task)),
         ]

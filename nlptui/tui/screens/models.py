@@ -82,7 +82,7 @@ def model_item(entry: Any) -> Item:
     if entry.problem:
         return Item(entry.name, name, visible(entry.problem), broken=True)
     facts = (
-        ARCHS.get(entry.arch, entry.arch),
+        _(ARCHS.get(entry.arch, entry.arch)),
         _(TASKS.get(entry.task, entry.task)),
         _(LANGUAGES.get(entry.language, entry.language)),
         counted(entry.parameters),

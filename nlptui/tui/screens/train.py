@@ -208,7 +208,7 @@ class TrainScreen(Dialog):
 
 def _line(recipe: Recipe) -> str:
     """`pos-lstm-en   LSTM · tagging · en_ewt · 3000 steps`."""
-    facts = [ARCHS.get(recipe.arch, recipe.arch), _(TASKS.get(recipe.task, recipe.task)), recipe.corpus]
+    facts = [_(ARCHS.get(recipe.arch, recipe.arch)), _(TASKS.get(recipe.task, recipe.task)), recipe.corpus]
     if recipe.steps:
         facts.append(_("{n} steps").format(n=recipe.steps))
     elif recipe.epochs:
