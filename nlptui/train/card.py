@@ -278,17 +278,25 @@ def _optimizer(train: TrainConfig) -> str:
 def _results(config: ModelConfig, facts: Facts) -> str:
     if facts.split != "test":
         return _results_on_dev(config, facts)
+    dev = facts.dev_metrics
     rows = [
-        (name, _number(value), _number(config.baselines.get(name)), _number(facts.dev_metrics.get(name)))
+        (
+            name,
+            _number(value),
+            _number(config.baselines.get(name)),
+            *([_number(dev.get(name))] if dev else []),
+        )
         for name, value in config.metrics.items()
         if not name.startswith(_AT)
     ]
+    head = ("metric", "test", "baseline, test", *(["dev"] if dev else []))
     # Baselines of another kind have names of their own.
     more = {name: value for name, value in config.baselines.items() if name not in config.metrics}
-    rows += [(name, "–", _number(value), "–") for name, value in more.items()]
+    others = [(name, _number(value)) for name, value in more.items()]
     return "\n\n".join(
         [
-            _table(("metric", "test", "baseline, test", "dev"), rows),
+            _table(head, rows),
+            *([_table(("other baseline", "test"), others)] if others else []),
             *_by_distance(config),
             *_explained(config),
             f"Baseline: {_baseline(config)}. `nlptui evaluate {config.name}` measures both again.",
