@@ -101,12 +101,12 @@ def steps(request: TokenizerSteps) -> Steps:
 def learnt(text: str) -> Steps:
     """BPE learnt on a text: each merge with its count, and the most frequent words after it."""
     from nlptui.engine.tokenizer import learn_merges
-    from nlptui.views.segmentation import Step
+    from nlptui.views.segmentation import Step, chips
 
     found = []
     for number, one in enumerate(learn_merges(text, LEARNT), 1):
         pair = f"{visible(one.left)} + {visible(one.right)} → {visible(one.left + one.right)}"
-        said = _("merge {n}: {pair}, {count} times").format(n=number, pair=pair, count=one.count)
-        pieces = tuple(piece for word, _count in one.words[:6] for piece in (*word, " "))
-        found.append(Step(said, pieces[:-1]))
+        said = _("merge {n}: {pair} ({count}×)").format(n=number, pair=pair, count=one.count)
+        words = tuple(chips(word) for word, _count in one.words[:6])
+        found.append(Step(said, words, between="  "))
     return Steps(_("BPE learnt on this text"), tuple(found))

@@ -65,9 +65,13 @@ def number_format(values: Array, digits: int) -> Callable[[float], str]:
     return write
 
 
-def cell_format(table: HeatTable, values: Array) -> Callable[[float], str]:
-    """How the `values` of a table are written: as numbers, or as what they are the numbers of."""
-    return table.name_of if table.names else number_format(values, table.digits)
+def cell_texts(table: HeatTable, rows: int, columns: int) -> list[list[str]]:
+    """What stands in the first rows and columns of a table: numbers in one format, or texts."""
+    if table.texts:
+        return [list(row[:columns]) for row in table.texts[:rows]]
+    values = table.values[:rows, :columns]
+    write = number_format(values, table.digits)
+    return [[write(value) for value in row] for row in values.tolist()]
 
 
 def shade(share: float) -> str:

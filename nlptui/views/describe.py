@@ -165,7 +165,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "score": (N_("the score of the best path that ends with the tag {label} at '{token}': {value}"),),
     "backpointer": (
-        N_("the tag before '{token}' on the best path that gives it the tag {label}: {called}"),
+        N_("the tag before '{token}' on the best path to its tag {label}: {called}, number {value}"),
         N_("the number of the tag before '{token}' on the best path that gives it the tag {label}: {value}"),
     ),
     "path": (N_("the number of the tag of '{token}' on the best path: {value}"),),
@@ -244,6 +244,9 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "neighbours.length": (N_("the length of the embedding of '{word}': {value}"),),
     "neighbours.dot": (N_("the product of this token's embedding and that of '{word}': {value}"),),
     "neighbours": (N_("the length of this token's own embedding: {value}"),),
+    "pooling.probs": (N_("the probability of the class {label}, the text pooled by {row}: {value}"),),
+    "pooling.share": (N_("how much of the text's vector '{token}' gives, pooled by {row}: {value}"),),
+    "pooling": (N_("component {unit} of the vector that stands for the text, pooled by {row}: {value}"),),
     "positions.dot": (N_("the product of the vectors of positions {row} and {column}: {value}"),),
     "positions.with": (N_("how far z of '{token}' moves when the words are turned round{where}: {value}"),),
     "positions.without": (
@@ -285,7 +288,10 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "eras.parameters": (N_("numbers that training found for {model}: {value}"),),
     "eras.accuracy": (N_("the share of test words that {model} tags right: {value}"),),
     "eras.f1": (N_("F1 of {model} on test, of entities or of words: {value}"),),
-    "eras.sure": (N_("how probable {model} finds its own tag of '{token}': {value}"),),
+    "eras.sure": (
+        N_("{model} on test: to it '{token}' is {called}, with probability {value}"),
+        N_("how probable the model finds its own tag of '{token}': {value}"),
+    ),
     "gradient.norm": (N_("how much the answer's score depends on the state at '{token}'{where}: {value}"),),
     "gradient": (N_("how fast the answer's score grows with unit {unit} at '{token}'{where}: {value}"),),
 }
@@ -337,7 +343,7 @@ def describe(figure: Figure, part: int, row: int, col: int = 0) -> str:
 
 def _cell(table: HeatTable, row: int, col: int) -> str:
     origin = table.origin(row, col)
-    value = number(table.values[row, col])
+    value = _told(table.values[row, col])
     if origin is None:
         return _("{title}, {row} × {column}: {value}").format(
             title=table.title, row=table.rows[row], column=table.cols[col], value=value
@@ -348,14 +354,19 @@ def _cell(table: HeatTable, row: int, col: int) -> str:
     _fill(fields, table.row_axis, row, table.rows[row])
     _fill(fields, table.col_axis, col, table.cols[col])
     _fill_centre(fields, table.task)
-    if table.names:
-        fields["called"] = table.name_of(float(table.values[row, col]))
+    if table.texts:
+        fields["called"] = table.texts[row][col]
     return sentence(origin, value, fields, table.rows[row], table.cols[col])
+
+
+def _told(value: float) -> str:
+    """A number, or that there is none."""
+    return number(value) if value == value else _("no value")
 
 
 def _bar(bars: Bars, row: int) -> str:
     origin = bars.origin(row)
-    value = number(bars.values[row])
+    value = _told(bars.values[row])
     if origin is None:
         return _("{title}, {row}: {value}").format(title=bars.title, row=bars.labels[row], value=value)
     fields: Fields = {}
@@ -375,7 +386,10 @@ def _token(part: Tokens, row: int) -> str:
         words += _(", characters {start} to {end}").format(start=token.start, end=token.end)
     if token.special:
         words += _(", added by the tokenizer")
-    if token.tag is not None:
+    by_rule = part.source is not None and part.source.name == "rule"
+    if token.tag is not None and by_rule:
+        words += _(", decided by the rule {rule}").format(rule=token.tag)
+    elif token.tag is not None:
         words += _(", tag {tag}").format(tag=token.tag)
     if token.prob is not None:
         words += _(", probability {prob}").format(prob=number(token.prob))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Bars, Figure, HeatTable, Part, Scale, Source, Token, Tokens
+from nlptui.views.figure import NOWHERE, Bars, Figure, HeatTable, Part, Scale, Source
 from nlptui.views.systems import reads, runs
 from nlptui.views.view import BEGIN, Peer, State, View, config_of, nothing, task_of, titled
 
@@ -124,23 +124,15 @@ def marked(tags: Sequence[Sequence[str]], words: Sequence[Sequence[int | None]])
     return shown
 
 
-def title_of(run: Trace, kinds: Sequence[str]) -> str:
-    """A model's era, name, accuracy, F1 where it is measured, size and time."""
-    numbers = {kind: number_of(run, kind) for kind in _STATS}
-    accuracy = f"{numbers['accuracy']:.4f}" if numbers["accuracy"] == numbers["accuracy"] else "–"
-    return titled(
-        _era(run),
-        run.model,
-        _("accuracy {share}").format(share=accuracy),
-        _("F1 {share}").format(share=f"{numbers['f1']:.4f}") if "f1" in kinds else "",
-        _("{n} parameters").format(n=f"{int(numbers['parameters']):,}"),
-        _("{ms} ms").format(ms=f"{numbers['ms']:.2f}"),
-    )
-
-
 def _era(run: Trace) -> str:
     arch = str(getattr(run.config, "arch", ""))
     return _(ERAS.get(arch, arch))
+
+
+def with_accuracy(run: Trace, kinds: Sequence[str]) -> str:
+    """A model's era with its accuracy, or its F1 where that is measured; alone where nothing is."""
+    share = number_of(run, "f1" if "f1" in kinds else "accuracy")
+    return f"{_era(run)} {share:.3f}" if share == share else _era(run)
 
 
 def labels_of(found: Sequence[tuple[int, Trace]]) -> tuple[str, ...]:
@@ -172,26 +164,34 @@ def stats(found: Sequence[tuple[int, Trace]], kind: str) -> Bars:
     )
 
 
-def sureness(
-    found: Sequence[tuple[int, Trace]], texts: Sequence[str], words: Sequence[Sequence[int | None]]
-) -> HeatTable:
-    """How sure each model is of its tags; only the columns where every model has a word."""
-    full = [place for place in range(len(texts)) if all(row[place] is not None for row in words)]
-    picked = [[int(row[place] or 0) for place in full] for row in words]
+def tagged(found: Sequence[tuple[int, Trace]], kinds: Sequence[str]) -> HeatTable:
+    """Models × words: the tags, each on the shade of how sure the model is of it."""
+    texts, tags, words = rows_of(found)
+    values = np.array(
+        [
+            [np.nan if n is None else run.array(f"{PREFIX}sure")[0, n] for n in row]
+            for (_number, run), row in zip(found, words, strict=True)
+        ]
+    )
+    title = _("tags, on the shade of how sure each is, after {measure} on test")
     return HeatTable(
-        title=_("how sure each is of its tag"),
-        values=np.array(
-            [run.array(f"{PREFIX}sure")[0, row] for (_n, run), row in zip(found, picked, strict=True)]
-        ),
-        rows=tuple(run.model for _number, run in found),
-        cols=tuple(texts[place] for place in full),
+        title=title.format(measure="F1" if "f1" in kinds else _("accuracy")),
+        values=values.reshape(len(found), len(texts)),
+        rows=tuple(with_accuracy(run, kinds) for _number, run in found),
+        cols=tuple(texts),
         row_axis="model",
         col_axis="pos",
         scale="probability",
         source=tuple(
-            Source(f"{PREFIX}sure", (0, "col"), cols=tuple(row), trace=number)
-            for (number, _run), row in zip(found, picked, strict=True)
+            Source(
+                f"{PREFIX}sure",
+                (0, "col"),
+                cols=tuple(NOWHERE if n is None else n for n in row),
+                trace=number,
+            )
+            for (number, _run), row in zip(found, words, strict=True)
         ),
+        texts=tuple(map(tuple, marked(tags, words))),
     )
 
 
@@ -201,17 +201,14 @@ def draw(trace: Trace, state: State) -> Figure:
     found = [one for one in in_order(trace) if f"{PREFIX}ms" in one[1]]
     if not found:
         return nothing(trace, "eras", title)
-    parts: list[Part] = []
     kinds = measured(found)
-    tagged = [one for one in found if one[1].output.get("tags")]
+    parts: list[Part] = []
+    answered = [one for one in found if one[1].output.get("tags")]
     different = 0
-    if tagged:
-        texts, tags, words = rows_of(tagged)
-        for (_number, run), line in zip(tagged, marked(tags, words), strict=True):
-            row = tuple(Token(text, tag=tag) for text, tag in zip(texts, line, strict=True))
-            parts.append(Tokens(title_of(run, kinds), row))
-        different = sum(len(set(column)) > 1 for column in zip(*tags, strict=True))
-        parts.append(sureness(tagged, texts, words))
+    if answered:
+        parts.append(tagged(answered, kinds))
+        columns = zip(*rows_of(answered)[1], strict=True)
+        different = sum(len(set(column)) > 1 for column in columns)
     parts += [stats(found, kind) for kind in kinds]
     caption = _(
         "{n} models, oldest first; {mark} marks a tag that most do not give. They differ at {places} words."

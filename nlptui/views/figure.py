@@ -21,8 +21,8 @@ Array: TypeAlias = "NDArray[Any]"
 Scale: TypeAlias = Literal["diverging", "probability", "positive"]
 By: TypeAlias = Literal["table", "row"]
 SCALES: tuple[Scale, ...] = ("diverging", "probability", "positive")
-NAMELESS = "–"
-"""What stands in a table of names where there is none."""
+NOWHERE = -1
+"""In a source's `rows` and `cols`: there is no element."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,18 @@ class HeatTable:
     """What the model is for, where the meaning of a cell depends on it."""
     minus: tuple[HeatTable, HeatTable] | None = None
     """The two tables whose difference this one is."""
-    names: tuple[str, ...] = ()
-    """What the numbers count, where that has names, which are then shown: tags, say. A number without one, as
-    −1, stands for nothing.
-    """
+    texts: tuple[tuple[str, ...], ...] = ()
+    """What stands in the cells instead of their numbers, row by row: tags, say; empty: the numbers."""
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), note=visible(self.note))
-        _set(self, rows=_labels(self.rows), cols=_labels(self.cols), names=_labels(self.names))
+        _set(self, rows=_labels(self.rows), cols=_labels(self.cols), texts=tuple(map(_labels, self.texts)))
         _set(self, values=_matrix(self.title, self.values, 2))
         found, expected = self.values.shape, (len(self.rows), len(self.cols))
         if found != expected:
             raise ValueError(f"table {self.title!r}: values have shape {found}, labels say {expected}")
+        if self.texts and [len(row) for row in self.texts] != [len(self.cols)] * len(self.rows):
+            raise ValueError(f"table {self.title!r}: texts are not {expected}")
         if self.scale not in SCALES:
             raise ValueError(f"table {self.title!r}: unknown scale {self.scale!r}, expected one of {SCALES}")
         if self.by not in ("table", "row"):
@@ -125,15 +125,16 @@ class HeatTable:
         if isinstance(self.source, tuple) and len(self.source) != len(self.rows):
             raise ValueError(f"table {self.title!r}: {len(self.source)} sources for {len(self.rows)} rows")
 
-    def name_of(self, value: float) -> str:
-        """What a number of the table is the number of."""
-        known = np.isfinite(value) and 0 <= round(value) < len(self.names)
-        return self.names[round(value)] if known else NAMELESS
+    @property
+    def by_name(self) -> bool:
+        """Whether colours only tell the texts of cells apart: their numbers say nothing."""
+        return bool(self.texts) and self.scale == "positive"
 
     def origin(self, row: int, col: int) -> Origin | None:
         """What Enter opens at (row, col); None where the number is not an element of a trace."""
         source = self.source[row] if isinstance(self.source, tuple) else self.source
-        return source.origin(row, col) if source else None
+        found = source.origin(row, col) if source else None
+        return None if found is None or NOWHERE in found.index else found
 
     def difference(self, row: int, col: int) -> tuple[Origin, Origin] | None:
         """The two numbers whose difference stands at (row, col); None where it is none."""

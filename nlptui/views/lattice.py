@@ -19,6 +19,7 @@ from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stac
 if TYPE_CHECKING:
     from nlptui.trace import Trace
 
+NO_TAG = "–"
 CHOICES = ("walk", "lattice", "posteriors", "transitions")
 _NEEDED = ("emission", "transition", "score", "backpointer", "path", "probs")
 
@@ -79,7 +80,7 @@ def before_each(trace: Trace, position: int, state: State) -> HeatTable:
         rows=(_("from"),),
         row_axis="step",
         scale="positive",
-        names=trace.labels("score", "tag"),
+        texts=_tags_of(trace, table),
     )
 
 
@@ -87,7 +88,16 @@ def pointers(trace: Trace, state: State) -> HeatTable:
     """All back-pointers, as names of tags."""
     title = _("back-pointers: the tag before, on the best path")
     table = whole(trace, "backpointer", title, state, "positive")
-    return replace(table, names=trace.labels("score", "tag"))
+    return replace(table, texts=_tags_of(trace, table))
+
+
+def _tags_of(trace: Trace, table: HeatTable) -> tuple[tuple[str, ...], ...]:
+    """The tags whose numbers stand in a table; none for −1, before the first token."""
+    tags = trace.labels("score", "tag")
+    known = dict(enumerate(tags))
+    return tuple(
+        tuple(known.get(round(v), NO_TAG) if v == v else NO_TAG for v in row) for row in table.values.tolist()
+    )
 
 
 def whole(trace: Trace, name: str, title: str, state: State, scale: Scale = "diverging") -> HeatTable:

@@ -12,7 +12,7 @@ from html import escape as _escape
 
 from nlptui.locale import _, language
 from nlptui.views import palette
-from nlptui.views.cells import cell_format, standing
+from nlptui.views.cells import cell_texts, standing
 from nlptui.views.figure import Figure, HeatTable, Part, Tokens, Tree
 from nlptui.views.render_svg import part_svg
 from nlptui.views.render_text import legend, token_grid
@@ -63,17 +63,14 @@ def part_html(part: Part) -> str:
 
 def _table(table: HeatTable) -> str:
     rows, columns = min(len(table.rows), LIMIT), min(len(table.cols), LIMIT)
-    values = table.values[:rows, :columns]
-    write = cell_format(table, values)
     classes = [palette.level_class(table, level) for level in range(-1, palette.count(table))]
     pair = [f"{name} {name.upper()}" for name in classes]
     head = "".join(f'<th scope="col">{escape(label)}</th>' for label in table.cols[:columns])
     lines = [f"<tr><th></th>{head}</tr>"]
-    for label, row, levels in zip(
-        table.rows, values.tolist(), palette.levels(table)[:rows, :columns].tolist(), strict=False
-    ):
+    grid = palette.levels(table)[:rows, :columns].tolist()
+    for label, row, levels in zip(table.rows, cell_texts(table, rows, columns), grid, strict=False):
         cells = "".join(
-            f'<td class="{pair[n + 1]}">{escape(write(v))}</td>' for v, n in zip(row, levels, strict=True)
+            f'<td class="{pair[n + 1]}">{escape(text)}</td>' for text, n in zip(row, levels, strict=True)
         )
         lines.append(f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>')
     note = f"{escape(table.note)} · " if table.note else ""

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from nlptui.locale import _
 from nlptui.views import palette
-from nlptui.views.cells import cell_format, clip, number_format, standing, width_of
+from nlptui.views.cells import cell_texts, clip, number_format, standing, width_of
 from nlptui.views.figure import (
     Array,
     Bars,
@@ -145,11 +145,10 @@ def draw_content(canvas: Canvas, part: Part) -> None:
 
 def _table(canvas: Canvas, table: HeatTable) -> None:
     rows, columns = min(len(table.rows), LIMIT), min(len(table.cols), LIMIT)
-    write = cell_format(table, table.values[:rows, :columns])
-    if not table.names:
+    if not table.by_name:
         _legend(canvas, table)
     numbers = columns <= 40 and rows <= 100
-    texts = [[write(v) for v in row] for row in table.values[:rows, :columns].tolist()] if numbers else []
+    texts = cell_texts(table, rows, columns) if numbers else []
     widest = max((cell_len(text) for row in texts for text in row), default=0)
     across = [clip(standing(label), 10) for label in table.cols[:columns]]
     wide = max(widest, width_of(across, 10)) * _CHAR + 6 if numbers else _small(columns)

@@ -11,7 +11,7 @@ import numpy as np
 from rich.cells import cell_len
 
 from nlptui.locale import _
-from nlptui.views.cells import bar, cell_format, clip, fit, number_format, shade, standing, width_of
+from nlptui.views.cells import bar, cell_texts, clip, fit, number_format, shade, standing, width_of
 from nlptui.views.figure import (
     Bars,
     Figure,
@@ -70,10 +70,9 @@ def part_lines(part: Part, width: int, most: int) -> Iterator[str]:
 
 
 def _table(table: HeatTable, width: int, most: int) -> Iterator[str]:
-    write = cell_format(table, table.values)
     yield clip(f"{table.title}   {legend(table)}", width)
     rows, columns = min(len(table.rows), most), min(len(table.cols), most)
-    numbers = [[write(v) for v in row] for row in table.values[:rows, :columns].tolist()]
+    numbers = cell_texts(table, rows, columns)
     shares = table.shares[:rows, :columns]
     across = [standing(label) for label in table.cols[:columns]]
     cell = 2 + max(
@@ -94,7 +93,7 @@ def _table(table: HeatTable, width: int, most: int) -> Iterator[str]:
 
 def legend(table: HeatTable) -> str:
     """What the shades mean."""
-    if table.names:
+    if table.by_name:
         return _("names, each with a shade of its own")
     if table.by == "row" and table.scale != "probability":
         return _("shades: |value|, by row")

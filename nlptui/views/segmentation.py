@@ -30,6 +30,13 @@ class Step:
     """The pieces after this step."""
     look: str = ""
     """bold for a heading, accent for what is taken, faint for what is not."""
+    between: str = "│"
+    """What keeps the pieces apart."""
+
+    @property
+    def shown(self) -> str:
+        """The pieces side by side, each of them visible."""
+        return self.between.join(map(_chip, self.after))
 
 
 def steps_of(replay: Any, drawn: Sequence[Any] = ()) -> list[Step]:
@@ -137,7 +144,11 @@ def _segmentation(way: Any) -> Step:
 
 def chips(pieces: Sequence[str]) -> str:
     """Pieces side by side, each of them visible and apart from the next."""
-    return "│".join(visible(piece).replace(" ", "␣") for piece in pieces)
+    return "│".join(map(_chip, pieces))
+
+
+def _chip(piece: str) -> str:
+    return visible(piece).replace(" ", "␣")
 
 
 def step_lines(replay: Any, drawn: Sequence[Any], width: int) -> Iterator[str]:
@@ -146,4 +157,4 @@ def step_lines(replay: Any, drawn: Sequence[Any], width: int) -> Iterator[str]:
         indent = "" if step.look == "bold" else "  "
         line = f"{indent}{step.text}"
         # Ids and single steps are written whole; a row of pieces ends where the terminal does.
-        yield clip(f"{line}   {chips(step.after)}", max(width, 40)) if step.after else line
+        yield clip(f"{line}   {step.shown}", max(width, 40)) if step.after else line

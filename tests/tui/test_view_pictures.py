@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from nlptui.trace import Trace
 
 pytestmark = pytest.mark.usefixtures("models")
-LEFT_OUT = ("timing", "tree")
-"""Measured live; a picture of its own among those of the whole program."""
+LEFT_OUT = ("timing", "tree", "lattice", "evidence", "fired", "eras")
+"""Measured live; pictures of their own, in `test_snapshots` and `test_classical_pictures`."""
 MODELS = {
     "gates": "tag-lstm", "through_time": "tag-lstm", "units_on": "tag-lstm", "hidden": "tag-lstm",
     "tokens": "bert", "embedding": "bert", "add_norm": "bert", "effect": "class-lstm", "output": "bert",

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from nlptui.views.figure import Bars, Figure, HeatTable, Origin, Series, Source, Token, Tokens, Tree, TreeRow
+from nlptui.views.figure import (
+    NOWHERE,
+    Bars,
+    Figure,
+    HeatTable,
+    Origin,
+    Series,
+    Source,
+    Token,
+    Tokens,
+    Tree,
+    TreeRow,
+)
 
 
 def table(values, **options):
@@ -103,3 +115,20 @@ def test_a_tree_opens_leaves_only():
     assert tree.origin(0) is None
     assert tree.origin(1) == Origin("layers.0.hidden", ())
     assert tree.rows[1].label == "hidden"
+
+
+def test_texts_of_cells_have_the_tables_shape_and_nowhere_opens_nothing():
+    values, texts = np.zeros((1, 2)), (("a", "b"),)
+    source = Source("sure", (0, "col"), cols=(3, NOWHERE))
+    part = HeatTable("t", values, ("r",), ("x", "y"), "row", "col", source=source, texts=texts)
+    assert part.origin(0, 0) == Origin("sure", (0, 3)) and part.origin(0, 1) is None
+    with pytest.raises(ValueError, match="texts"):
+        HeatTable("t", values, ("r",), ("x", "y"), "row", "col", texts=(("a",),))
+
+
+def test_each_bar_may_have_its_own_source():
+    sources = (Source("ms", (0, 0), trace=1), Source("ms", (0, 0), trace=2))
+    part = Bars("t", ("a", "b"), np.ones(2), sources)
+    assert [part.origin(row).trace for row in range(2)] == [1, 2]
+    with pytest.raises(ValueError, match="sources"):
+        Bars("t", ("a",), np.ones(1), sources)

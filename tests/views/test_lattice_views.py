@@ -81,8 +81,8 @@ def test_a_column_adds_up_along_the_best_path(name: str) -> None:
         emission, way, score = (float(table.values[i, tag]) for i in range(3))
         assert pointers.values[0, tag] == before
         name = made.labels("score", "tag")[before]
-        assert pointers.name_of(float(pointers.values[0, tag])) == name
-        assert describe(figure, 2, 0, tag).endswith(f": {name}")
+        assert pointers.texts[0][tag] == name
+        assert describe(figure, 2, 0, tag).endswith(f": {name}, number {before}")
         assert name in to_text(figure).split("back-pointers")[1]
         assert score == pytest.approx(emission + way + float(made.array("score")[0, position - 1, before]))
 
@@ -113,6 +113,8 @@ def test_the_rule_that_fired_is_named() -> None:
     row, table = drawn("fired", trace("pos-rules-en")).parts
     assert isinstance(row, Tokens) and isinstance(table, HeatTable)
     assert row.tokens[0].tag == "articles and other determiners"
+    words = describe(drawn("fired", trace("pos-rules-en")), 0, 0)
+    assert words.endswith("'The', decided by the rule articles and other determiners")
     assert row.tokens[5].tag == "marks"
     first = [table.cols[int(values.argmax())] for values in table.values]
     assert first == [token.tag for token in row.tokens], "the first that fits decides"
@@ -126,53 +128,85 @@ def eras_of(name: str, text: str | None = None) -> tuple[Trace, Figure]:
     return made, drawn("eras", made)
 
 
+def in_order(made: Trace, figure: Figure) -> tuple[HeatTable, list[Trace]]:
+    """The table of tags, and the run of each of its rows."""
+    table, numbered = figure.parts[0], [None, made, *made.beside.values()]
+    assert isinstance(table, HeatTable)
+    return table, [numbered[source.trace] for source in table.source]
+
+
 def test_the_eras_stand_under_each_other_oldest_first() -> None:
     made, figure = eras_of("pos-lstm-en", "The horse raced past the barn fell.")
-    rows = [part for part in figure.parts if isinstance(part, Tokens)]
+    table, rows = in_order(made, figure)
     order = [f"pos-{era}-en" for era in ("rules", "hmm", "crf", "rnn", "lstm", "gru", "bert")]
-    assert [row.title.split(" · ")[1] for row in rows] == order
-    runs = {made.model: made, **made.beside}
+    assert [run.model for run in rows] == order
     models = {entry.name: entry for entry in list_models()}
-    for row, name in zip(rows, order, strict=True):
-        own = [tag["tag"] for tag in engine(name).predict(made.text)["output"]["tags"]]
-        assert [str(token.tag).removesuffix(" ≠") for token in row.tokens] == own
-        assert f"accuracy {models[name].metrics['accuracy']:.4f}" in row.title
-        assert f"{models[name].parameters:,} parameters" in row.title
-        assert 0 < float(runs[name].array("analysis.eras.ms")[0, 0]) < 10_000
-    for place, column in enumerate(zip(*(row.tokens for row in rows), strict=True)):
-        tags = [str(token.tag).removesuffix(" ≠") for token in column]
+    assert table.cols == ("The", "horse", "raced", "past", "the", "barn", "fell", ".")
+    for number, (label, run) in enumerate(zip(table.rows, rows, strict=True)):
+        answer = engine(run.model).predict(made.text)["output"]["tags"]
+        assert [text.removesuffix(" ≠") for text in table.texts[number]] == [tag["tag"] for tag in answer]
+        assert table.values[number].tolist() == pytest.approx([tag["prob"] for tag in answer])
+        assert label.endswith(f" {models[run.model].metrics['accuracy']:.3f}")
+        words = describe(figure, 0, number, 3)
+        assert label in words and "'past'" in words and table.texts[number][3] in words
+    for column in zip(*table.texts, strict=True):
+        tags = [text.removesuffix(" ≠") for text in column]
         usual = max(tags, key=lambda tag: (tags.count(tag), -tags.index(tag)))
-        assert [str(t.tag).endswith("≠") for t in column] == [tag != usual for tag in tags], place
+        assert [text.endswith("≠") for text in column] == [tag != usual for tag in tags]
+    assert any(text.endswith("≠") for row in table.texts for text in row)
+
+
+def test_what_each_era_takes_stands_below() -> None:
+    made, figure = eras_of("pos-lstm-en")
+    models = {entry.name: entry for entry in list_models()}
+    _table, rows = in_order(made, figure)
+    accuracy, ms, parameters = figure.parts[1:]
+    for bars in (accuracy, ms, parameters):
+        assert isinstance(bars, Bars) and [label.split(" · ")[1] for label in bars.labels] == [
+            run.model for run in rows
+        ]
+    assert accuracy.values.tolist() == [models[run.model].metrics["accuracy"] for run in rows]
+    assert parameters.values.tolist() == [models[run.model].parameters for run in rows]
+    assert all(0 < value < 10_000 for value in ms.values)
+    assert f"{models['pos-bert-en'].parameters:,}" in to_text(figure)
 
 
 def test_numbers_of_the_eras_open_in_their_own_runs() -> None:
     made, figure = eras_of("pos-rnn-en")
     numbered = [None, made, *made.beside.values()]
-    for part in figure.parts:
-        if isinstance(part, HeatTable | Bars):
-            labels, values = part.rows if isinstance(part, HeatTable) else part.labels, part.values
-            for row in range(len(labels)):
-                origin = part.origin(row, 0)
-                run = numbered[origin.trace]
-                shown = values[row] if isinstance(part, Bars) else values[row, 0]
-                assert shown == run.array(origin.name)[origin.index]
-                assert run.model in labels[row]
-                assert run.model in describe(figure, figure.parts.index(part), row)
-                found = engine(run.model).explain(run, origin.name, origin.index)
-                assert found.notation, "it opens to what it is"
+    _table, rows = in_order(made, figure)
+    for number, part in enumerate(figure.parts):
+        assert isinstance(part, HeatTable | Bars)
+        for row, owner in enumerate(rows):
+            origin = part.origin(row, 1)
+            run = numbered[origin.trace]
+            assert run is owner
+            shown = part.values[row] if isinstance(part, Bars) else part.values[row, 1]
+            assert shown == run.array(origin.name)[origin.index]
+            found = engine(run.model).explain(run, origin.name, origin.index)
+            assert found.notation, "it opens to what it is"
+            if isinstance(part, Bars):
+                assert run.model in describe(figure, number, row)
 
 
 def test_models_that_cut_a_text_otherwise_stand_under_each_other() -> None:
     made, figure = eras_of("pos-crf-zh")
-    rows = [part for part in figure.parts if isinstance(part, Tokens)]
-    assert len(rows) == 4
-    assert {"".join(token.text for token in row.tokens) for row in rows} == {made.text}
-    for row in rows:
-        words = [
-            tag["tag"] for tag in {made.model: made, **made.beside}[row.title.split(" · ")[1]].output["tags"]
-        ]
-        shown = [str(token.tag).removesuffix(" ≠") for token in row.tokens if token.tag != "…"]
-        assert shown == words
+    table, rows = in_order(made, figure)
+    assert len(rows) == 4 and "".join(table.cols) == made.text
+    assert any("…" in texts for texts in table.texts)
+    for texts, run in zip(table.texts, rows, strict=True):
+        shown = [text.removesuffix(" ≠") for text in texts if text != "…"]
+        assert shown == [tag["tag"] for tag in run.output["tags"]]
+
+
+def test_a_model_that_reads_less_of_a_text_has_no_words_at_its_end() -> None:
+    made, figure = eras_of("pos-lstm-en", "The old man walks home. " * 20)
+    table, rows = in_order(made, figure)
+    bert = [run.model for run in rows].index("pos-bert-en")
+    end = len(table.cols) - 1
+    assert table.texts[bert][end] == "" and np.isnan(table.values[bert, end])
+    assert table.origin(bert, end) is None and table.origin(0, end) is not None
+    assert describe(figure, 0, bert, end)
 
 
 def test_only_taggers_of_the_same_kind_are_compared() -> None:
@@ -205,12 +239,14 @@ def test_an_empty_text_is_said(name: str) -> None:
             assert drawn(view, made).caption == "The text is empty."
 
 
-def test_f1_stands_beside_accuracy_where_it_is_what_counts() -> None:
-    _made, figure = eras_of("ner-crf-zh")
+def test_f1_stands_beside_each_where_it_is_what_counts() -> None:
+    made, figure = eras_of("ner-crf-zh")
     models = {entry.name: entry for entry in list_models()}
-    rows = [part for part in figure.parts if isinstance(part, Tokens)]
+    table, rows = in_order(made, figure)
     assert len(rows) == 4
-    for row in rows:
-        assert f"F1 {models[row.title.split(' · ')[1]].metrics['f1']:.4f}" in row.title
+    for label, run in zip(table.rows, rows, strict=True):
+        assert label.endswith(f" {models[run.model].metrics['f1']:.3f}")
+    bars = figure.parts[2]
+    assert isinstance(bars, Bars) and bars.values.tolist() == [models[r.model].metrics["f1"] for r in rows]
     _made, figure = eras_of("pos-lstm-zh")
     assert "F1" not in to_text(figure), "only one of the models has it"

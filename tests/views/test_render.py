@@ -394,3 +394,13 @@ def test_fit_cuts_and_pads_by_cells():
     assert fit("\u0301", 3) == "◌\u0301  "
     assert [shade(v) for v in (0.0, 0.1, -1.0, float("nan"))] == [" ", "·", "█", " "]
     assert bar(0.5, 4) == "██  " and bar(1 / 32, 4) == "▏   " and bar(float("nan"), 2) == "  "
+
+
+def test_texts_stand_in_the_place_of_numbers():
+    part = table([[0.25, 0.5]], texts=(("NOUN", "<b>"),), scale="probability")
+    text, svg, html = to_text(one(part)), to_svg(one(part)), to_html(one(part))
+    assert "NOUN" in text and "<b>" in text and "0.25" not in text
+    for written in (svg, html):
+        assert "NOUN" in written and "&lt;b&gt;" in written and "<b>" not in written and "0.25" not in written
+    by_name = table([[1, 2]], texts=(("NOUN", "VERB"),), scale="positive")
+    assert "names, each with a shade" in to_text(one(by_name)) and "2.00" not in to_svg(one(by_name))

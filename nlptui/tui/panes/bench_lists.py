@@ -84,7 +84,7 @@ class StepList(BenchRows):
         here = row == self.row
         width = self.size.width
         indent = "" if step.look == "bold" else "  "
-        after = f"   {chips(step.after)}" if step.after else ""
+        after = f"   {step.shown}" if step.after else ""
         look = self.palette.word(step.look) if step.look in ("accent", "faint") else None
         if here:
             return [Segment(fit(f"{indent}{step.text}{after}", width), self.cursor_style)]

@@ -30,7 +30,6 @@ from nlptui.tui.requests import (
 from nlptui.tui.screens.base import AppScreen, TooSmall
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.tui.widgets.prompt import Prompt
-from nlptui.views.segmentation import chips
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -188,8 +187,8 @@ class TokenizersScreen(AppScreen):
         """The pieces after the step under the cursor, in full width."""
         steps = self.query_one(StepList)
         line = self.query_one("#bench-chips", Words)
-        after = steps.rows[steps.row].after if self.mode != "vocabulary" and steps.rows else ()
-        line.left = (Word(chips(after), "accent"),) if after else ()
+        shown = steps.rows[steps.row].shown if self.mode != "vocabulary" and steps.rows else ""
+        line.left = (Word(shown, "accent"),) if shown else ()
 
     # what changes on the screen
 

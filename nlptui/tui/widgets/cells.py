@@ -5,7 +5,6 @@ Knows nothing of widgets and colours. Labels are expected to be `visible` alread
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 
 from nlptui.lazy import numpy as np
-from nlptui.views.figure import NAMELESS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ELLIPSIS = "…"
-LONGEST_NAME = 10
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
@@ -50,23 +47,6 @@ class NumberFormat:
     def __call__(self, value: float) -> str:
         """`value` in at most `width` characters: never "-0.00", and inf, -inf and nan as words."""
         return format(value, self.spec)
-
-
-@dataclass(frozen=True)
-class NameFormat:
-    """How the cells of a table are written whose numbers stand for names."""
-
-    names: tuple[str, ...]
-
-    @property
-    def width(self) -> int:
-        """That of the longest name, but no more than LONGEST_NAME."""
-        return min(LONGEST_NAME, max(map(cell_len, (*self.names, NAMELESS))))
-
-    def __call__(self, value: float) -> str:
-        """The name of which `value` is the number."""
-        known = math.isfinite(value) and 0 <= round(value) < len(self.names)
-        return self.names[round(value)] if known else NAMELESS
 
 
 def number_format(values: NDArray[Any], digits: int) -> NumberFormat:

@@ -6,6 +6,7 @@ Knows nothing of models or traces: it gets a `HeatTable` and posts `CellMoved` a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby, repeat
 
 from rich.cells import cell_len
@@ -18,7 +19,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.colours import SIDE, STEPS
-from nlptui.tui.widgets.cells import NameFormat, NumberFormat, fit, number_format
+from nlptui.tui.widgets.cells import NumberFormat, fit, number_format
 from nlptui.tui.widgets.heat_cells import (
     CURSOR,
     Grid,
@@ -39,6 +40,8 @@ from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.views.figure import Array, HeatTable
 
 WHEEL_COLS = 2
+LONGEST_TEXT = 12
+"""Cells of a text that stands in the place of a number."""
 
 
 class HeatTableView(LineView):
@@ -69,7 +72,7 @@ class HeatTableView(LineView):
         super().__init__(name=name, id=id, classes=classes)
         self._grid = Grid(0, 1, 1, 1)
         self._levels: Array | None = None
-        self._format: NumberFormat | NameFormat = NumberFormat("z.2f", 1)
+        self._format = NumberFormat("z.2f", 1)
         self._query = ""
         self._clicked = False
         self.set_reactive(HeatTableView.show, show)
@@ -96,7 +99,10 @@ class HeatTableView(LineView):
         self._levels = None
         self._format = NumberFormat("z.2f", 1)
         if new is not None:
-            self._format = NameFormat(new.names) if new.names else number_format(new.values, new.digits)
+            self._format = number_format(new.values, new.digits)
+            if new.texts:
+                widest = max((cell_len(text) for row in new.texts for text in row), default=1)
+                self._format = replace(self._format, width=min(LONGEST_TEXT, widest))
         before = self.row, self.col
         self.set_reactive(HeatTableView.row, self.validate_row(self.row))
         self.set_reactive(HeatTableView.col, self.validate_col(self.col))
@@ -106,7 +112,7 @@ class HeatTableView(LineView):
         if before != (self.row, self.col) and not self.empty:
             self.post_message(CellMoved(self.row, self.col, self))
         same = old_grid == self._grid and old_format == self._format and self.is_on_screen
-        if old is None or new is None or old_levels is None or not same:
+        if old is None or new is None or old_levels is None or old.texts != new.texts or not same:
             self.refresh()
         else:
             self._refresh_changes(old, new, old_levels)
@@ -194,8 +200,9 @@ class HeatTableView(LineView):
         columns = self._columns_in_sight(part)
         values = part.values[row, columns.start : columns.stop].tolist()
         levels = self.levels[row, columns.start : columns.stop].tolist()
-        if self.show == "numbers" and part.names:
-            texts = [f" {fit(self._format(value), self._grid.cell - 1, right=True)}" for value in values]
+        if self.show == "numbers" and part.texts:
+            shown = part.texts[row][columns.start : columns.stop]
+            texts = [f" {fit(text, self._grid.cell - 1, right=True)}" for text in shown]
         elif self.show == "numbers":
             texts = [self._format(value).rjust(self._grid.cell) for value in values]
         else:
@@ -219,7 +226,7 @@ class HeatTableView(LineView):
         low, high = self._limits(part)
         spec = number_format(np.array([low, high]), max(2, part.digits))
         segments = [Segment(f"{spec(low)} "), *self._ramp(part), Segment(f" {spec(high)}")]
-        if part.names:
+        if part.by_name:
             segments = [Segment(_("names, each with a shade of its own"))]
         taken = sum(cell_len(segment.text) for segment in segments)
         faint = self.palette.word("faint")

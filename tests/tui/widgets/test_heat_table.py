@@ -314,3 +314,41 @@ async def test_another_theme_changes_the_colours_at_once() -> None:
         app.theme = "textual-light"
         await pilot.pause()
         assert dark is not None and background("1.00") not in (dark, None)
+
+
+def named(*texts: tuple[str, ...]) -> HeatTable:
+    """Two rows of tags in the place of numbers, which are all alike."""
+    return HeatTable(
+        "tags", np.ones((2, 2)), ("a", "b"), ("x", "y"), "model", "pos", "probability", texts=texts
+    )
+
+
+async def test_texts_stand_in_the_place_of_numbers() -> None:
+    view = HeatTableView(named(("NOUN", "名词 ≠"), ("VERB", "[/bold]")))
+    app = Host(view)
+    async with app.run_test(size=(60, 10)) as pilot:
+        lines = app.lines()
+        assert lines[1].split() == ["a", "NOUN", "名词", "≠"]
+        assert lines[2].split() == ["b", "VERB", "[/bold]"]
+        # Only a text differs: the numbers and their colours are the same.
+        view.part = named(("NOUN", "名词 ≠"), ("DET", "[/bold]"))
+        await pilot.pause()
+        assert app.lines()[2].split() == ["b", "DET", "[/bold]"]
+
+
+async def test_a_legend_of_names_has_no_numbers() -> None:
+    part = HeatTable(
+        "from",
+        np.array([[0.0, 7.0]]),
+        ("from",),
+        ("x", "y"),
+        "step",
+        "tag",
+        "positive",
+        texts=(("DET", "X"),),
+    )
+    app = Host(HeatTableView(part))
+    async with app.run_test(size=(60, 10)):
+        assert (
+            app.lines()[9].startswith("names, each with a shade of its own") and "7.00" not in app.lines()[9]
+        )
