@@ -42,6 +42,7 @@ class Pin:
     written: str | None = None
     at: tuple[int, int] | None = None
     """The layer and head at which A is shown; None: those of the other run."""
+    pooling: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,12 @@ def asked_run(compares: bool = False) -> Decorator:
             written: str | None, pin: str | None, pin_pair: str | None, pin_model: str | None,
             pin_edits: tuple[str, ...], pin_written: str | None, **others: Any,
         ) -> Any:  # fmt: skip
-            layer, head = others.pop("pin_layer", None), others.pop("pin_head", None)
+            layer, head, pooling = (others.pop(f"pin_{key}", None) for key in ("layer", "head", "pooling"))
             given = {"--pin-pair": pin_pair, "--pin-model": pin_model, "--pin-edit": pin_edits or None,
-                     "--pin-written": pin_written, "--pin-layer": layer, "--pin-head": head}  # fmt: skip
+                     "--pin-written": pin_written, "--pin-layer": layer, "--pin-head": head,
+                     "--pin-pooling": pooling}  # fmt: skip
             at = None if layer is None and head is None else (layer or 0, head or 0)
-            a = None if pin is None else Pin(pin, pin_pair, pin_model, pin_edits, pin_written, at)
+            a = None if pin is None else Pin(pin, pin_pair, pin_model, pin_edits, pin_written, at, pooling)
             said = next((name for name, value in given.items() if value is not None), "")
             _check_pin(a, said, edits, compares)
             for option, ids in (("--written", written), ("--pin-written", pin_written)):
@@ -191,7 +193,9 @@ class Runs:
         self._pinned_engine = self.engine
         if (pin := asked.pin) is not None:
             if pin.model not in (None, asked.model):
-                self._pinned_engine = load(str(pin.model))
+                self._pinned_engine = load(str(pin.model), pin.pooling)
+            elif pin.pooling:
+                self._pinned_engine = self.engine.pooled_by(pin.pooling)
             self.pinned = _traced(self._pinned_engine, pin.text, pin, None)
 
     def trace(self, text: str) -> Trace:

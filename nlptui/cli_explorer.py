@@ -21,6 +21,7 @@ from nlptui.cli_options import (
     pair_option,
     pin_options,
     pin_standing_options,
+    pooling_option,
     sampling_options,
     standing_options,
     written_option,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @edit_option
 @pin_options(compares=True)
 @pin_standing_options
+@pooling_option
 @option("--low-bandwidth", is_flag=True, help=N_("Send as little as possible to the terminal."))
 @asked_run(compares=True)
 def explore(
@@ -78,8 +80,8 @@ def explore(
     status = run_app(
         text, asked.model or None, view, standing.pop("layer"), standing.pop("head"), cursor, pair=asked.pair,
         edits=asked.edits, written=asked.written, sampling=sampling, tokenizer=tokenizer, reading=reading,
-        pinned=_pinned(asked.pin), a_at=asked.pin.at if asked.pin is not None else None, **standing,
-        device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
+        pooling=settings().pooling, pinned=_pinned(asked.pin), a_at=asked.pin.at if asked.pin else None,
+        **standing, device=settings().device, language=settings().language, low_bandwidth=low_bandwidth,
     )  # fmt: skip
     raise click.exceptions.Exit(status)
 
@@ -98,7 +100,9 @@ def _pinned(pin: Pin | None) -> Place | None:
     if pin is None:
         return None
     text = prompt_of(pin.text, pin.pair)
-    return Place(model=pin.model or "", text=text, edits=pin.edits, written=pin.written)
+    return Place(
+        model=pin.model or "", text=text, edits=pin.edits, written=pin.written, pooling=pin.pooling or ""
+    )
 
 
 def print_screen(asked: Asked, view: str | None, state: dict[str, Any], tokenizer: str | None) -> None:

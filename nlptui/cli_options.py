@@ -137,6 +137,7 @@ def pin_options(compares: bool) -> Decorator:
 pin_standing_options = options(
     option("--pin-layer", type=COUNT, help=N_("The layer at which A is shown; else that of the view.")),
     option("--pin-head", type=COUNT, help=N_("The head or direction at which A is shown.")),
+    option("--pin-pooling", metavar="NAME", help=N_("The pooler of A, where its model has several.")),
 )
 
 

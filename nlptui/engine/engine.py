@@ -123,6 +123,13 @@ class Engine:
         self.model.pooling = name  # type: ignore[assignment]
         self.config = replace(self.config, pooling=name)  # type: ignore[call-arg]
 
+    def pooled_by(self, name: str) -> Engine:
+        """The same model, its weights shared, with another of its poolers in use. Raises UserError."""
+        other = copy.copy(self)
+        other.model = copy.copy(self.model)
+        other.pooling = name
+        return other
+
     @property
     def poolings(self) -> tuple[str, ...]:
         """The poolers that the model was trained with; empty where it makes no one vector of a text."""

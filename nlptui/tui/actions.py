@@ -87,6 +87,13 @@ _SENTENCE = (
     ),
     Action("choose_model", ("m",), N_("model"), N_("Choose another model."), SENTENCE, show=True),
     Action(
+        "next_pooler",
+        ("P",),
+        N_("pooler"),
+        N_("Pool the text another way, where a classifier has learned several: cls, mean, max, attention."),
+        SENTENCE,
+    ),
+    Action(
         "choose_tokenizer",
         ("T",),
         N_("tokenizer"),

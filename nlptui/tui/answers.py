@@ -40,6 +40,10 @@ class Model:
     parameters: int
     context: int
     views: tuple[ViewName, ...]
+    poolings: tuple[str, ...] = ()
+    """The poolers that it was trained with."""
+    pooling: str = ""
+    """The one in use."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ def run_app(
     by: str | None = None,
     tokenizer: str | None = None,
     reading: str | None = None,
+    pooling: str | None = None,
     pinned: Place | None = None,
     a_at: tuple[int, int] | None = None,
     device: str = "auto",
@@ -90,7 +91,7 @@ def run_app(
         Place.restored(settings.last), text, model,
         view=view, layer=layer, head=head, name=name, position=position, target=target, edits=edits or None,
         mark=mark, sampling=sampling, written=written, by=by, tokenizer=tokenizer, reading=reading,
-        pinned=pinned, a_at=a_at, **cursor,
+        pooling=pooling, pinned=pinned, a_at=a_at, **cursor,
     )  # fmt: skip
     place = with_model(place, place.model)
     low_bandwidth = guards.slow_line(low_bandwidth or settings.low_bandwidth)

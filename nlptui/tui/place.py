@@ -90,6 +90,8 @@ class Place:
     """How the next token is chosen."""
     written: str | None = None
     """Of a translator: the ids that the decoder has read so far, "12,5,903"; None: what it writes itself."""
+    pooling: str = ""
+    """Of a model with several poolers: the one to use; empty: its own choice."""
     tokenizer: str = ""
     """A second tokenizer for the token row; empty: the model's own."""
     reading: str = "ids"
@@ -121,7 +123,7 @@ class Place:
     def run(self) -> tuple[Any, ...]:
         """What decides the numbers: two places with the same run show the same trace."""
         source = self.pinned.run if self.pinned is not None and self.patches else None
-        return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written, source)
+        return (self.model, self.text[:TEXT_LIMIT], self.edits, self.written, self.pooling, source)
 
     @property
     def a_stays(self) -> tuple[int, int] | None:
@@ -168,6 +170,7 @@ class Place:
         options += ["--reading", self.reading] if self.reading != "ids" else []
         options += sampling_options(self.sampling)
         options += ["--written", self.written] if self.written is not None else []
+        options += ["--pooling", self.pooling] if self.pooling else []
         for edit in self.edits:
             options += ["--edit", edit]
         options += self._pin_options()
@@ -184,6 +187,7 @@ class Place:
         options += [] if a.pair is None else ["--pin-pair", a.pair]
         options += ["--pin-model", a.model] if a.model != self.model else []
         options += ["--pin-written", a.written] if a.written is not None else []
+        options += ["--pin-pooling", a.pooling] if a.pooling else []
         for edit in a.edits:
             options += ["--pin-edit", edit]
         if self.a_stays is not None:

@@ -46,6 +46,7 @@ class Workbench:
         self._device = device
         self._watch: Watch = lambda done, pieces: None
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._pooled: OrderedDict[tuple[str, str], Engine] = OrderedDict()
         self._traces: OrderedDict[tuple[Any, ...], Trace] = OrderedDict()
         self._tokenizers: OrderedDict[str, Any] = OrderedDict()
         self._trees: OrderedDict[tuple[Any, ...], Tree] = OrderedDict()
@@ -78,6 +79,14 @@ class Workbench:
 
         return _kept(self._engines, name, MODELS_KEPT, lambda: Engine.load(name, device=self._device))
 
+    def engine_of(self, place: Place) -> Engine:
+        """The model of a place, with the place's pooler in use, if it has that one."""
+        found = self.engine(place.model)
+        if not place.pooling or place.pooling == found.pooling or place.pooling not in found.poolings:
+            return found
+        key = (place.model, place.pooling)
+        return _kept(self._pooled, key, MODELS_KEPT, lambda: found.pooled_by(place.pooling))
+
     def trace(self, place: Place) -> Trace:
         """The run of `place`; an edit from A takes the values of the pinned run."""
         from nlptui.trace import Edit, with_pinned
@@ -86,7 +95,7 @@ class Workbench:
             edits = tuple(map(Edit.parse, place.edits))
             if place.pinned is not None and place.patches:
                 edits = with_pinned(edits, self.trace(place.pinned))
-            engine = self.engine(place.model)
+            engine = self.engine_of(place)
             written = place.written_ids if engine.config.task == "translation" else None
             return engine.trace(place.sentence, pair=place.pair, edits=edits, target=written)
 
@@ -99,7 +108,7 @@ class Workbench:
         from nlptui.views import VIEWS
 
         place = with_model(place, place.model or first_model())
-        engine, trace = self.engine(place.model), self.trace(place)
+        engine, trace = self.engine_of(place), self.trace(place)
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
         layers, heads = view.layers(trace), view.heads(trace)
@@ -152,7 +161,7 @@ class Workbench:
         trace = self.trace(run)
         if run is place and place.pinned is not None:
             trace.pin(self.trace(place.pinned))
-        engine = self.engine(run.model)
+        engine = self.engine_of(run)
         state = _state(place, engine)
         needed = view.needs(trace, state)
         if needed:
@@ -210,6 +219,8 @@ class Workbench:
             said.append(_("The tokens on top are those of {name}.").format(name=visible(place.tokenizer)))
         if place.edits:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
+        if place.pooling and place.pooling in getattr(trace.config, "poolings", ()):
+            said.append(_("pooled by: {name}").format(name=visible(place.pooling)))
         if place.off:
             said.append(_("switched off: {edits}").format(edits="  ".join(map(visible, place.off))))
         return said
@@ -218,7 +229,7 @@ class Workbench:
 
     def write_on(self, place: Place, token: int | None) -> Written:
         """One token after what is there: `token`, or the one that sampling chooses."""
-        engine, trace = self.engine(place.model), self.trace(place)
+        engine, trace = self.engine_of(place), self.trace(place)
         step = engine.next_step(trace, place.sampling, token)
         if step is None:
             return Written(place, ended=True)
@@ -229,7 +240,7 @@ class Workbench:
 
     def back(self, place: Place) -> Written:
         """The last token taken back."""
-        engine, trace = self.engine(place.model), self.trace(place)
+        engine, trace = self.engine_of(place), self.trace(place)
         if engine.config.task == "translation":
             ids = place.written_ids
             if ids is None:
@@ -250,7 +261,7 @@ class Workbench:
             run = beside(place, list(here.beside)[origin.trace - 2], here.model)
         trace = self.trace(run)
         index = origin.index or (0,) * len(trace[origin.name].shape)
-        derivation = self.engine(run.model).explain(trace, origin.name, index)
+        derivation = self.engine_of(run).explain(trace, origin.name, index)
         return Explained(
             origin=replace(origin, index=index),
             derivation=derivation,
@@ -285,7 +296,7 @@ def beside(place: Place, model: str, here: str) -> Place:
     """
     if model == here:
         return replace(place, edits=(), pinned=None)
-    return replace(place, model=model, text=place.sentence, edits=(), written=None, pinned=None)
+    return replace(place, model=model, text=place.sentence, edits=(), written=None, pooling="", pinned=None)
 
 
 def first_model() -> str:
@@ -374,8 +385,9 @@ def _model(engine: Engine, fitting: list[View]) -> Model:
     views = tuple(ViewName(view.name, view.title, view.group) for view in fitting)
     parameters = sum(p.numel() for p in engine.model.parameters())
     return Model(
-        visible(engine.name), config.arch, config.task, config.language, parameters, config.context, views
-    )
+        visible(engine.name), config.arch, config.task, config.language, parameters, config.context, views,
+        engine.poolings, engine.pooling,
+    )  # fmt: skip
 
 
 def _reading(trace: Trace, position: int) -> Reading | None:

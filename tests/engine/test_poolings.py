@@ -66,3 +66,39 @@ def test_another_pooler_needs_no_other_weights(tmp_path: Path) -> None:
     engine.pooling = "cls"
     engine.trace(TEXT)
     assert all(torch.equal(value, before[name]) for name, value in engine.model.state_dict().items())
+
+
+def test_all_poolers_side_by_side_are_those_of_one_run_each(tmp_path: Path) -> None:
+    """And what each token gives: by hand from the top layer and the pooled vectors of those runs."""
+    engine = Engine.load(make_model(tmp_path, "pool-bert"), device="cpu")
+    trace = engine.analyse(engine.trace(TEXT), "analysis.pooling")
+    layers = engine.config.n_layers  # type: ignore[union-attr]
+    for name in POOLINGS:
+        run = engine.pooled_by(name).trace(TEXT)
+        for kind in ("logits", "probs"):
+            found = trace[f"analysis.pooling.{name}.{kind}"].value
+            torch.testing.assert_close(found, run[kind].value, atol=1e-6, rtol=0)
+        top = run[f"blocks.{layers - 1}.mlp_norm"].value[0]
+        expected = {
+            "cls": torch.eye(len(top))[0],
+            "mean": torch.full((len(top),), 1 / len(top)),
+            "max": torch.bincount(top.argmax(0), minlength=len(top)) / top.shape[1],
+            "attention": run["poolers.attention.weights"].value[0, 0] if name == "attention" else None,
+        }[name]
+        share = trace[f"analysis.pooling.{name}.share"].value[0]
+        torch.testing.assert_close(share, expected, atol=1e-6, rtol=0)
+        if name in ("mean", "attention"):
+            pooled = run[f"poolers.{name}.pooled"].value[0]
+            torch.testing.assert_close(share @ top, pooled, atol=1e-5, rtol=0)
+        derivation = engine.explain(trace, f"analysis.pooling.{name}.logits", (0, 1))
+        assert len(derivation.terms) > 1 and abs(derivation.value - derivation.total) <= 1e-5
+    assert engine.pooling == "mean", "a run by another pooler leaves this one alone"
+    table = "token_embedding.weight"
+    assert engine.pooled_by("max").parameters[table] is engine.parameters[table]
+
+
+def test_the_only_pooler_stands_alone(engines: dict[str, Engine]) -> None:
+    model = engines["class-bert"]
+    trace = model.analyse(model.trace(TEXT), "analysis.pooling")
+    torch.testing.assert_close(trace["analysis.pooling.mean.probs"].value, trace["probs"].value)
+    assert "analysis.pooling.max.probs" not in trace

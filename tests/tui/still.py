@@ -164,6 +164,8 @@ class Still(Workbench):
             config=CONFIGS[name],
             model=SimpleNamespace(parameters=lambda: [parameters]),
             analyse=analyse,
+            poolings=(),
+            pooling="",
         )
 
     def trace(self, place: Place) -> Trace:

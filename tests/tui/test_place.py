@@ -120,6 +120,7 @@ PLACES = [
     Place("m", "a b", "hidden", written="", pinned=Place("other", "-x", written="3,4")),
     Place("", "a b", "gates", pinned=Place("", "a c", written="")),
     Place("m", "a b", "attention", head=3, pinned=Place("m", "a b"), a_at=(1, 2)),
+    Place("m", "a b", "pooling", pooling="max", pinned=Place("m", "a b", pooling="cls")),
 ]
 
 

@@ -21,6 +21,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from nlptui.locale import _
+from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.actions import bindings
 from nlptui.tui.backend import Answer, Phase, Progress
@@ -504,6 +505,8 @@ def _pinned(pinned: Place, shown: Shown) -> str:
     differs = [pinned.model] if pinned.model != place.model else []
     differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
     differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != place.edits else []
+    if pinned.pooling != place.pooling:
+        differs += [_("pooled by {name}").format(name=visible(pinned.pooling))]
     layer, head = place.a_stays or (place.layer, place.head)
     differs += [_("layer {n}").format(n=layer)] if layer != place.layer else []
     if head != place.head:

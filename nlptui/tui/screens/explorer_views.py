@@ -63,11 +63,28 @@ class ViewActions:
             if name:
                 # Edits name what another model may not have.
                 same = name == self.place.model
-                kept: dict[str, Any] = {} if same else {"edits": (), "off": (), "target": ""}
+                kept: dict[str, Any] = {} if same else {"edits": (), "off": (), "target": "", "pooling": ""}
                 self.writing = False
                 self.go(replace(self.place, model=name, text=self.text_for(name), written=None, **kept))
 
         self.app.push_screen(ModelsScreen(self.place.model, self.nlptui.models), chosen)
+
+    def action_next_pooler(self: ExplorerScreen) -> None:
+        """The next pooler of a classifier that has several."""
+        if self.shown is None:
+            return
+        model = self.shown.model
+        if len(model.poolings) < 2:
+            self.say(_("This model has no other pooler to change to."))
+            return
+        here = self.place.pooling or model.pooling
+        at = model.poolings.index(here) if here in model.poolings else -1
+        name = model.poolings[(at + 1) % len(model.poolings)]
+        pinned = self.place.pinned
+        if pinned is not None and pinned.model == self.place.model and not pinned.pooling:
+            pinned = replace(pinned, pooling=here)  # it stays with what it had
+        self.go(replace(self.place, pooling=name, pinned=pinned))
+        self.say(_("The text is pooled by {name}.").format(name=name))
 
     def text_for(self: ExplorerScreen, model: str) -> str:
         """The text for another model: the same, but an example gives way to one for that model.
