@@ -35,6 +35,7 @@ MODELS = {
     "gates": "tag-lstm", "through_time": "tag-lstm", "units_on": "tag-lstm", "hidden": "tag-lstm",
     "tokens": "bert", "embedding": "bert", "add_norm": "bert", "effect": "class-lstm", "output": "bert",
     "outputs": "tag-lstm", "systems": "tag-lstm", "attribution": "class-lstm", "attention": "translator",
+    "pooling": "class-lstm",
 }  # fmt: skip
 """Which model a view is shown of, where it is not the GPT."""
 TEXTS = {"bert": "a can of [MASK]", "gpt": "the old", "translator": "a can"}
