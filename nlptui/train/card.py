@@ -191,7 +191,9 @@ def _data(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
     }[facts.split]
     source = "train and these lists" if recipe.data.get("gazetteer") else "train"
     if recipe.model.get("arch") == "rules":
-        origin = "The rules were written by hand; a dictionary beside them is of the words of train"
+        origin = "The rules were written by hand"
+        if is_bmes(config.labels):
+            origin += "; the dictionary beside them is of the words of train"
         return "\n".join([*lines, "", f"{counts}. {origin}; {measured}"])
     tokenizer = recipe.tokenizer.get("from")
     learned = (
@@ -199,7 +201,10 @@ def _data(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         if tokenizer
         else f"Weights and tokenizer come from {source} alone"
     )
-    return "\n".join([*lines, "", f"{counts}. {learned}, the choice of the checkpoint from dev; {measured}"])
+    chosen = "the settings" if config.arch in CLASSICAL else "the choice of the checkpoint"
+    if isinstance(config, HMMConfig):
+        learned = learned.replace("Weights", "Counts")
+    return "\n".join([*lines, "", f"{counts}. {learned}, {chosen} from dev; {measured}"])
 
 
 def _start(config: ModelConfig, recipe: Recipe) -> str:
@@ -374,7 +379,7 @@ def _limits(config: ModelConfig, recipe: Recipe, facts: Facts) -> str:
         + (f", and from what {_start(config, recipe)} had read" if recipe.init else "")
         + ".",
     ]
-    if facts.half:
+    if facts.half and not isinstance(config, HMMConfig):  # counts are whole numbers
         told = {name: value for name, value in config.metrics.items() if not name.startswith(_AT)}
         pairs = {name: (_number(facts.full_metrics[name]), _number(value)) for name, value in told.items()}
         changed = [f"{name} {full} → {half}" for name, (full, half) in pairs.items() if full != half]

@@ -17,7 +17,7 @@ from nlptui.train import finish as finishing
 from nlptui.train.counting import learn
 from nlptui.train.estimate import estimate
 from nlptui.train.finish import finish, write_rules
-from nlptui.train.recipe import Recipe, recipe_from_dict
+from nlptui.train.recipe import Recipe, TrainConfig, recipe_from_dict
 from nlptui.train.run import RunDirectory
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
@@ -175,3 +175,24 @@ def test_rules_become_a_model_with_a_card(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="rules.toml, line 4, column 13"):
         write_rules(source, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_cards_tell_counts_from_weights_and_rules_with_a_dictionary_from_those_without() -> None:
+    from nlptui.config import config_from_dict
+    from nlptui.train.card import Facts, write_card
+
+    def card(arch: str, labels: tuple[str, ...]) -> str:
+        content = {"name": "x", "arch": arch, "task": "tagging", "language": "zh", "vocab_size": 9}
+        config = config_from_dict(content | {"labels": labels, "metrics": {"accuracy": 0.5}}, where="x")
+        recipe = Recipe(name="x", data={"corpus": "zh_ud"}, model={"arch": arch}, train=TrainConfig(steps=1))
+        facts = Facts(
+            parameters=5, tokenizer="words", examples={"train": 7}, step=1, seconds=2.0, half=True,
+            full_metrics=config.metrics, dev_metrics={},
+        )  # fmt: skip
+        return write_card(config, recipe, facts)
+
+    assert "Counts and tokenizer come from train alone, the settings from dev" in card("hmm", ("A", "B"))
+    assert "float16" not in card("hmm", ("A", "B")) and "float16" in card("crf", ("A", "B"))
+    assert "Weights and tokenizer come from train alone, the settings from dev" in card("crf", ("A", "B"))
+    assert "the dictionary beside them" in card("rules", ("B", "M", "E", "S"))
+    assert "dictionary" not in card("rules", ("A", "B"))
