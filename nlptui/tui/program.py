@@ -56,9 +56,15 @@ class Desk:
         self.backend.cancel(lane)
 
     def deliver(self, answer: Answer) -> None:
-        """Hand over an answer that is not stale."""
-        if self.backend.current(answer):
-            self._waiting[answer.request.lane](answer)
+        """Hand over an answer that is not stale, if who waited for it is still there."""
+        then = self._waiting.get(answer.request.lane)
+        if then is None or not self.backend.current(answer):
+            return
+        del self._waiting[answer.request.lane]
+        waits = getattr(then, "__self__", None)
+        if isinstance(waits, Screen) and waits not in waits.app.screen_stack:
+            return  # it was closed meanwhile, and its panes are gone
+        then(answer)
 
 
 @dataclass

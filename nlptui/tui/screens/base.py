@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
+from textual._styles_cache import StylesCache
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -71,7 +72,15 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line for line in lines if line] or [""]
 
 
-class AppScreen(OnePicture, Screen[None]):
+class Leaving(OnePicture):
+    """A screen that is nobody's any more once it is closed."""
+
+    def on_unmount(self) -> None:
+        """Textual keeps what the last thousand widgets have drawn, in a cache of colours: forget that."""
+        StylesCache.get_inner_outer.cache_clear()
+
+
+class AppScreen(Leaving, Screen[None]):
     """A whole screen of the app."""
 
     HORIZONTAL_BREAKPOINTS = HORIZONTAL
@@ -88,7 +97,7 @@ class AppScreen(OnePicture, Screen[None]):
         return cast("NlptuiApp", self.app)
 
 
-class Dialog(OnePicture, ModalScreen[Any]):
+class Dialog(Leaving, ModalScreen[Any]):
     """A screen over another one; Esc closes it with None."""
 
     HORIZONTAL_BREAKPOINTS = HORIZONTAL

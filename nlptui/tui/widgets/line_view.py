@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Self
+from weakref import WeakKeyDictionary, WeakSet
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.app import App
 from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.reactive import reactive
@@ -28,6 +31,16 @@ from nlptui.tui.widgets.messages import CellMoved, CellOpened
 from nlptui.tui.widgets.search import Search
 
 WHEEL_LINES = 3
+_standing: WeakKeyDictionary[App[Any], WeakSet[LineView]] = WeakKeyDictionary()
+"""The views of each app, which take its theme. An app would keep whoever watches it, and all around that,
+alive until the theme changes.
+"""
+
+
+def _retheme(views: WeakSet[LineView]) -> None:
+    for view in list(views):
+        if view.is_attached:
+            view._take_theme()
 
 
 class LineView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -68,7 +81,11 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Take the theme's colours, and take them again when it changes."""
         frugal.install()
         self.palette = palette_of(self.app)
-        self.watch(self.app, "theme", self._take_theme, init=False)
+        views = _standing.get(self.app)
+        if views is None:
+            views = _standing[self.app] = WeakSet()
+            self.app.watch(self.app, "theme", partial(_retheme, views), init=False)
+        views.add(self)
         self.measure()
 
     def _take_theme(self) -> None:
