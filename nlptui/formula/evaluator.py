@@ -278,7 +278,10 @@ class Evaluator:
     def _fn_best_in(self, args: tuple[Node, ...], index: Position) -> Made:
         if index[-2] == 0:
             return self.made(args[2], (*index[:-2], index[-1]))
-        return greatest(self._incoming(args, index))
+        ways = self._incoming(args, index)
+        best = max(ways, key=lambda way: way.value)
+        # What the value is made of stands before all that was less.
+        return greatest([best, *(way for way in ways if way is not best)])
 
     def _fn_best_tag(self, args: tuple[Node, ...], index: Position) -> Made:
         if index[-2] == 0:

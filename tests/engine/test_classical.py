@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import shutil
 from functools import cache
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nlptui.engine import Engine
@@ -44,6 +46,23 @@ def test_a_run_is_the_answer_and_agrees_with_all_paths(name: str) -> None:
     text = TEXT[name[-2:]]
     assert engine(name).trace(text).output == engine(name).predict(text)["output"]
     assert max(engine(name).check().values()) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "name", ["pos-hmm-en", "pos-crf-en", "pos-hmm-zh", "seg-crf-zh", "ner-crf-zh", "ner-lstm-zh"]
+)
+def test_a_cell_of_the_lattice_opens_to_emission_best_score_before_and_transition(name: str) -> None:
+    trace = engine(name).trace(TEXT[name[-2:]])
+    score, pointer = trace.array("score"), trace.array("backpointer")
+    for t, j in product(range(1, score.shape[1]), range(score.shape[2])):
+        before = int(pointer[0, t, j])
+        emission, best, transition, *others = engine(name).explain(trace, "score", (0, t, j)).terms
+        assert (emission.name, emission.index) == ("emission", (0, t, j))
+        assert (best.name, best.index) == ("score", (0, t - 1, before))
+        assert (transition.name, transition.index) == ("transition", (0, before, j))
+        if np.isfinite(score[0, t, j]):
+            assert score[0, t, j] == pytest.approx(emission.value + best.value + transition.value)
+            assert all(term.factor == 0 for term in others)
 
 
 @pytest.mark.parametrize("name", ["pos-hmm-en", "pos-crf-en"])
