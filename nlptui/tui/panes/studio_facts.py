@@ -101,7 +101,9 @@ def _state(run: Any) -> list[Line]:
     lines = [(words, look)]
     if run.error:
         lines.append((f"✗ {visible(run.error)}", "warning"))
-    if run.state in ("failed", "lost", "stopped", "paused"):
+    if run.state == "paused":
+        lines.append((_("r goes on; all is kept in memory."), "accent"))
+    elif run.state in ("failed", "lost", "stopped"):
         lines.append((_("r goes on from its last checkpoint."), "accent"))
     elif run.state == "done":
         lines.append((_("K makes it a model of the list, M opens it."), "accent"))
