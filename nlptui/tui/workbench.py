@@ -61,10 +61,10 @@ class Workbench:
         match request:
             case Show(place=place):
                 return self.show(place)
-            case Explain(place=place, origin=origin, minus=None):
-                return self.explain(place, origin)
-            case Explain(place=place, origin=origin, minus=minus):
+            case Explain(place=place, origin=origin, minus=minus) if minus is not None:
                 return self.explain_difference(place, origin, minus)
+            case Explain(place=place, origin=origin):
+                return self.explain(place, origin)
             case WriteOn(place=place, step=step, token=token):
                 return self.back(place) if step == "back" else self.write_on(place, token)
             case Nearest(model=model, token=token):

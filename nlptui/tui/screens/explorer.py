@@ -336,8 +336,8 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         shape = shape_of(self.shown, origin.name) if origin else ""
         name = element(origin.name, origin.index) if origin and origin.index else ""
         name = name or ("" if origin else pane.box.part.title)
-        pinned = origin is not None and self.shown.place.pinned is not None
-        run = "AB"[origin.trace] if pinned and origin.trace < 2 and pane.id == "figure" else ""
+        compared = self.shown.place.pinned is not None and pane.id == "figure"
+        run = "AB"[origin.trace] if origin is not None and origin.trace < 2 and compared else ""
         exact.left = (
             *((Word(f"{run}  ", "special"),) if run else ()),
             Word(f"{self.cell_text()}  ", "bold accent"),

@@ -218,8 +218,9 @@ class Prompt(LineView, inherit_bindings=False):
             self._said = self.text
             self.post_message(self.Changed(self.text, self))
 
-    def on_blur(self) -> None:
+    def on_blur(self, event: events.Blur) -> None:
         """Who leaves the line has typed what was to be typed: the next key is about the new sentence."""
+        super().on_blur(event)
         self._say()
 
     def insert(self, text: str) -> None:
