@@ -1,4 +1,4 @@
-"""A tokenizer trained by itself, in a process: `python -m nlptui.engine.tokenizer_training FOLDER`.
+"""A tokenizer trained by itself, in a process: `python -m nlptui.engine.tokenizer_training FOLDER PID`.
 
 The folder of the job holds `job.json`, `log.txt` (all that the process and the library's C++ write) and, in
 the end, `result.json`; the tokenizer appears whole among the user's, or not at all. Loads no torch.
@@ -24,7 +24,7 @@ from nlptui.locale import _
 from nlptui.paths import tokenizers_dir
 from nlptui.text import visible
 from nlptui.tokenizers import build_tokenizer
-from nlptui.tokenizers.files import CONFIG_NAME, read_text, write_atomic
+from nlptui.tokenizers.files import CONFIG_NAME, write_atomic
 
 KINDS = ("bpe", "unigram", "word", "character")
 _BPE = re.compile(r"Added: .*\bsize=(\d+)")
@@ -84,7 +84,13 @@ class Training:
         source = Path(job.source).expanduser()
         wish = asdict(job) | ({"source": str(source.resolve())} if source.is_file() else {})
         (self.folder / "job.json").write_text(json.dumps(wish), encoding="utf-8")
-        command = [sys.executable, "-m", "nlptui.engine.tokenizer_training", str(self.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "nlptui.engine.tokenizer_training",
+            str(self.folder),
+            str(os.getpid()),
+        ]
         with (self.folder / "log.txt").open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -176,7 +182,9 @@ def texts_of(source: str) -> list[str]:
     """The lines of a file, or the training part of a corpus."""
     path = Path(source).expanduser()
     if path.is_file():
-        texts = read_text(path).splitlines()
+        texts = _lines_of(path)
+    elif path.suffix or len(path.parts) > 1:
+        raise UserError(_("{source}: no such file").format(source=visible(source)))
     else:
         from nlptui.data import splits
 
@@ -189,8 +197,20 @@ def texts_of(source: str) -> list[str]:
     return texts
 
 
-def main(folder: Path) -> int:
-    """Do the job of a folder, and write down how it went."""
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"{visible(str(path))}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        message = _("{path} is not UTF-8 text (byte {place}): give a text file")
+        raise UserError(message.format(path=visible(str(path)), place=error.start)) from None
+
+
+def main(folder: Path, asked_by: int) -> int:
+    """Do the job of a folder, and write down how it went; clear the folder where the process that asked is no
+    longer there to read it.
+    """
     job = Job(**json.loads((folder / "job.json").read_text(encoding="utf-8")))
     error = ""
     try:
@@ -198,6 +218,8 @@ def main(folder: Path) -> int:
     except UserError as wrong:
         error = str(wrong)
     write_atomic(folder / "result.json", json.dumps({"error": error}).encode("utf-8"))
+    if os.getppid() != asked_by:
+        shutil.rmtree(folder, ignore_errors=True)
     return 1 if error else 0
 
 
@@ -214,4 +236,4 @@ def trained() -> list[tuple[str, str, int]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -8,6 +8,7 @@ one). Knows nothing of how the pieces were chosen.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,8 @@ _NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
 
 # The trainer writes to the terminal from C++, so it runs in a process whose output is caught.
 _TRAINER = "import json, sentencepiece, sys; sentencepiece.SentencePieceTrainer.train(**json.load(sys.stdin))"
+
+_TOO_SMALL = re.compile(r"smaller than required_chars\. (\d+) vs (\d+)")
 
 _logging = ContextVar("logging", default=False)
 
@@ -277,15 +280,41 @@ def train(lines: Iterable[str], settings: dict[str, Any]) -> bytes:
         with open(corpus, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(line + "\n" for line in lines)
         wishes = settings | {"input": str(corpus), "model_prefix": str(prefix)}
-        command = [sys.executable, "-c", _TRAINER]
-        done = subprocess.run(
-            command, input=json.dumps(wishes), text=True, errors="replace", stdout=subprocess.PIPE,
-            stderr=None if _logging.get() else subprocess.PIPE,
-        )  # fmt: skip
-        if done.returncode:
-            said = ((done.stderr or "").strip().splitlines() or [str(done.returncode)])[-1]
-            raise UserError(_("SentencePiece could not train: {reason}").format(reason=visible(said)))
+        code, said = _run_trainer(wishes)
+        if code:
+            raise _failure(said or str(code))
         return Path(f"{prefix}.model").read_bytes()
+
+
+def _run_trainer(wishes: dict[str, Any]) -> tuple[int, str]:
+    """Exit status and last words of the process that trains; its log goes on to stderr where it was asked
+    for.
+    """
+    command = [sys.executable, "-c", _TRAINER]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        encoding="utf-8", errors="replace",
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stderr is not None
+        process.stdin.write(json.dumps(wishes))
+        process.stdin.close()
+        said = ""
+        for line in process.stderr:
+            said = line.strip() or said
+            if _logging.get():
+                sys.stderr.write(line)
+    return process.returncode, said
+
+
+def _failure(said: str) -> UserError:
+    """The error for the trainer's last words."""
+    if found := _TOO_SMALL.search(said):
+        message = _(
+            "a vocabulary of {size} is too small: the characters of the text alone take {needed}; ask for a "
+            "larger one, or for a lower character coverage"
+        )
+        return UserError(message.format(size=found[1], needed=found[2]))
+    return UserError(_("SentencePiece could not train: {reason}").format(reason=visible(said)))
 
 
 def _special_settings(names: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -89,6 +92,32 @@ def test_a_job_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None:
     progress = ended(Training(Job("no_such_corpus", "bpe", "x")))
     assert progress.state == "failed" and "no_such_corpus" in progress.said
     assert own_tokenizers() == [] and not list(tokenizers_dir().glob("*"))
+
+
+def test_what_is_no_text_and_what_is_too_small_is_said_in_one_line(tmp_path: Path) -> None:
+    progress = ended(Training(Job(str(tmp_path / "none.txt"), "bpe", "x")))
+    assert progress.state == "failed" and progress.said.endswith("none.txt: no such file")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
+    progress = ended(Training(Job(str(tmp_path / "picture.png"), "word", "x")))
+    assert "picture.png is not UTF-8 text (byte 0): give a text file" in progress.said
+    (tmp_path / "poems.txt").write_text("".join(CHINESE), encoding="utf-8")
+    progress = ended(Training(Job(str(tmp_path / "poems.txt"), "unigram", "x", 20, 1.0)))
+    characters = len(set("".join(CHINESE)) | {" "})
+    assert re.search("a vocabulary of 20 is too small: .* alone take ([0-9]+)", progress.said), progress.said
+    needed = int(re.search("alone take ([0-9]+)", progress.said)[1])
+    assert abs(needed - characters) <= 3
+
+
+def test_a_job_outlives_the_program_that_asked_and_leaves_no_folder(corpus: Path) -> None:
+    code = (
+        "from nlptui.engine.tokenizer_training import *\n"
+        f"made = Training(Job({str(corpus)!r}, 'bpe', 'left', 200))\nprint(made.folder)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    folder, end = Path(done.stdout.strip()), time.monotonic() + 60
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not folder.exists() and own_tokenizers() == ["left"]
 
 
 def test_a_tokenizer_is_not_written_over(corpus: Path) -> None:
