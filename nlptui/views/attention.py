@@ -37,6 +37,11 @@ def modules(trace: Trace) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def where(trace: Trace, module: str) -> str:
+    """Which attention of a translator, whose layers are of three kinds; empty where a number says it all."""
+    return place(f"{module}weights") if getattr(config_of(trace), "arch", "") == "transformer" else ""
+
+
 def choices(trace: Trace) -> tuple[str, ...]:
     """The stages that were recorded, weights first."""
     recorded = {name.rsplit(".", 1)[-1] for name in of_kind(trace.activations, *_STAGES)}
@@ -57,7 +62,7 @@ def draw(trace: Trace, state: State) -> Figure:
         "query",
         "key",
         {"head": state.head},
-        title=_(_STAGES[stage]),
+        title=titled(_(_STAGES[stage]), where(trace, module)),
         scale="probability" if stage == "weights" else "diverging",
         by=state.by,
     )

@@ -145,6 +145,8 @@ def draw(trace: Trace, state: State) -> Figure:
     head = "" if stage in ("x", "concat") else _("head {n}").format(n=clamp(state.head, heads))
     number = _("step {n} of {count}").format(n=list(STAGES).index(stage) + 1, count=len(STAGES))
     caption = _("{step}: {stage}.").format(step=number, stage=_(STAGES[stage]))
+    if kind := attention.where(trace, module):
+        caption += " " + _("Here: {place}.").format(place=kind)
     if stage == "mask" and not np.isneginf(trace.array(f"{module}scores")).any():
         caption += " " + _("Here every query may look at every key, so nothing changes.")
     title = titled(title, place(f"{module}weights"), head)

@@ -10,7 +10,7 @@ import torch
 from nlptui.trace import Trace
 from nlptui.views import State
 from nlptui.views.figure import Thumbnails
-from tests.views.conftest import drawn, run
+from tests.views.conftest import drawn, run, shared
 
 WORDS = ("the", "cat", "sat", "on", "the", "mat", "today")
 MODULE = "blocks.0.attn.weights"
@@ -54,3 +54,16 @@ def test_a_head_that_looks_there_whoever_asks_is_not(key: int) -> None:
     assert told.startswith("first" if key == 0 else "entropy")
     numbers = drawn("heads", looking({}, elsewhere=key), State(name="numbers"))
     assert "induction (" not in numbers.caption and "duplicate (" not in numbers.caption
+
+
+def test_a_translators_layers_say_which_attention_they_are() -> None:
+    """Of the encoder, of the decoder itself, or across: by number alone that cannot be told."""
+    trace = shared("transformer")
+    titles = [drawn("attention", trace, State(layer)).parts[0].title for layer in range(6)]
+    assert [title.split(" · ")[1] for title in titles] == [
+        "encoder block 0", "encoder block 1", "decoder block 0, self-attention",
+        "decoder block 0, cross-attention", "decoder block 1, self-attention",
+        "decoder block 1, cross-attention",
+    ]  # fmt: skip
+    assert "Here: decoder block 0, cross-attention." in drawn("steps", trace, State(3)).caption
+    assert " · " not in drawn("attention", shared("gpt"), State()).parts[0].title
