@@ -12,7 +12,7 @@ from functools import cache
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Thumbnails, Tokens, Tree
-from nlptui.views.names import TOKEN_AXES, UNEDITED, place
+from nlptui.views.names import DIFFERS, TOKEN_AXES, UNEDITED, place
 
 Fields = dict[str, str]
 
@@ -355,7 +355,7 @@ def _cell(table: HeatTable, row: int, col: int) -> str:
     _fill(fields, table.col_axis, col, table.cols[col])
     _fill_centre(fields, table.task)
     if table.texts:
-        fields["called"] = table.texts[row][col]
+        fields["called"] = table.texts[row][col].removesuffix(f" {DIFFERS}")
     return sentence(origin, value, fields, table.rows[row], table.cols[col])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import NOWHERE, Bars, Figure, HeatTable, Part, Scale, Source
+from nlptui.views.names import DIFFERS
 from nlptui.views.systems import reads, runs
 from nlptui.views.view import BEGIN, Peer, State, View, config_of, nothing, task_of, titled
 
@@ -31,8 +32,6 @@ ERAS = {
     "bert": "BERT",
 }
 """Architectures in the order in which they came."""
-DIFFERS = "≠"
-"""What stands after a tag that most of the others do not give."""
 GOES_ON = "…"
 """In a column where a word only goes on."""
 _STATS: dict[str, tuple[str, Scale, int]] = {

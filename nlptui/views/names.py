@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from nlptui.locale import N_, _
 
 UNEDITED = ".unedited"
+DIFFERS = "≠"
+"""What stands after a tag that most of the models beside each other do not give."""
 TOKEN_AXES = ("pos", "src", "tgt", "query", "key")
 
 _LAYER = re.compile(r"(?:^|\.)(layers|blocks|encoder|decoder)\.(\d+)(?=\.)")
