@@ -565,7 +565,7 @@ _TOKENIZERS = (
     ),
     Action(
         "bench_draw", ("d",), N_("draw"), N_("Draw segmentations of a unigram tokenizer; again: others."),
-        TOKENIZERS, "tokenizers",
+        TOKENIZERS, "tokenizers", show=True,
     ),
     Action(
         "bench_less", ("left_curly_bracket",), N_("alpha lower"), N_("Lower alpha: all segmentations alike."),
@@ -577,7 +577,7 @@ _TOKENIZERS = (
     ),
     Action(
         "bench_learn", ("b",), N_("learn BPE"),
-        N_("Learn BPE on this text, merge by merge; again: the steps."), TOKENIZERS, "tokenizers",
+        N_("Learn BPE on this text, merge by merge; again: the steps."), TOKENIZERS, "tokenizers", show=True,
     ),
     Action(
         "bench_train", ("t",), N_("train"), N_("Train a tokenizer on a corpus or a file."), TOKENIZERS,
