@@ -53,7 +53,7 @@ async def test_another_view_begins_where_it_wants() -> None:
         session.explorer.open_view("lens")
         await session.settle()
         assert at_mask(session)
-        session.explorer.open_view("hidden")
+        session.explorer.open_view("embedding")
         await session.settle()
         assert session.place.position == 0 and not session.place.chosen
 
