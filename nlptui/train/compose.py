@@ -112,7 +112,7 @@ def compose(wish: Wish) -> Recipe:
     if wish.corpus.startswith(own.PREFIX):
         data["dev_share"] = 0.1
     if wish.task == "question_answering" and wish.seconds < BUDGETS[-1]:
-        data["first"] = 40 * int(wish.seconds)  # Stories are made one by one, which takes its time.
+        data["first"] = 200 * int(wish.seconds)  # Stories are made one by one, which takes its time.
     if language == "en-zh" and wish.task != "translation":
         data["side"] = 0
     content = {

@@ -194,7 +194,8 @@ def test_a_toy_run_reads_no_more_than_it_can_use() -> None:
     from nlptui.data import splits
 
     toy = compose.compose(Wish("bert", "question_answering", "stories_en"))
-    assert toy.data["first"] == 2400
+    assert toy.data["first"] == 12_000
+    toy = compose.compose(Wish("bert", "question_answering", "stories_en", settings=("data.first=2400",)))
     rows = splits.questions(toy.data, "train")
     assert len(rows) == 2400 and rows[:100] == splits.questions({**toy.data, "first": 100}, "train")
     assert len(splits.questions(toy.data, "dev")) == 1000

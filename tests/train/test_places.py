@@ -66,9 +66,9 @@ def state_of(name: str) -> tuple[str, str]:
 # Places.
 
 
-def test_places_are_half_the_cores_and_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_are_half_the_cores_and_two_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(places.VARIABLE)
-    for cores, expected in ((1, 1), (2, 1), (3, 1), (4, 2), (16, 8)):
+    for cores, expected in ((1, 2), (2, 2), (3, 2), (4, 2), (6, 3), (16, 8)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _pid, n=cores: set(range(n)), raising=False)
         assert places.places() == expected
     monkeypatch.setenv(places.VARIABLE, "3")

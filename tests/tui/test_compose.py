@@ -27,6 +27,7 @@ from nlptui.tui.screens import train as dialog
 from nlptui.tui.screens.compose import ComposeScreen, TextField
 from nlptui.tui.screens.train import TrainScreen
 from nlptui.tui.settings import Settings
+from tests.train.conftest import corpora, tiny_data  # noqa: F401
 from tests.tui.driving import LIMIT, Session, opened
 from tests.tui.still import Still
 
@@ -286,4 +287,8 @@ async def test_a_toy_run_from_the_form_to_its_end(
         while not client.runs():
             assert time.monotonic() - start < 5 * LIMIT
             await session.pilot.pause(0.05)
-        client.stop(client.runs()[0].name)
+        await session.wait_for(lambda: session.app.screen is session.explorer)
+        await session.settle()
+        (run,) = client.runs()
+        assert run.name == "rnn-language-model-en_shakespeare" and run.steps >= compose.LEAST_STEPS
+        client.cancel(run.name)
