@@ -63,6 +63,8 @@ class HelpList(RowsView):
         self.actions = actions
         self.about = about
         self.lines: list[tuple[str, str]] = []
+        self.told = 0
+        """How many lines tell of what is on screen."""
 
     @property
     def count(self) -> int:
@@ -74,11 +76,6 @@ class HelpList(RowsView):
         """All of them are in the list."""
         return self.count
 
-    @property
-    def told(self) -> int:
-        """How many lines tell of what is on screen."""
-        return len(help_lines((), self.size.width, self.about))
-
     def row_text(self, row: int) -> str:
         """What a search looks at."""
         return " ".join(self.lines[row])
@@ -87,6 +84,7 @@ class HelpList(RowsView):
         """Wrap for the present width."""
         if self.size:
             self.lines = help_lines(self.actions, self.size.width, self.about)
+            self.told = len(help_lines((), self.size.width, self.about))
         super().measure()
 
     def row_segments(self, row: int) -> list[Segment]:
