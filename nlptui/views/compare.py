@@ -1,18 +1,19 @@
 """Two figures of the same view as one: each table as A, as B, and as A − B where their shapes agree.
 
-Knows nothing of views: it pairs the parts of two figures by their order. Sources of B point into the second
-trace.
+Knows nothing of views: it pairs the parts of two figures by their order, or where one has more of them, by
+what they hold. Sources of B point into the second trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Points, Source, Tokens
+from nlptui.views.names import kind
 from nlptui.views.view import View, decimals
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ def compare(a: Figure, b: Figure) -> Figure:
     """A, then B, then their difference, part by part; a caption says where there can be no difference."""
     parts: list[Part] = []
     unequal = 0
-    for number in range(max(len(a.parts), len(b.parts))):
-        left = a.parts[number] if number < len(a.parts) else None
-        right = b.parts[number] if number < len(b.parts) else None
+    for left, right in paired(a.parts, b.parts):
         both_of = [
             named(part, label, trace) for part, label, trace in ((left, "A", 0), (right, "B", 1)) if part
         ]
@@ -54,6 +53,32 @@ def compare(a: Figure, b: Figure) -> Figure:
         caption += " " + _("Tables of different shapes have no A − B.")
     title = a.title if a.title == b.title else _("A: {a}   B: {b}").format(a=a.title, b=b.title)
     return Figure(a.view, title, tuple(parts), caption.strip())
+
+
+def paired(a: Sequence[Part], b: Sequence[Part]) -> list[tuple[Part | None, Part | None]]:
+    """The parts side by side. Where one figure has more of them, as an LSTM has more gates than a GRU, those
+    of one kind or of one title stand together, and the others alone.
+    """
+    if len(a) == len(b):
+        return list(zip(a, b, strict=True))
+    found: list[tuple[Part | None, Part | None]] = []
+    rest = list(b)
+    for left in a:
+        at = next((n for n, right in enumerate(rest) if _alike(left, right)), None)
+        if at is not None:
+            found += [(None, right) for right in rest[:at]]
+        found.append((left, None if at is None else rest[at]))
+        rest = rest if at is None else rest[at + 1 :]
+    return found + [(None, right) for right in rest]
+
+
+def _alike(a: Part, b: Part) -> bool:
+    """Whether two parts hold values of one kind."""
+    if type(a) is not type(b):
+        return False
+    sources = getattr(a, "source", None), getattr(b, "source", None)
+    one, other = (source.name if isinstance(source, Source) else "" for source in sources)
+    return a.title == b.title or (one != "" and kind(one) == kind(other))
 
 
 def named(part: Part, label: str, trace: int) -> Part:

@@ -51,3 +51,22 @@ def test_gates_compare_step_by_step():
     figure = compare(view.draw(shared("lstm"), State()), view.draw(other, State()))
     differences = [part for part in figure.parts if part.title.startswith("A − B")]
     assert len(differences) == 9 and all(part.scale == "diverging" for part in differences)
+
+
+def test_of_other_architectures_only_like_is_taken_from_like():
+    """An LSTM has gates that a GRU has not: these stand alone."""
+    view = VIEWS["gates"]
+    figure = compare(view.draw(shared("lstm"), State()), view.draw(shared("gru"), State()))
+    titles = [part.title for part in figure.parts]
+    assert [title for title in titles if title.startswith("A − B")] == [
+        "A − B · candidate", "A − B · hidden state",
+    ]  # fmt: skip
+    for name in ("input gate", "forget gate", "cell state"):
+        assert f"A · {name}" in titles and f"B · {name}" not in titles
+    for name in ("reset gate", "update gate"):
+        assert f"B · {name}" in titles and f"A · {name}" not in titles
+    at = titles.index("A − B · candidate")
+    assert titles[at - 2 : at] == ["A · candidate", "B · candidate"]
+    lstm, gru = (shared(family).array("layers.0.forward.hidden")[0] for family in ("lstm", "gru"))
+    expected = (lstm - gru).T
+    np.testing.assert_allclose(figure.parts[titles.index("A − B · hidden state")].values, expected)
