@@ -145,12 +145,14 @@ def number_of(run: Trace, kind: str) -> float:
 
 
 def measured(found: Sequence[tuple[int, Trace]]) -> list[str]:
-    """The kinds of numbers that the models have; F1 only where all have one."""
-    return [kind for kind in _STATS if kind != "f1" or all(number_of(r, kind) >= 0 for _n, r in found)]
+    """The kinds of numbers that any of the models has; F1 only where all have one."""
+    known = {kind: [number_of(run, kind) >= 0 for _number, run in found] for kind in _STATS}
+    return [kind for kind in _STATS if (all(known[kind]) if kind == "f1" else any(known[kind]))]
 
 
 def stats(found: Sequence[tuple[int, Trace]], kind: str) -> Bars:
-    """One number of each model."""
+    """One number of each model that has it: what was never measured has no accuracy."""
+    found = [(number, run) for number, run in found if number_of(run, kind) >= 0]
     words, scale, digits = _STATS[kind]
     return Bars(
         title=_(words),

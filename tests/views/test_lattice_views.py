@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 import nlptui.locale
 from nlptui.engine import Engine
@@ -170,6 +172,19 @@ def test_what_each_era_takes_stands_below() -> None:
     assert parameters.values.tolist() == [models[run.model].parameters for run in rows]
     assert all(0 < value < 10_000 for value in ms.values)
     assert f"{models['pos-bert-en'].parameters:,}" in to_text(figure)
+
+
+def test_a_model_that_was_never_measured_has_no_bar_of_accuracy() -> None:
+    made, _figure = eras_of("pos-lstm-en")
+    name, kind = "pos-crf-en", f"{eras.PREFIX}accuracy"
+    made.beside[name].activations[kind] = replace(made.beside[name][kind], value=torch.tensor([[torch.nan]]))
+    figure = drawn("eras", made)
+    table, rows = in_order(made, figure)
+    accuracy, ms = figure.parts[1:3]
+    assert isinstance(accuracy, Bars) and isinstance(ms, Bars)
+    assert len(accuracy.labels) == 6 and len(ms.labels) == 7
+    assert not any(name in label for label in accuracy.labels)
+    assert table.rows[[run.model for run in rows].index(name)] == "CRF"
 
 
 def test_numbers_of_the_eras_open_in_their_own_runs() -> None:

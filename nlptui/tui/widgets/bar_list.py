@@ -71,7 +71,7 @@ class BarList(RowsView):
         width = self.size.width
         value = float(part.values[row])
         label = fit(part.labels[row], max(4, min(self._label, width * 2 // 5)))
-        number = (self._format(value) if value == value else "–").rjust(self._format.width)
+        number = self._format(value).rjust(self._format.width)
         words = f" {label} {number} "
         style = self.cursor_style if row == self.row else None
         room = width - cell_len(words)
