@@ -60,6 +60,18 @@ async def test_all_tokenizers_stand_side_by_side_and_follow_the_text(unigram: st
         assert session.app.screen is session.explorer
 
 
+async def test_where_nothing_can_be_drawn_the_steps_stay() -> None:
+    async with opened("bert", ENGLISH[0]) as session:
+        await session.press("V")
+        await to_row(session, "bert")
+        steps = screen(session).query_one(StepList)
+        before = [step.text for step in steps.rows]
+        assert before
+        await session.press("d")
+        await session.wait_for(lambda: "✗" in session.text())
+        assert [step.text for step in steps.rows] == before
+
+
 async def test_the_steps_end_in_the_ids_and_the_lattice_is_drawn_from(unigram: str) -> None:
     async with opened("bert", ENGLISH[0]) as session:
         await session.press("V")

@@ -98,7 +98,7 @@ class ComposeScreen(Dialog):
             Word(_("Train a model of your own in the background"), "bold"),
         )
         self.query_one("#compose-keys", Words).left = (
-            Word("↑ ↓", "accent"), Word(f" {_('row')}  "), Word("← →", "accent"), Word(f" {_('change')}  "),
+            Word("↑ ↓", "accent"), Word(f" {_('row')}  "), Word("← →", "accent"), Word(f" {_('choose')}  "),
             Word("Tab", "accent"), Word(f" {_('fields')}  "), Word("Enter", "accent"),
             Word(f" {_('start')}  "), Word("Esc", "accent"), Word(f" {_('close')}"),
         )  # fmt: skip

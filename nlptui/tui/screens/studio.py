@@ -213,7 +213,7 @@ class StudioScreen(StudioControl, AppScreen):
     def draw_facts(self) -> None:
         """What the run is, what it makes of its sentence, or its log."""
         run, facts = self.run, self.studio.facts if self.studio else None
-        names = {"facts": _("run"), "samples": _("samples"), "log": _("log")}
+        names = {"facts": _("run"), "samples": _("samples"), "log": _("log file")}
         words: list[Word] = []
         for page in PAGES:
             words.append(Word(names[page], "bold accent" if page == self.page else "faint", "studio_page"))

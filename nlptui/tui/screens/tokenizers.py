@@ -152,8 +152,9 @@ class TokenizersScreen(AppScreen):
             return
         self.take_problem(answer)
         if answer.error:
+            if not self.draws:  # what cannot be drawn leaves the steps as they are
+                self.query_one(StepList).show(())
             self.draws = 0
-            self.query_one(StepList).show(())
             return
         below = self.query_one("#bench-below", Words)
         if isinstance(answer.request, ListVocabulary):
