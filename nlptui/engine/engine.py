@@ -394,7 +394,9 @@ class Engine:
     def evaluate(self, split: str = "test", batch_size: int = 32) -> dict[str, Any]:
         """{"model", "split", "metrics", "baselines"} on a split of the corpora the model was trained on."""
         examples = load_examples(self.config.data, split, self.tokenizer, self.config)
-        train = load_examples(self.config.data, "train", self.tokenizer, self.config)
+        enough = self.task.BASELINE_EXAMPLES
+        data = self.config.data if enough is None else {"first": enough} | self.config.data
+        train = load_examples(data, "train", self.tokenizer, self.config)
         return {
             "model": self.name,
             "split": split,

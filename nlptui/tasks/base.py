@@ -113,6 +113,9 @@ class Task(ABC, Generic[E]):
     ) -> dict[str, float]:
         """How good the model is on `examples`, by metric name."""
 
+    BASELINE_EXAMPLES: ClassVar[int | None] = None
+    """How many examples of train are enough for `baselines` to learn from; None: it takes all."""
+
     @abstractmethod
     def baselines(self, train_examples: Sequence[E], test_examples: Sequence[E]) -> dict[str, float]:
         """What the simplest method that learns from the same examples reaches, by metric name."""

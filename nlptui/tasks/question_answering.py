@@ -62,6 +62,7 @@ class QuestionAnswering(Task[QuestionExample]):
 
     name = "question_answering"
     OPTIONS = ("longest_answer",)
+    BASELINE_EXAMPLES = 20_000
 
     @property
     def longest(self) -> int:

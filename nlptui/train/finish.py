@@ -180,7 +180,7 @@ def _measure(
 
     measured.full = measured.metrics = metrics()
     if "train" in splits:
-        measured.baselines = task.baselines(splits["train"], splits[chosen])
+        measured.baselines = task.baselines(splits["train"][: task.BASELINE_EXAMPLES], splits[chosen])
     if half:
         own = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict({name: _through_half(value) for name, value in own.items()})

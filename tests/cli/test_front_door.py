@@ -172,7 +172,8 @@ def test_on_a_terminal_the_explorer_opens_with_everything_that_was_asked_for(
             "pair": "b", "name": None, "position": 2, "target": "e", "edits": ("embed=zero",),
             "sampling": Sampling(1.0, 3), "written": "4,5", "mark": 1,
             "by": "row", "tokenizer": "bytes", "reading": "one-hot",
-            "pinned": Place("bert", "c ||| d", edits=("q=mean",), written="1"), "a_at": (2, 0), "pooling": None,
+            "pinned": Place("bert", "c ||| d", edits=("q=mean",), written="1"), "a_at": (2, 0),
+            "pooling": None,
             "device": "cpu", "language": "zh", "low_bandwidth": True,
         },
     )  # fmt: skip

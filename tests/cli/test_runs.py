@@ -188,7 +188,8 @@ def test_show_tells_what_there_is_to_look_at_and_to_fork_from(nlptui: Nlptui, ho
 def test_train_estimates_and_prepares_without_starting(
     nlptui: Nlptui, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = client.Estimate(1_234_567, 300_000_000, 5_000_000, 15_000_000, 3725.0, 20_000, 0.18)
+    numbers = (1_234_567, 300_000_000, 5_000_000, 15_000_000)
+    found = client.Estimate(*numbers, 3725.0, 20_000, 0.18, 5.0, 2.0, 0.1)
     asked: list[Any] = []
 
     def estimate(recipe: str, overrides: dict[str, Any]) -> client.Estimate:

@@ -232,7 +232,7 @@ def test_unknown_characters() -> None:
         ("bytelevel", {"vocab_size": 200}, "too small"),
         ("sentencepiece", {"model_type": "word"}, "one of unigram, bpe"),
         ("sentencepiece", {"normalization": "nfd"}, "cannot be nfd"),
-        ("sentencepiece", {"vocab_size": 4}, "could not train"),
+        ("sentencepiece", {"vocab_size": 4}, "too small"),
         ("bytes", {"vocab_size": 300}, "no option vocab_size"),
     ],
 )
