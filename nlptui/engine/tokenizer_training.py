@@ -21,6 +21,7 @@ from typing import Any
 
 from nlptui.errors import UserError
 from nlptui.locale import _
+from nlptui.niceness import give_way
 from nlptui.paths import tokenizers_dir
 from nlptui.text import visible
 from nlptui.tokenizers import build_tokenizer
@@ -28,6 +29,8 @@ from nlptui.tokenizers.files import CONFIG_NAME, write_atomic
 
 KINDS = ("bpe", "unigram", "word", "character")
 _BPE = re.compile(r"Added: .*\bsize=(\d+)")
+NICE = 10
+"""As training runs are."""
 _UNIGRAM = re.compile(r"EM sub_iter=\d+ size=(\d+)")
 
 
@@ -213,6 +216,7 @@ def main(folder: Path, asked_by: int) -> int:
     """
     job = Job(**json.loads((folder / "job.json").read_text(encoding="utf-8")))
     error = ""
+    give_way(NICE)
     try:
         train(job)
     except UserError as wrong:

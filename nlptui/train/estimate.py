@@ -8,7 +8,6 @@ Writes nothing but a checkpoint in a temporary folder. Loads torch when it measu
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nlptui.config import CLASSICAL
 from nlptui.errors import UserError
 from nlptui.locale import _, preferred_language, set_language
+from nlptui.niceness import give_way
 from nlptui.text import visible
 from nlptui.train.recipe import Recipe, recipe_from_dict
 
@@ -203,8 +203,7 @@ def main() -> int:
     answer, sys.stdout = sys.stdout, sys.stderr
     try:
         recipe = recipe_from_dict(json.load(sys.stdin), where="recipe")
-        if hasattr(os, "nice"):
-            os.nice(recipe.train.nice)
+        give_way(recipe.train.nice)
         from nlptui.train.loop import settle_process
 
         settle_process(recipe.train.threads)

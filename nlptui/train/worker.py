@@ -25,6 +25,7 @@ from typing import Any
 from nlptui.config import CLASSICAL
 from nlptui.errors import UserError
 from nlptui.locale import _, preferred_language, set_language
+from nlptui.niceness import give_way
 from nlptui.train import launcher, places
 from nlptui.train.experiments.results import settings_of
 from nlptui.train.run import RunDirectory, RunStatus, process_birth
@@ -176,8 +177,7 @@ def train(run: RunDirectory, control: Control, report: Silent) -> str:
 def step_back(nice: int) -> None:
     """Let other programs go before; a worker that started this one has handed its own niceness down."""
     already = int(os.environ.get(_NICED, "0"))
-    with suppress(OSError, AttributeError):
-        os.nice(max(0, nice - already))
+    give_way(nice, already)
     os.environ[_NICED] = str(max(nice, already))
 
 

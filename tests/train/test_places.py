@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from nlptui import niceness
 from nlptui.errors import UserError
 from nlptui.paths import runs_dir
 from nlptui.train import client, places, worker
@@ -208,6 +209,34 @@ def test_a_worker_hands_its_niceness_down_once(monkeypatch: pytest.MonkeyPatch) 
     for wanted in (10, 10, 4, 15):
         worker.step_back(wanted)
     assert steps == [10, 0, 0, 5]
+
+
+def test_a_worker_makes_its_whole_session_nice() -> None:
+    """Linux shares the cores among sessions first: niceness within its own session gives way to nobody."""
+    if not niceness.GROUP.exists():
+        pytest.skip("this system does not share its cores among sessions")
+    client.start(small("lstm", steps=100_000, evaluate_every=0, nice=7), "a")
+    status = until(lambda: client.status("a").step > 0 and client.status("a"))
+    try:
+        group = Path(f"/proc/{status.pid}/autogroup").read_text(encoding="utf-8")
+        assert group.split()[-2:] == ["nice", "7"]
+        assert os.getpriority(os.PRIO_PROCESS, status.pid) == 7
+    finally:
+        client.cancel("a")
+
+
+def test_nobody_elses_session_is_made_nice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker that somebody starts by hand shares the session of a shell."""
+    group = tmp_path / "autogroup"
+    group.write_text("")
+    monkeypatch.setattr(niceness, "GROUP", group)
+    monkeypatch.setattr(os, "nice", lambda _step: None)
+    monkeypatch.setattr(os, "getsid", lambda _pid: os.getpid() + 1)
+    niceness.give_way(10)
+    assert group.read_text() == ""
+    monkeypatch.setattr(os, "getsid", lambda _pid: os.getpid())
+    niceness.give_way(10)
+    assert group.read_text() == "10"
 
 
 # Two front ends on one run.
