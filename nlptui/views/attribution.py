@@ -23,12 +23,14 @@ _METHODS = {
     "gradient_input": N_("gradient × input"),
     "left_out": N_("left out"),
     "attention": N_("attention rollout"),
+    "finer": N_("integrated gradients, as finely as it takes"),
 }
 _MEANS = {
     "integrated": N_("they add up to what the score gains over a text of nothing"),
     "gradient_input": N_("what a little more of each embedding would add, times its size"),
     "left_out": N_("how far the score falls where the token is deleted"),
     "attention": N_("each token's share by the attention weights alone, whatever the answer"),
+    "finer": N_("they add up to what the score gains over a text of nothing"),
 }
 _SCORES = ("logits", "emission", "mlm.logits", "start.logits")
 _SIDES = {"encoder": N_("source"), "decoder": N_("written so far")}
@@ -87,6 +89,8 @@ def full_name(before: str, method: str, side: str = "") -> str:
     """Under which name a method's numbers are recorded."""
     if method == "left_out":
         return before.replace("analysis.attribution", "analysis.left_out") + f"{side}fall"
+    if method == "finer":
+        return before.replace("analysis.attribution", "analysis.finer") + f"{side}integrated"
     return f"{before}{side}{method}"
 
 
@@ -154,12 +158,14 @@ def caption(trace: Trace, before: str, method: str, whom: str) -> str:
         np.isnan(trace.array(full_name(before, method, side))).any() for side in sides(trace)
     ):
         words += " " + _("The token that is asked about cannot be left out.")
-    if method != "integrated":
+    if method not in ("integrated", "finer"):
         return words
-    gap = float(trace.array(f"{before}gap")[0])
+    gap = float(trace.array(full_name(before, method).removesuffix("integrated") + "gap")[0])
     words += " " + _("Sum − gain: {gap}.").format(gap=f"{gap:.1e}")
     if abs(gap) > CLOSE:
-        words += " " + _("The score changes too abruptly on the way for them to add up more closely.")
+        words += " " + _("The score changes too abruptly on the way for so few points.")
+        if method == "integrated":
+            words += " " + _("The last choice of this view takes as many as it needs, and longer.")
     return words
 
 
@@ -192,9 +198,10 @@ def _needs(trace: Trace, state: State) -> tuple[str, ...]:
     # One run for each token: of long texts only where it is asked for.
     short = len(trace.encoding.tokens) <= SHORT
     left_out = full_name(before, "left_out").removesuffix("fall")
+    finer = (full_name(before, "finer").removesuffix("integrated"),) if state.name == "finer" else ()
     if state.name == "left_out" and not short:
         return (left_out,)
-    return (before, left_out) if short else (before,)
+    return (before, left_out, *finer) if short else (before, *finer)
 
 
 VIEW = View(

@@ -33,6 +33,7 @@ SHORT = {
     "exploding": N_("exploding"),
     "out": N_("times W_O"),
     "integrated": N_("integrated gradients"),
+    "finer": N_("integrated, finely"),
     "gradient_input": N_("gradient × input"),
     "left_out": N_("left out"),
     "attention": N_("attention"),

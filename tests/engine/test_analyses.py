@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from nlptui.engine import Engine
-from nlptui.engine.analyses import ANALYSES, integral, parse, shared_runs
+from nlptui.engine.analyses import ANALYSES, attribution, integral, parse, shared_runs
 from nlptui.engine.analyses.kinks import averaged
+from nlptui.engine.analyses.one_logit import logits
 from nlptui.engine.inputs import batch_again
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
@@ -56,7 +57,7 @@ def fitting(name: str) -> list[str]:
     ]
 
 
-ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution", "left_out")}
+ASKED = {name: f"analysis.{name}.at_1.to_0" for name in ("gradient", "attribution", "finer", "left_out")}
 ASKED["sources"] = "analysis.sources.to_0"
 ASKED["units_on"] = "analysis.units_on.at_1.to_3"
 ASKED["neighbours"] = "analysis.neighbours.at_1"
@@ -397,6 +398,28 @@ def test_integrated_gradients_add_up_and_equal_a_fine_sum(folder: Path, family: 
     assert float(found[token]) == pytest.approx(total, abs=1e-4)
 
 
+@pytest.mark.parametrize(("family", "read"), [("lm-gru", 4), ("gpt", 4), ("tag-lstm", 7), ("bert", 24)])
+def test_what_is_read_after_the_answer_is_not_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, family: str, read: int
+) -> None:
+    """Of a model that reads from left to right; others need the whole text."""
+    model = engine(folder, family)
+    seen: list[int] = []
+
+    def counted(asked: Engine, batch: Batch, *more: Any) -> torch.Tensor:
+        seen.append(batch.ids.shape[1])
+        return logits(asked, batch, *more)
+
+    monkeypatch.setattr(attribution, "logits", counted)
+    prefix = "analysis.attribution.at_3.to_1."
+    trace = model.analyse(model.trace(TEXT), prefix)
+    assert set(seen) == {read}
+    for method in ("gradient_input", "integrated"):
+        found = trace.array(f"{prefix}{method}")[0]
+        assert len(found) == len(trace.encoding.ids) >= read
+        assert not found[read:].any() and found[:read].all()
+
+
 SIDES = {"translator": ("encoder.", "decoder.")}
 
 
@@ -463,7 +486,7 @@ def test_attributions_of_a_translation_add_up_over_both_texts(
 ) -> None:
     """And for one token of each, as a fine sum of finite differences says."""
     monkeypatch.setattr(integral, "CLOSE", 1e-6)
-    monkeypatch.setattr(integral, "MOST", 6000)
+    monkeypatch.setattr(attribution, "WORK", 1e12)
     model = engine(folder, "translator")
     model.model.double()
     target = [5, 6, 7]
@@ -657,9 +680,10 @@ def test_a_stretch_that_misses_its_gain_is_cut_in_two(folder: Path, monkeypatch:
     model = engine(folder, "gpt")
     model.model.double()
     gaps, counts = [], []
+    tokens = 4 * (attribution.BESIDE + attribution._weights(model.model))
     for close, most in ((1.0, 600), (1e-9, 600), (1e-9, 30)):
         monkeypatch.setattr(integral, "CLOSE", close)
-        monkeypatch.setattr(integral, "MOST", most)
+        monkeypatch.setattr(attribution, "WORK", tokens * most)
         trace = model.trace(TEXT)
         told: list[tuple[int, int]] = []
         model.analyse(
@@ -671,6 +695,27 @@ def test_a_stretch_that_misses_its_gain_is_cut_in_two(folder: Path, monkeypatch:
         counts.append(told[-1][0])
     assert counts[1] > counts[0] and gaps[1] < 1e-9 < gaps[0] < 1.0
     assert counts[2] <= 30 // integral.COUNT, "no more than what there is time for"
+
+
+def test_finer_integrated_gradients_take_what_they_need(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is time for five stretches only, they add up all the same, to the same numbers."""
+    monkeypatch.setattr(attribution, "WORK", 0.0)
+    monkeypatch.setattr(integral, "CLOSE", 1e-9)
+    model = engine(folder, "gpt")
+    model.model.double()
+    place = "at_3.to_1"
+    trace = model.analyse(model.trace(TEXT), f"analysis.attribution.{place}", f"analysis.finer.{place}")
+    few, many = (trace.array(f"analysis.{name}.{place}.integrated")[0] for name in ("attribution", "finer"))
+    gaps = [abs(float(trace.array(f"analysis.{name}.{place}.gap")[0])) for name in ("attribution", "finer")]
+    assert gaps[1] < 1e-9 < gaps[0] < 0.1
+    assert 0 < np.abs(few - many).max() < 0.1
+    assert float(many.sum()) == pytest.approx(
+        float(trace.array("logits")[0, 3, 1])
+        - logit(model, trace, 3, [Edit("token_embed", (), "scale", 0.0)], target=1),
+        abs=1e-9,
+    )
 
 
 @pytest.mark.parametrize("family", ATTENTIVE)

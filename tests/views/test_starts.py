@@ -117,4 +117,5 @@ def test_of_a_long_text_only_the_method_asked_for_is_made() -> None:
     needs = VIEWS["attribution"].needs
     assert [name.split(".")[1] for name in needs(trace, State())] == ["attribution"]
     assert [name.split(".")[1] for name in needs(trace, State(name="left_out"))] == ["left_out"]
+    assert [name.split(".")[1] for name in needs(trace, State(name="finer"))] == ["attribution", "finer"]
     assert [name.split(".")[1] for name in needs(shared("gpt"), State())] == ["attribution", "left_out"]

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nlptui.engine.analyses import gradient, rollout
 from nlptui.engine.analyses.gradient import define, logit_of
 from nlptui.engine.analyses.integral import COUNT, Slopes, lobatto, mean_slopes
 from nlptui.engine.analyses.kinks import averaged
-from nlptui.engine.analyses.one_logit import Place, logits
+from nlptui.engine.analyses.one_logit import Place, left_to_right, logits
 from nlptui.engine.inputs import batch_again
 from nlptui.locale import _
 from nlptui.nn import Batch
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
 SIDES = {"encoder": "src", "decoder": "tgt"}
 """Of a translator: where its two embeddings are recorded, and whose tokens label them."""
+
+WORK = 1.4e10
+"""Weights times tokens, over all points of the way: between one and two seconds on one core."""
+BESIDE = 300_000
+"""What a token costs beside its products with the weights, in weights."""
 
 
 def fits(config: Any) -> bool:
@@ -53,13 +59,25 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
 
     Of a translator the first three once for each side: `encoder.integrated`, `decoder.integrated`.
     """
+    by_gradients(engine, trace, asked, rec, WORK)
+    _attention(trace, rec, logit_of(trace, asked)[1])
+
+
+def by_gradients(engine: Engine, trace: Trace, asked: Asked, rec: Recorder, work: float) -> None:
+    """`gradient_input`, `integrated` and `gap`; work: of how many weights times tokens, at most."""
     name, place = logit_of(trace, asked)
     element = f"{name}[{','.join(map(str, (0, *place)))}]"
     embedded = [torch.as_tensor(trace[f"{side}token_embed"].value)[0] for side in sides(trace)]
     slopes = _edited(engine, trace, name, place) if trace.edits else _fused(engine, trace, name, place)
-    means, zero = _along(engine, trace, slopes, embedded, asked)
-    for side, x, mean, slope in zip(sides(trace), embedded, means, slopes([1.0])[0], strict=True):
-        _record_side(trace, rec, side, (name, (0, *place)), element, x, slope[0], mean)
+    ends = [part[0] for part in slopes([1.0])[0]]
+    read = [x[: len(end)] for x, end in zip(embedded, ends, strict=True)]
+    points = int(work / sum(map(len, read)) / (_weights(engine.model) + BESIDE))
+    means, zero = _along(engine, trace, slopes, read, points, asked)
+    for side, x, mean, slope in zip(sides(trace), embedded, means, ends, strict=True):
+        rest = (0, 0, 0, len(x) - len(mean))
+        _record_side(
+            trace, rec, side, (name, (0, *place)), element, x, F.pad(slope, rest), F.pad(mean, rest)
+        )
     value: Any = trace[name].value[(0, *place)]
     rec.input("at_zero", value.new_tensor([zero]), "batch")
     rec.input("at_text", value.reshape(1), "batch")
@@ -67,7 +85,6 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     gap = sum((part.sum(-1) for part in found), -(value.reshape(1) - zero))
     total = " + ".join(f"sum({side}integrated)" for side in sides(trace))
     rec("gap", gap, "batch", by=f"{total} - (at_text - at_zero)")
-    _attention(trace, rec, place)
 
 
 def _record_side(
@@ -103,23 +120,33 @@ def _scope(rec: Recorder, side: str) -> Recorder:
 
 
 def _along(
-    engine: Engine, trace: Trace, slopes: Slopes, x: list[Tensor], asked: Asked
+    engine: Engine, trace: Trace, slopes: Slopes, x: list[Tensor], points: int, asked: Asked
 ) -> tuple[list[Tensor], float]:
     """The mean slopes on the way to `x`, and the logit at its start."""
     if any(edit.name.endswith((".mlp.pre", ".mlp.post")) for edit in trace.edits):
-        return mean_slopes(slopes, x, asked.watch)  # the edits are on the ReLU's own numbers
+        return mean_slopes(slopes, x, points, asked.watch)  # the edits are on the ReLU's own numbers
     with averaged(engine.model, *lobatto(COUNT)):
-        return mean_slopes(slopes, x, asked.watch)
+        return mean_slopes(slopes, x, points, asked.watch)
+
+
+def _weights(model: torch.nn.Module) -> int:
+    """How many weights each token is multiplied with."""
+    return sum(p.numel() for name, p in model.named_parameters() if "embedding" not in name)
 
 
 def _fused(engine: Engine, trace: Trace, name: str, place: Place) -> Slopes:
-    """The slopes for embeddings of several sizes, in one batch by the fused kernels."""
+    """The slopes for embeddings of several sizes, in one batch by the fused kernels.
+
+    A model that reads from left to right reads no further than the logit; what comes later has no slope.
+    """
     model: Any = engine.model
     translates = engine.config.arch == "transformer"
     # Embeddings are multiplied by √d_model after the table (Vaswani et al. 2017, section 3.4).
     scale = math.sqrt(model.config.d_model) if translates else 1.0
     names = {"source_embedding", model.target} if translates else {"token_embedding"}
     batch = batch_again(trace, engine.device)
+    if left_to_right(engine.config) and len(place) == 2:
+        batch = _beginning(batch, place[0] + 1)
 
     def slopes(shares: list[float]) -> tuple[list[Tensor], Tensor]:
         kept: list[Tensor] = []
@@ -171,9 +198,19 @@ def _in_every_text(edit: Edit, trace: Trace, times: int) -> Edit:
 
 def _repeated(batch: Batch, times: int) -> Batch:
     """A batch of one, so many times."""
-    held = {key: getattr(batch, key) for key in ("ids", "segments", "chars", "target_ids")}
-    given = {key: value for key, value in held.items() if value is not None}
+    given = _given(batch, ("ids", "segments", "chars", "target_ids"))
     return replace(batch, **{k: v.expand(times, *v.shape[1:]) for k, v in given.items()})
+
+
+def _beginning(batch: Batch, count: int) -> Batch:
+    """Its first tokens."""
+    return replace(batch, **{k: v[:, :count] for k, v in _given(batch, ("ids", "segments", "chars")).items()})
+
+
+def _given(batch: Batch, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of its tensors that there are."""
+    held = {name: getattr(batch, name) for name in names}
+    return {name: value for name, value in held.items() if value is not None}
 
 
 # --------------------------------------------------------------------------------------------- by the weights

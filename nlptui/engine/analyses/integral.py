@@ -24,10 +24,6 @@ COUNT = 6
 """Points of a stretch."""
 CLOSE = 5e-4
 """How far the sums of all stretches together may miss their gains."""
-MOST = 600
-"""Points that are taken at most, however short the text."""
-WORK = 15_000
-"""Tokens that are run at most, over all points: about a second on one core."""
 AT_ONCE = 8192
 """Tokens of one batch, for the sake of memory."""
 
@@ -55,12 +51,15 @@ def lobatto(count: int) -> tuple[list[float], list[float]]:
 
 
 def mean_slopes(
-    slopes: Slopes, x: Sequence[Tensor], watch: Callable[[int, int], None]
+    slopes: Slopes, x: Sequence[Tensor], points: int, watch: Callable[[int, int], None]
 ) -> tuple[list[Tensor], float]:
-    """The mean slopes along the way from 0 to `x` (in parts), and f at its start."""
+    """The mean slopes along the way from 0 to `x` (in parts), and f at its start.
+
+    points: how many there is time for; the first stretches are taken in any case.
+    """
     tokens = sum(len(part) for part in x)
     at_once = min(8, max(1, AT_ONCE // (COUNT * tokens)))
-    most = max(8, min(MOST, WORK // tokens) // COUNT)
+    most = max(len(STARTS) - 1, points // COUNT)
     ways = list(zip(STARTS[:-1], STARTS[1:], strict=True))
     done: list[Stretch] = []
     taken = 0

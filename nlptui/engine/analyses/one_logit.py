@@ -23,6 +23,11 @@ Place = tuple[int, ...]
 """Where a logit stands in the scores of one text: (position, target), or (target,)."""
 
 
+def left_to_right(config: Any) -> bool:
+    """Whether what comes after a token has no part in its scores."""
+    return config.arch == "gpt" or not getattr(config, "bidirectional", True)
+
+
 def logits(engine: Engine, batch: Batch, name: str, places: Sequence[Place]) -> Tensor:
     """Of each text of the batch, the score `name` at its own place (batch). The target is the same in all."""
     config: Any = engine.config
