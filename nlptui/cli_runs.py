@@ -49,8 +49,8 @@ def why_ended(run: RunStatus) -> str:
 
 def run_page(run: RunStatus) -> list[str]:
     """One run: its state, and everything measured last."""
-    place = _("step {step}").format(step=_progress(run))
-    lines = [f"{visible(run.name)}: {_(run.state)}, {place}"]
+    words = _("{name}: {state}, step {step}")
+    lines = [words.format(name=visible(run.name), state=_(run.state), step=_progress(run))]
     if run.state in RESUMABLE:
         lines.append(why_ended(run))
     elif run.error:

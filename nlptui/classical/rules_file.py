@@ -181,12 +181,12 @@ class _Reader:
         except regex.error as error:
             line, column = self._within(number, key, pattern, error.pos or 0)
             raise self._error(
-                line, column, _("the pattern is none: {error}").format(error=visible(error.msg))
+                line, column, _("this is no regular expression: {error}").format(error=visible(error.msg))
             ) from None
         except (RecursionError, OverflowError, MemoryError, ValueError) as error:
             what = visible(str(error) or type(error).__name__)
             raise self._error(
-                *self._place(number, key), _("the pattern is none: {error}").format(error=what)
+                *self._place(number, key), _("this is no regular expression: {error}").format(error=what)
             ) from None
 
     # Places in the file.

@@ -123,7 +123,7 @@ def test_what_is_on_record_is_made_as_its_formulas_say(tmp_path: Path) -> None:
         (
             WORDS + '[[rule]]\ntag = "DET"\npattern = "\\\\d\\u0041[b"\n',
             "line 20, column 23",
-            "pattern is none",
+            "this is no regular expression",
         ),
         (WORDS + "[[rule]]\ntag = 'XX'\npattern = 'a'\n", "line 19, column 1", "unknown tag 'XX'; .*DET"),
         (WORDS + "[[rule]]\ntag = 'DET'\n", "line 18, column 1", "no 'pattern'"),

@@ -90,15 +90,15 @@ def fact_lines(run: Any | None, facts: Facts | None, page: str) -> list[Line]:
 def _state(run: Any) -> list[Line]:
     """How far the run is; what went wrong, and the key that goes on."""
     look = "warning" if run.state in ("failed", "lost") else "accent"
-    words = f"{visible(run.name)}: {state_words(run)}, "
-    words += _("step {step} of {steps}").format(step=run.step, steps=run.steps or "?")
-    words += ", " + _("{time} of training").format(time=clock(run.seconds))
+    words = [visible(run.name), state_words(run)]
+    words.append(_("step {step} of {steps}").format(step=run.step, steps=run.steps or "?"))
+    words.append(_("{time} of training").format(time=clock(run.seconds)))
     if run.left is not None and run.state == "running":
-        words += ", " + _("{time} left").format(time=clock(run.left))
+        words.append(_("{time} left").format(time=clock(run.left)))
     pace = run.metrics.get("tokens_per_second")
     if pace:
-        words += ", " + _("{n} tokens a second").format(n=f"{pace:.0f}")
-    lines = [(words, look)]
+        words.append(_("{n} tokens a second").format(n=f"{pace:.0f}"))
+    lines = [(" · ".join(words), look)]
     if run.error:
         lines.append((f"✗ {visible(run.error)}", "warning"))
     if run.state == "paused":
