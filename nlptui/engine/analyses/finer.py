@@ -1,7 +1,7 @@
 """Attribution by integrated gradients that add up: as many points on the way as it takes, however long.
 
-Where a score changes abruptly on the way, as that of a recurrent network with a long text does, the points that
-there is time for in between do not tell its mean slope. Says how far it is, and can be ended.
+Where a score changes abruptly on the way, as that of a recurrent network with a long text does, the points
+that there is time for in between do not tell its mean slope. Says how far it is, and can be ended.
 Source: Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", section 5, on how many points.
 """
 
