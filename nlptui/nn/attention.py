@@ -37,11 +37,6 @@ class KeyValueCache:
         self.keys, self.values = keys, values
         return keys, values
 
-    def pick(self, rows: Tensor) -> None:
-        """Go on with these rows of the batch, in this order; one may come twice."""
-        if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys[rows], self.values[rows]
-
 
 class Attention(nn.Module):
     """Multi-head attention.

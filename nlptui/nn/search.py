@@ -46,8 +46,7 @@ def search(step: Step, first: Tensor, end: int, longest: int, beams: int, power:
     beam = _Beam(count, beams, first.device)
     last, rows = first, None
     for _n in range(longest):
-        logprobs = step(last, rows).double().log_softmax(-1).view(count, beams, -1)
-        last, rows = beam.extend(logprobs, end, power)
+        last, rows = beam.extend(step(last, rows), end, power)
         if beam.ended.all():
             break
     return beam.best(end, power)
@@ -65,19 +64,25 @@ class _Beam:
         self.length = torch.zeros(count, beams, dtype=torch.int64, device=device)
         self.ended = torch.zeros(count, beams, dtype=torch.bool, device=device)
 
-    def extend(self, logprobs: Tensor, end: int, power: float) -> tuple[Tensor, Tensor]:
-        """Keep the best continuations by `logprobs` (row beam vocab).
+    def extend(self, scores: Tensor, end: int, power: float) -> tuple[Tensor, Tensor]:
+        """Keep the best continuations by `scores` (row·beam vocab).
 
         Returns their last tokens (row·beam) and the rows that they go on from.
         """
-        count, beams, vocab = logprobs.shape
+        count, beams = self.total.shape
+        # Of one sequence, no more continuations than there are beams can be among the best.
+        best, token = scores.topk(min(beams, scores.shape[-1]))
+        logprobs = best.double() - scores.double().logsumexp(-1, keepdim=True)
+        logprobs, token = logprobs.view(count, beams, -1), token.view(count, beams, -1)
         # What has ended has one continuation, itself, written as one more end mark that costs nothing.
-        logprobs = logprobs.masked_fill(self.ended[..., None], -torch.inf)
-        logprobs[..., end] = logprobs[..., end].masked_fill(self.ended, 0.0)
+        itself = torch.full_like(logprobs, -torch.inf)
+        itself[..., 0] = 0.0
+        logprobs = torch.where(self.ended[..., None], itself, logprobs)
+        token = token.masked_fill(self.ended[..., None], end)
         length = self.length + ~self.ended
         total = self.total[..., None] + logprobs
         kept = (total / length[..., None] ** power).flatten(1).topk(beams).indices
-        parent, token = kept // vocab, kept % vocab
+        parent, token = kept // total.shape[-1], token.flatten(1).gather(1, kept)
         self.total = total.flatten(1).gather(1, kept)
         self.length = length.gather(1, parent)
         self.ids = torch.cat([_of(self.ids, parent), token[..., None]], 2)

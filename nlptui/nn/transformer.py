@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nlptui.config import TransformerConfig
 from nlptui.nn.attention import Attention, KeyValueCache, causal_mask
 from nlptui.nn.batch import Batch
+from nlptui.nn.decoding import DecoderSteps
 from nlptui.nn.dropout import dropout
 from nlptui.nn.heads import record_logits
 from nlptui.nn.layers import FeedForward, LayerNorm, Rec, initialise, sinusoids
@@ -222,17 +223,6 @@ class Transformer(nn.Module):
         """
         beams = self.config.beams
         memory_mask = None if batch.mask is None else batch.mask[:, None, None, :]
-        memory = self.encode(batch.ids, memory_mask).repeat_interleave(beams, 0)
-        if memory_mask is not None:
-            memory_mask = memory_mask.repeat_interleave(beams, 0)
-        caches = self.caches()
-
-        def step(last: Tensor, rows: Tensor | None) -> Tensor:
-            # The rows that go on from each other share their source: memory and mask stay in place.
-            if rows is not None:
-                for cache in caches:
-                    cache.target.pick(rows)
-            return self.next_logits(last[:, None], memory, caches, memory_mask)
-
+        step = DecoderSteps(self, self.encode(batch.ids, memory_mask), memory_mask)
         first = batch.ids.new_full((len(batch.ids) * beams,), start)
         return search(step, first, end, longest, beams, self.config.length_power)

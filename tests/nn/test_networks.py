@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nlptui.config import BertConfig, GPTConfig, ModelConfig, RecurrentConfig, TransformerConfig
 from nlptui.errors import UserError
 from nlptui.nn import OFF, Batch, build_model
+from nlptui.nn.decoding import DecoderSteps
 from nlptui.nn.layers import LayerNorm
 from nlptui.nn.pooling import POOLINGS, Pooler
 from nlptui.nn.recurrent_model import CharacterFeatures
@@ -176,6 +177,37 @@ def test_a_decoder_goes_on_from_its_caches(padded: bool) -> None:
             scores = model.next_logits(batch.target_ids[:, first:last], memory, caches, mask)
             assert_close(scores, whole[:, last - 1])
     assert [cache.target.length for cache in caches] == [TARGET_LENGTH] * 2
+
+
+@PADDED
+@pytest.mark.parametrize("name", ["transformer-learned", "transformer-sinusoidal"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fp32", "fp64"])
+def test_the_steps_of_a_search_are_those_of_the_decoder(
+    name: str, dtype: torch.dtype, padded: bool
+) -> None:
+    """Three beams a source; after each step some of them go on from others, and some from the same."""
+    model: Any = network(name, dtype)
+    batch = batch_for(name, padded=padded)
+    mask = None if batch.mask is None else batch.mask[:, None, None]
+    count, beams = len(batch.ids), 3
+    generator = torch.Generator().manual_seed(1)
+    written = torch.ones(count * beams, 1, dtype=torch.int64)
+    with torch.no_grad():
+        memory = model.encode(batch.ids, mask)
+        step = DecoderSteps(model, memory, mask)
+        rows = None
+        for _n in range(5):
+            scores = step(written[:, -1], rows)
+            given = Batch(
+                batch.ids.repeat_interleave(beams, 0),
+                None if batch.mask is None else batch.mask.repeat_interleave(beams, 0),
+                target_ids=written,
+            )
+            assert_close(scores, model(given)["logits"][:, -1])
+            parents = torch.randint(beams, (count, beams), generator=generator)
+            rows = (torch.arange(count)[:, None] * beams + parents).flatten()
+            new = torch.randint(3, 9, (count * beams, 1), generator=generator)
+            written = torch.cat([written[rows], new], 1)
 
 
 # -- the recorder off
