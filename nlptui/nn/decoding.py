@@ -1,4 +1,4 @@
-"""A decoder's step by one token a row, in as few calls as torch has for it: what a search takes dozens of times.
+"""A decoder's step by one token a row, in as few calls as torch has for it: a search takes dozens of them.
 
 The same arithmetic as the decoder's own (see `transformer`), a test holds them together. The products of
 one input are one product, layers are called without modules, and all beams of a source are the queries of
@@ -67,7 +67,7 @@ class BlockStep:
 
 
 class DecoderSteps:
-    """The decoder of `model` over sources (batch src d_model), ready for a search with some beams a source."""
+    """The decoder of `model` over sources (batch src d_model), for a search with some beams a source."""
 
     def __init__(self, model: Transformer, memory: Tensor, memory_mask: Tensor | None = None) -> None:
         self.blocks = [BlockStep(block, memory, memory_mask) for block in model.decoder]  # type: ignore[arg-type]
