@@ -85,6 +85,17 @@ async def test_help_begins_with_what_is_on_screen_in_full() -> None:
         assert session.app.screen is session.explorer and session.place.view == "rollout"
 
 
+async def test_a_view_without_a_picture_says_why_on_a_small_screen_too() -> None:
+    async with opened("gpt", text="the old can", size=(80, 24), view="effect") as session:
+        assert "Nothing is edited: x on a number" in session.text()
+        await session.press("1")
+        assert "Nothing is edited" not in session.text()
+        await session.press("i", "ctrl+u", "enter", "5")
+        assert session.text().count("The text is empty.") == 1
+    async with opened("gpt", text="the old can", size=(120, 40), view="effect") as session:
+        assert session.text().count("Nothing is edited") == 1
+
+
 async def test_at_the_smallest_size_the_view_keeps_lines_while_runs_are_open() -> None:
     async with opened("tag-lstm", size=(60, 16)) as session:
         await session.press("r")

@@ -6,10 +6,12 @@ Passes `CellMoved` and `CellOpened` of its widgets on. Knows nothing of where a 
 
 from __future__ import annotations
 
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Static
 
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
@@ -107,7 +109,7 @@ class FigurePane(Vertical):
     FigurePane { height: 1fr; overflow: hidden; }
     FigurePane PartBox { height: 1fr; }
     FigurePane PartBox > Words { height: 1; }
-    FigurePane #nothing { height: 1fr; }
+    FigurePane > #nothing { height: auto; padding: 0 1; color: $text-muted; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -134,11 +136,22 @@ class FigurePane(Vertical):
         else:
             for box, part in zip(self._boxes, figure.parts, strict=True):
                 box.take(part)
+        await self.say_why_nothing("" if figure.parts else figure.caption)
         self.figure = figure
         self.current = min(self.current, max(0, len(self._boxes) - 1)) if keep else 0
         self.fit_parts()
         if had_focus:
             self.take_focus()
+
+    async def say_why_nothing(self, why: str) -> None:
+        """In place of a figure without parts, the sentence that says why there are none."""
+        shown = self.query("#nothing")
+        if why and not shown:
+            await self.mount(Static(Text(why), id="nothing", markup=False))
+        elif why:
+            shown.first(Static).update(Text(why))
+        elif shown:
+            await shown.remove()
 
     @property
     def box(self) -> PartBox | None:

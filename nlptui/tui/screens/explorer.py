@@ -257,7 +257,9 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
             with pane.prevent(CellMoved):  # the cursor begins anew; the chosen token stays
                 pane.move_to(0, 0)
         if before is None or before.figure.caption != shown.figure.caption:
-            self.query_one("#caption", Static).update(Text(shown.figure.caption))
+            # A figure without parts says why in its own place.
+            caption = shown.figure.caption if shown.figure.parts else ""
+            self.query_one("#caption", Static).update(Text(caption))
         self.set_class(shown.place.view == "tree", "-tree")
         if self.focused is None or self.focused is pane:
             pane.take_focus()
