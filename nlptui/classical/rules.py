@@ -44,6 +44,10 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.trace import OFF
 
+_COST_OF = {"B": 1.0, "S": 1.0001}
+"""What a label of BMES adds to the cost of a way to cut: each word 1, and a little more if it is one
+character.
+"""
 SECONDS = 2.0
 """How long the rules may look at one sentence."""
 _STATS = "batch pos stat"
@@ -78,6 +82,7 @@ class RuleTagger(nn.Module):
     begin_tag: Tensor
     inside_tag: Tensor
     tag_of: Tensor
+    cost_of: Tensor
 
     def __init__(self, config: RulesConfig, book: RuleBook, folder: Path) -> None:
         super().__init__()
@@ -92,6 +97,8 @@ class RuleTagger(nn.Module):
         self.register_buffer("begin_tag", torch.tensor([*begin, rest]), persistent=False)
         self.register_buffer("inside_tag", torch.tensor([*inside, rest]), persistent=False)
         self.register_buffer("tag_of", torch.eye(len(config.labels)), persistent=False)
+        costs = [[_COST_OF.get(label, 0.0)] for label in config.labels]
+        self.register_buffer("cost_of", torch.tensor(costs), persistent=False)
 
     @classmethod
     def read(cls, config: RulesConfig, folder: Path) -> RuleTagger:
@@ -151,8 +158,9 @@ class RuleTagger(nn.Module):
             rec.input("forward_path", grids["forward"], "batch pos")
             rec.input("backward_path", grids["backward"], "batch pos")
             rec.input("rule", grids["rules"], "batch pos")
-            for name, value in costs.items():
-                rec.input(name, value, "batch stat")
+        for side in ("forward", "backward"):
+            by = f"row_sum(column(embedding({side}_path, cost_of), 0))"
+            costs[f"{side}_cost"] = rec(f"{side}_cost", costs[f"{side}_cost"], "batch stat", by=by)
         choice = (costs["backward_cost"] > costs["forward_cost"]).float()
         by = "positive(backward_cost - forward_cost)"
         choice = rec("from_the_left", choice, "batch stat", by=by)

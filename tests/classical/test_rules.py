@@ -116,6 +116,28 @@ def test_what_is_on_record_is_made_as_its_formulas_say(tmp_path: Path) -> None:
         assert derivation.value == derivation.total, name
 
 
+def test_what_a_way_to_cut_costs_opens_to_its_labels_and_can_be_edited(tmp_path: Path) -> None:
+    from nlptui.formula import explain
+    from nlptui.trace import Edit, Trace
+
+    (tmp_path / "words.txt").write_text("研究生\n生命\n起源\n", encoding="utf-8")
+    text = "scheme = 'dictionary'\nfile = 'words.txt'\nwords = ['研究']\n"
+    model = tagger(tmp_path, text, ("B", "M", "E", "S"))
+    batch = SimpleNamespace(words=[list("研究生命起源")], mask=None)
+    recorder = Recorder(dict(model.named_buffers()))
+    path = model(batch, recorder)["path"][0].tolist()
+    assert path == model.cuts(batch.words[0]).backward
+    trace = Trace(recorder.activations, recorder.inputs, dict(model.named_buffers()))
+    for name, value in (("forward_cost", 3.0001), ("backward_cost", 3.0)):
+        derivation = explain(trace, name, (0, 0))
+        assert (derivation.value, derivation.total) == pytest.approx((value, value), abs=1e-6)
+        assert {term.name for term in derivation.terms} == {"cost_of"}
+    # With a lower cost, the words from the left are taken: 研究生, 命, 起源.
+    recorder = Recorder(edits=[Edit("forward_cost", (), "force", 2.0)])
+    path = model(batch, recorder)["path"][0].tolist()
+    assert path == model.cuts(batch.words[0]).forward
+
+
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
