@@ -122,6 +122,18 @@ def test_what_can_be_edited_around_a_cell() -> None:
     assert list(found) == ["0,2,5,3", "0,2,5,:", "0,2,:,3", "0,2,:,:", ":,:,:,:"]
     recurrent = dict(scopes((0, 4, 1), ("batch", "pos", "d_hidden"), (0, "col", "row")))
     assert list(recurrent) == ["0,4,1", "0,:,1", "0,4,:", ":,:,:"]
+    picture = dict(scopes((0, 2), ("batch", "head", "query", "key"), ()))
+    assert list(picture) == ["0,2,:,:", ":,:,:,:"]
+
+
+async def test_a_head_is_switched_off_from_its_picture() -> None:
+    async with opened("gpt", text="the can", view="heads") as session:
+        await session.press("l", "x")
+        assert isinstance(session.app.screen, EditScreen)
+        await session.press("enter")
+        assert session.place.edits == ("blocks.0.attn.weights[0,1,:,:]=zero",)
+        await session.press("enter")
+        assert session.place.view == "attention" and not session.pane.box.part.values.any()
 
 
 async def test_a_whole_activation_is_edited_from_the_tree() -> None:

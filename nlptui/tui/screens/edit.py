@@ -37,14 +37,18 @@ def scopes(index: Sequence[int], axes: Sequence[str], source: Sequence[int | str
     everything.
 
     `source` is the index that the table was cut with: "row" and "col" stand where its rows and columns do.
+    An index shorter than `axes` is that of a whole matrix: the picture of a head.
     """
 
     def region(keep: Sequence[bool]) -> str:
-        return ",".join(str(i) if kept else ":" for i, kept in zip(index, keep, strict=True))
+        kept = [str(i) if here else ":" for i, here in zip(index, keep, strict=False)]
+        return ",".join([*kept, *[":"] * (len(axes) - len(kept))])
 
     if not index:  # a whole activation was chosen, not an element of it
         return [(",".join(":" for _axis in axes), _("everything"))]
-    found: dict[str, str] = {region([True] * len(index)): _("this cell")}
+    found: dict[str, str] = {}
+    if len(index) == len(axes):
+        found[region([True] * len(index))] = _("this cell")
     if "col" in source:
         found.setdefault(region([part != "col" for part in source]), _("its row in the table"))
     if "row" in source:
