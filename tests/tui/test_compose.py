@@ -167,6 +167,30 @@ async def test_a_text_of_ones_own_by_its_path_or_pasted(
         assert kept.read_text(encoding="utf-8") == TEXT
 
 
+@pytest.mark.parametrize(
+    ("sent", "pasted"),
+    [
+        (TEXT.replace("\n", "\r"), TEXT),  # as terminals send the end of a line
+        (TEXT.replace("\n", "\r\n"), TEXT),
+        ("The clock ticks on. " * 60, "The clock ticks on. " * 60),  # a paragraph in one line
+        ("/garden/notes.txt", ""),
+        ("/garden/notes.txt\r", ""),
+    ],
+)
+async def test_what_a_terminal_pastes_is_a_text_or_a_path(sent: str, pasted: str, begun: list[Any]) -> None:
+    async with opened("tag-lstm") as session:
+        screen = await opened_form(session)
+        await session.press("j", "j", "left")
+        field = screen.query_one("#compose-text", TextField)
+        field.focus()
+        field.post_message(events.Paste(sent))
+        await session.wait_for(lambda: field.value != "")
+        assert field.pasted == pasted
+        assert field.value == (
+            f"(a pasted text of {len(pasted)} characters)" if pasted else "/garden/notes.txt"
+        )
+
+
 async def test_what_is_wrong_is_said_and_starts_nothing(
     begun: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,8 @@ OWN = "own"
 """The choice of a corpus that is a text of one's own."""
 REST = 0.5
 """Seconds without a change after which it is tried out."""
+LONGEST_PATH = 1000
+"""Characters of the longest line that is taken for a path where it was pasted; nobody's paths are longer."""
 SIZES = {"tiny": N_("tiny"), "small": N_("small"), "medium": N_("medium")}
 
 
@@ -44,12 +46,15 @@ class TextField(Input):
     """The text, where one was pasted."""
 
     def _on_paste(self, event: events.Paste) -> None:
-        """More than a line is a text; one line is a path."""
-        if "\n" in event.text.strip():
+        """More than a line, or more than a path can be, is a text; else it is a path. Terminals paste a line's
+        end as CR.
+        """
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        if "\n" in text.strip() or len(text) > LONGEST_PATH:
             event.stop()
             event.prevent_default()
-            self.pasted = event.text
-            self.value = pasted_words(event.text)
+            self.pasted = text
+            self.value = pasted_words(text)
 
 
 def pasted_words(text: str) -> str:
