@@ -46,8 +46,8 @@ class TextField(Input):
     """The text, where one was pasted."""
 
     def _on_paste(self, event: events.Paste) -> None:
-        """More than a line, or more than a path can be, is a text; else it is a path. Terminals paste a line's
-        end as CR.
+        """More than a line, or longer than any path, is a text; else it is a path. Terminals send line ends
+        as CR.
         """
         text = event.text.replace("\r\n", "\n").replace("\r", "\n")
         if "\n" in text.strip() or len(text) > LONGEST_PATH:
