@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from nlptui.paths import runs_dir
 from nlptui.train.run import RunDirectory, RunStatus
+from nlptui.tui.panes.words import Words
 from nlptui.tui.screens.explorer_snapshots import LOOK
 from nlptui.tui.snapshots import beside, marks, run_of
 from nlptui.tui.workbench import MODELS_KEPT, Workbench
@@ -144,6 +145,19 @@ async def test_a_running_model_is_followed_to_its_end(run: RunDirectory) -> None
         run.write_status(replace(going, state="done", step=12))
         await session.wait_for(lambda: not session.explorer.following)
         assert "mine: done; these are its last weights." in session.text()
+
+
+async def test_the_number_under_a_sentence_is_that_of_the_run_on_screen(run: RunDirectory) -> None:
+    """A run ends while one looks at its newest weights, and a sentence says so: until the next key."""
+    async with opened(str(run.snapshots()[0]), "the cat sees", view="attention") as session:
+        await session.press("j")
+        exact = session.explorer.query_one("#exact", Words)
+        before = exact.left[0].text.strip()
+        session.explorer.say("These are its last weights.")
+        session.explorer.go(replace(session.place, model=str(run.step_folder(12))))
+        await session.settle()
+        assert "» These are its last weights." in session.text()
+        assert exact.left[0].text.strip() == session.explorer.cell_text() != before
 
 
 async def test_the_key_again_or_another_model_or_a_walk_ends_the_following(run: RunDirectory) -> None:

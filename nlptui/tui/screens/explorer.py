@@ -320,27 +320,30 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
 
     def draw_readout(self) -> None:
         """The number under the cursor in full, and what it means, or a sentence about the last action."""
-        if self.note:
-            self.query_one(Readout).text = f"» {self.note}"
-            return
-        if self.shown is None:
-            self.query_one(Readout).clear()
-            return
-        pane = self.active_pane()
-        figure = pane.figure
         readout, exact = self.query_one(Readout), self.query_one("#exact", Words)
+        pane = self.active_pane()
+        figure = pane.figure if self.shown is not None else None
         if figure is None or pane.box is None or getattr(pane.widget, "empty", False):
+            figure, exact.left = None, ()
+        else:
+            self.draw_exact(pane)  # under a sentence, too, the number is that of the run on screen
+        if self.note:
+            readout.text = f"» {self.note}"
+        elif figure is None:
             readout.clear()
-            exact.left = ()
-            return
-        readout.show(figure, pane.current, *pane.cell)
+        else:
+            readout.show(figure, pane.current, *pane.cell)
+
+    def draw_exact(self, pane: FigurePane) -> None:
+        """The number under the cursor of `pane`, its name and shape."""
+        assert self.shown is not None and pane.box is not None
         origin = self.origin()
         shape = shape_of(self.shown, origin.name) if origin else ""
         name = element(origin.name, origin.index) if origin and origin.index else ""
         name = name or ("" if origin else pane.box.part.title)
         compared = self.shown.place.pinned is not None and pane.id == "figure"
         run = "AB"[origin.trace] if origin is not None and origin.trace < 2 and compared else ""
-        exact.left = (
+        self.query_one("#exact", Words).left = (
             *((Word(f"{run}  ", "special"),) if run else ()),
             Word(f"{self.cell_text()}  ", "bold accent"),
             Word("   ".join(filter(None, (name, shape))), "faint"),
@@ -444,7 +447,11 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         self.draw_readout()
 
     def follow_token(self, part: Part | None, row: int, col: int) -> None:
-        """The token of the cursor's row or column becomes the chosen one."""
+        """The token of the cursor's row or column becomes the chosen one; a table that is about the chosen
+        one stays with it.
+        """
+        if about_one_token(part):
+            return
         if isinstance(part, Tokens):
             self.token_chosen(row)
         axis = getattr(part, "row_axis", ""), getattr(part, "col_axis", "")
@@ -489,6 +496,16 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         """A click on a key, a tab or an offer does what the key does."""
         event.stop()
         await self.nlptui.run_by_id(event.action)
+
+
+def about_one_token(part: Part | None) -> bool:
+    """Whether a table is of one position, whatever tokens its rows or columns are: the keys of one query, or
+    what an analysis `at_5` found.
+    """
+    source = getattr(part, "source", None)
+    first = next(iter(source), None) if isinstance(source, tuple) else source
+    held = {fixed.axis for fixed in getattr(part, "fixed", ())}
+    return not held.isdisjoint(TOKEN_AXES) or (first is not None and ".at_" in first.name)
 
 
 def shape_of(shown: Shown, name: str) -> str:
