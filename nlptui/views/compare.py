@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import _
-from nlptui.views.figure import Bars, Figure, HeatTable, Part, Points, Source, Tokens
+from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Part, Points, Source, Tokens
 from nlptui.views.names import kind
 from nlptui.views.view import View, decimals
 
@@ -84,13 +84,16 @@ def _alike(a: Part, b: Part) -> bool:
 def named(part: Part, label: str, trace: int) -> Part:
     """The part with "A" or "B" before its title, its cells opening in that trace."""
     title = f"{label} · {part.title}"
-    if isinstance(part, HeatTable | Bars):
+    if isinstance(part, HeatTable | Bars | Tokens):
         source = part.source
         if isinstance(source, tuple):
             return replace(part, title=title, source=tuple(replace(row, trace=trace) for row in source))
         return replace(part, title=title, source=_in_trace(source, trace))
-    if isinstance(part, Points | Tokens):
+    if isinstance(part, Points):
         return replace(part, title=title, source=_in_trace(part.source, trace))
+    if isinstance(part, Lines):
+        series = tuple(replace(line, source=_in_trace(line.source, trace)) for line in part.series)
+        return replace(part, title=title, series=series)
     return replace(part, title=title)
 
 

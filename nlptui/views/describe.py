@@ -386,7 +386,8 @@ def _token(part: Tokens, row: int) -> str:
         words += _(", characters {start} to {end}").format(start=token.start, end=token.end)
     if token.special:
         words += _(", added by the tokenizer")
-    by_rule = part.source is not None and part.source.name == "rule"
+    origin = part.origin(row)
+    by_rule = origin is not None and origin.name == "rule"
     if token.tag is not None and by_rule:
         words += _(", decided by the rule {rule}").format(rule=token.tag)
     elif token.tag is not None:

@@ -110,7 +110,7 @@ def answers(before: Trace, after: Trace) -> list[Part]:
     """The answer itself, before and after, where it is a row of words."""
     found: list[Part] = []
     for trace, words, number in ((before, _("before"), FIRST), (after, _("after"), 1)):
-        shown = [part for part in output.answered(trace.output) if isinstance(part, Tokens)]
+        shown = [part for part in output.answered(trace) if isinstance(part, Tokens)]
         found += [named(part, words, number) for part in shown]
     return found
 

@@ -212,11 +212,12 @@ class Bars:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One line of a chart; a NaN in `y` is a gap."""
+    """One line of a chart; a NaN in `y` is a gap. `source` maps point i ("col") to the element it shows."""
 
     name: str
     x: Array
     y: Array
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         _set(self, name=visible(self.name), x=_matrix(self.name, self.x, 1), y=_matrix(self.name, self.y, 1))
@@ -240,8 +241,9 @@ class Lines:
         _set(self, series=tuple(self.series))
 
     def origin(self, row: int, col: int = 0) -> Origin | None:
-        """Lines are measurements, not elements of a trace."""
-        return None
+        """What Enter opens at point `col` of series `row`; None where lines are no elements of a trace."""
+        source = self.series[row].source if self.series else None
+        return source.origin(row, col) if source else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,18 +338,23 @@ class Token:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A row of tokens; `source` maps token i ("row") to the input that holds its id."""
+    """A row of tokens; `source` maps token i ("row") to the input that holds its id, or there is one for each
+    token: where its probability stands.
+    """
 
     title: str
     tokens: tuple[Token, ...]
-    source: Source | None = None
+    source: Source | tuple[Source, ...] | None = None
 
     def __post_init__(self) -> None:
         _set(self, title=visible(self.title), tokens=tuple(self.tokens))
+        if isinstance(self.source, tuple) and len(self.source) != len(self.tokens):
+            raise ValueError(f"tokens {self.title!r}: {len(self.source)} sources, {len(self.tokens)} tokens")
 
     def origin(self, row: int, col: int = 0) -> Origin | None:
         """What Enter opens at token `row`."""
-        return self.source.origin(row, col) if self.source else None
+        source = self.source[row] if isinstance(self.source, tuple) else self.source
+        return source.origin(row, col) if source else None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, HeatTable, Part, Scale, Token, Tokens, told
+from nlptui.views.figure import Figure, HeatTable, Part, Scale, Source, Token, Tokens, told
 from nlptui.views.names import clamp
 from nlptui.views.view import State, View, chosen, config_of, cut, nothing, stack, titled
 
@@ -45,7 +45,8 @@ def path_row(trace: Trace) -> Tokens:
         Token(token, tag=names[tag], prob=float(probs[place, tag]))
         for place, (token, tag) in enumerate(zip(tokens, tags_on_path(trace), strict=True))
     )
-    return Tokens(_("the best path"), row)
+    source = tuple(Source("probs", (0, place, tag)) for place, tag in enumerate(tags_on_path(trace)))
+    return Tokens(_("the best path"), row, source)
 
 
 def column(trace: Trace, position: int, state: State) -> HeatTable:

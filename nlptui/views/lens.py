@@ -77,7 +77,8 @@ def guesses(trace: Trace, name: str) -> Tokens:
     probs = trace.array(name)[0]
     found = probs.argmax(-1)
     said = tuple(Token(labels[i], int(i), prob=float(row[i])) for i, row in zip(found, probs, strict=True))
-    return Tokens(_("best guess: {layer}").format(layer=label(name)), said)
+    source = tuple(Source(name, (0, place, int(i))) for place, i in enumerate(found))
+    return Tokens(_("best guess: {layer}").format(layer=label(name)), said, source)
 
 
 def draw(trace: Trace, state: State) -> Figure:

@@ -14,6 +14,8 @@ from nlptui.views.names import clamp, of_kind, prefix
 from nlptui.views.view import State, View, cut, fix, nothing, stack, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nlptui.trace import Trace
 
 TOP = 10
@@ -129,12 +131,66 @@ def recorded(trace: Trace, state: State) -> list[Part]:
     return parts
 
 
-def answered(output: dict[str, Any]) -> list[Part]:
+def beginnings(trace: Trace, words: list[str]) -> list[int] | None:
+    """At which token each of `words` begins, which stand in the text in this order; None where one does not.
+
+    A word may be of several tokens, and tokens between words (of the tokenizer, or blanks) are passed over.
+    """
+    encoding, end = trace.encoding, 0
+    found: list[int] = []
+    if encoding is None:
+        return None
+    starts = iter((place, span[0]) for place, span in enumerate(encoding.offsets) if span is not None)
+    for word in words:
+        place = next((n for n, at in starts if at >= end and encoding.text.startswith(word, at)), None)
+        if place is None:
+            return None
+        found.append(place)
+        end = (encoding.offsets[place] or (0, 0))[0] + len(word)
+    return found
+
+
+def tag_sources(trace: Trace, tags: list[dict[str, Any]]) -> tuple[Source, ...] | None:
+    """Where the probability of each tag is recorded; None where they are not: of words of several labels."""
+    name = next((name for name in of_kind(trace.activations, "probs") if len(trace[name].axes) == 3), "")
+    places = beginnings(trace, [word["token"] for word in tags]) if name else None
+    labels = trace.labels(name, trace[name].axes[-1]) if name else ()
+    if places is None or any(word["tag"] not in labels for word in tags):
+        return None
+    numbers = [labels.index(word["tag"]) for word in tags]
+    return elements(trace, name, places, numbers, [word["prob"] for word in tags])
+
+
+def written_sources(trace: Trace, tokens: list[dict[str, Any]]) -> tuple[Source, ...] | None:
+    """Where the probability of each token of a translation is recorded: the decoder's, one step after the
+    other.
+    """
+    if task_of(trace) != "translation" or "probs" not in trace or any("id" not in t for t in tokens):
+        return None
+    probs = [float(np.exp(token["logprob"])) for token in tokens]
+    return elements(trace, "probs", range(len(tokens)), [token["id"] for token in tokens], probs)
+
+
+def elements(
+    trace: Trace, name: str, places: Sequence[int], numbers: Sequence[int], values: Sequence[float]
+) -> tuple[Source, ...] | None:
+    """The elements of `name` at those places with those numbers, where they hold those values; else None."""
+    recorded = trace.array(name)[0]
+    index = list(zip(places, numbers, strict=True))
+    if any(place >= recorded.shape[0] or number >= recorded.shape[1] for place, number in index):
+        return None
+    if not np.allclose([recorded[at] for at in index], values, atol=1e-4, equal_nan=True):
+        return None
+    return tuple(Source(name, (0, *at)) for at in index)
+
+
+def answered(trace: Trace) -> list[Part]:
     """The parts that show the answer itself."""
     parts: list[Part] = []
+    output = trace.output
     if "tags" in output:
         words = (Token(word["token"], tag=word["tag"], prob=word["prob"]) for word in output["tags"])
-        parts.append(Tokens(_("tags"), tuple(words)))
+        parts.append(Tokens(_("tags"), tuple(words), tag_sources(trace, output["tags"])))
     if "spans" in output:
         spans = output["spans"]
         labels = tuple(f"{span['text']} ({span['start']}–{span['end']})" for span in spans)
@@ -145,7 +201,7 @@ def answered(output: dict[str, Any]) -> list[Part]:
             Token(token["text"], token.get("id"), prob=float(np.exp(token["logprob"])))
             for token in output["tokens"]
         )
-        parts.append(Tokens(_("output"), tuple(made)))
+        parts.append(Tokens(_("output"), tuple(made), written_sources(trace, output["tokens"])))
     return parts
 
 
@@ -185,7 +241,7 @@ def unrecorded(output: dict[str, Any]) -> list[Part]:
 def draw(trace: Trace, state: State) -> Figure:
     """The answer, then the probabilities that it was read from."""
     title = _(VIEW.title)
-    parts = [*answered(trace.output), *(recorded(trace, state) or unrecorded(trace.output))]
+    parts = [*answered(trace), *(recorded(trace, state) or unrecorded(trace.output))]
     if not parts:
         return nothing(trace, "output", title)
     return Figure("output", title, tuple(parts), trace.output.get("text") or "")

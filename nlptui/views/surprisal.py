@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
-from nlptui.views.figure import Figure, Lines, Series, Token, Tokens
+from nlptui.views.figure import Figure, Lines, Series, Source, Token, Tokens
 from nlptui.views.view import State, View, cut, nothing, stack, task_of, titled
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ def draw(trace: Trace, state: State) -> Figure:
     ]
     table = stack(_("surprisal and probability"), rows, [_("nats"), _("probability")], "measure", "row")
     steps = np.arange(1, len(nats) + 1, dtype=np.float64)
-    series = Series(_("surprisal"), steps, nats.astype(np.float64))
+    series = Series(_("surprisal"), steps, nats.astype(np.float64), Source(f"{PREFIX}surprisal", (0, "col")))
     curve = Lines(_("surprisal, in nats"), (series,), _("token"), _("nats"))
     mean, perplexity = (float(trace.array(f"{PREFIX}{name}")[0]) for name in ("mean", "perplexity"))
     caption = _(
         "Mean {mean} nats a token, perplexity {perplexity}: as unsure, on average, as among that many."
     ).format(mean=f"{mean:.4g}", perplexity=f"{perplexity:.4g}")
     words = _("perplexity {perplexity}").format(perplexity=f"{perplexity:.4g}")
-    parts = (Tokens(_("tokens, with their probability"), tokens), table, curve)
+    row = Tokens(_("tokens, with their probability"), tokens, Source(f"{PREFIX}prob", (0, "row")))
+    parts = (row, table, curve)
     return Figure("surprisal", titled(title, words), parts, caption)
 
 

@@ -157,11 +157,12 @@ def _label_parts(run: Trace, name: str) -> tuple[str, ...]:
 def chart(lines: list[Line], title: str) -> Lines:
     """One line for each state over the steps; a gap where a gradient is 0, or no number any more."""
     series = []
-    for (_number, run, name), words in zip(lines, labels(lines), strict=True):
+    for (number, run, name), words in zip(lines, labels(lines), strict=True):
         values = run.array(name)[0].astype(np.float64)
         steps = np.arange(len(values), dtype=np.float64)
         there = np.isfinite(values) & (values > 0)
-        series.append(Series(words, steps, np.where(there, values, np.nan)))
+        source = Source(name, (0, "col"), trace=number)
+        series.append(Series(words, steps, np.where(there, values, np.nan), source))
     return Lines(title, tuple(series), _("token"), _("norm"), log=True)
 
 

@@ -46,7 +46,10 @@ def chart(trace: Trace) -> Lines:
     values = trace.array(f"{PREFIX}ms")[0].astype(np.float64)
     x = np.array(trace.labels(f"{PREFIX}ms", "length"), dtype=np.float64)
     names = trace.labels(f"{PREFIX}ms", "system")
-    lines = tuple(Series(_(name), x, row) for name, row in zip(names, values, strict=True))
+    lines = tuple(
+        Series(_(name), x, row, Source(f"{PREFIX}ms", (0, number, "col")))
+        for number, (name, row) in enumerate(zip(names, values, strict=True))
+    )
     return Lines(_("milliseconds by length"), lines, _("tokens"), _("ms"), log=True)
 
 

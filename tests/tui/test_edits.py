@@ -355,3 +355,14 @@ async def test_a_value_is_patched_from_the_pinned_run(models: Path) -> None:
         np.testing.assert_allclose(found.values, row[list(found.source.rows)], atol=1e-6)
         await session.press("c")
         assert session.place.edits == ()
+
+
+async def test_a_point_of_a_chart_is_opened_copied_and_said() -> None:
+    async with opened("tag-lstm", view="through_time") as session:
+        await session.press("l")
+        await session.press("y")
+        value = session.pane.box.part.series[0].y[1]
+        assert f"Copied: {value}" in session.text()
+        await session.press("enter")
+        assert isinstance(session.app.screen, ExplainScreen)
+        assert "hidden.norm[0,1]" in session.text()

@@ -13,6 +13,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.panes.figure_pane import FigurePane
+from nlptui.views.figure import Origin
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -24,8 +25,6 @@ class EditActions:
 
     def action_edit_number(self: ExplorerScreen) -> None:
         """Ask what to do with the number under the cursor, or with more around it."""
-        from nlptui.tui.screens.edit import EditScreen, scopes
-
         origin = self.origin()
         if origin is None or self.shown is None:
             self.say(_("This number is no element of the run, so it cannot be edited."))
@@ -33,21 +32,42 @@ class EditActions:
         if origin.trace > 1:
             self.say(_("This number is another model's; open that model (m) to edit it."))
             return
-        line = next((row for row in self.shown.tree.rows if row.path == origin.name and row.leaf), None)
-        if line is None:
-            self.say(
-                _("{name} is not computed in this run, so it cannot be edited.").format(
-                    name=visible(origin.name)
-                )
-            )
-            return
+        if self.axes_of(origin.name) is None:
+            self.edit_behind(origin)
+        else:
+            self.choose_edit(origin, self.source_of_cursor())
+
+    def axes_of(self: ExplorerScreen, name: str) -> tuple[str, ...] | None:
+        """The axes of what this run computed as `name`; None where it is something else: what is given has
+        no formula.
+        """
+        rows = self.shown.tree.rows if self.shown is not None else ()
+        return next((row.axes for row in rows if row.path == name and row.leaf and row.formula), None)
+
+    def edit_behind(self: ExplorerScreen, origin: Origin) -> None:
+        """Edit what a number of an analysis was made of: its first term that the network computes."""
+        from nlptui.tui.requests import Explain
+
+        def explained(answer: Answer) -> None:
+            terms = () if answer.error or answer.cancelled else answer.result.derivation.terms
+            behind = next((term for term in terms if self.axes_of(term.name) is not None), None)
+            if behind is not None and self.app.screen is self:
+                self.choose_edit(Origin(behind.name, tuple(behind.index), origin.trace), ())
+                return
+            words = _("{name} is not computed in this run, so it cannot be edited.")
+            self.say(words.format(name=visible(origin.name)))
+
+        self.nlptui.engine.ask(Explain(self.place, origin), explained)
+
+    def choose_edit(self: ExplorerScreen, origin: Origin, source: tuple[int | str, ...]) -> None:
+        """The dialog about one element, and the edit that it answers with."""
+        from nlptui.tui.screens.edit import EditScreen, scopes
 
         def edited(edit: str | None) -> None:
             if edit:
                 self.go(walk.with_edit(self.place, edit))
 
-        source = self.source_of_cursor()
-        places = scopes(origin.index, line.axes, source)
+        places = scopes(origin.index, self.axes_of(origin.name) or (), source)
         self.app.push_screen(EditScreen(origin.name, places, self.place.pinned is not None), edited)
 
     def source_of_cursor(self: ExplorerScreen) -> tuple[int | str, ...]:
@@ -107,7 +127,7 @@ class EditActions:
 
     def cell_text(self: ExplorerScreen) -> str:
         """The number (or the word) under the cursor."""
-        from nlptui.views.figure import Bars, HeatTable, Points, Thumbnails, Tokens, Tree
+        from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
 
         pane: FigurePane = self.active_pane()
         row, col = pane.cell
@@ -119,6 +139,8 @@ class EditActions:
                 return str(part.values[row, col])
             case Bars():
                 return str(part.values[row])
+            case Lines():
+                return str(part.series[row].y[col])
             case Thumbnails():
                 return part.labels[row]
             case Points():
