@@ -485,3 +485,23 @@ async def test_the_eras_open_by_their_group_and_stand_oldest_first() -> None:
         assert session.pane.figure.view == "eras"
         rows = {part.title: getattr(part, "labels", ()) for part in session.pane.figure.parts}
         assert rows["milliseconds for this text"] == ("LSTM · tag-lstm",)
+
+
+async def test_the_keys_of_one_query_are_walked_without_leaving_the_query() -> None:
+    async with opened("gpt", text="the can the old", view="steps", name="softmax", position=2) as session:
+        first = session.pane.box.part
+        await session.press("l", "j")
+        assert session.place.position == 2 and session.pane.cell == (1, 1)
+        assert session.pane.box.part.title == first.title
+        origin = session.explorer.origin()
+        assert origin is not None and origin.index[2:] == (2, 1)
+        await session.press("w", "l")
+        assert session.place.position == 1
+
+
+async def test_what_attribution_was_asked_about_stays_while_the_cursor_walks() -> None:
+    async with opened("gpt", text="the can the old", view="attribution", position=2) as session:
+        name = session.pane.box.part.source.name
+        assert ".at_2." in name
+        await session.press("j", "w", "l")
+        assert session.place.position == 2 and session.pane.figure.parts[0].source.name == name
