@@ -181,6 +181,14 @@ async def test_the_filter_lists_what_has_its_letters() -> None:
         assert not isinstance(session.app.focused, Input)
         await session.press("escape")
         assert len(rows(session)) == 3
+        field = studio(session).query_one("#studio-filter")
+        assert not field.display and "filter: " not in session.text()
+        await session.press("slash", *"gru", "escape")
+        assert len(rows(session)) == 3 and studio(session).chosen == "gru-b" and not field.display
+        await session.press("slash", *"gru", "enter")
+        studio(session).turn_to("lstm-a")  # as a run that was started
+        await session.settle()
+        assert studio(session).chosen == "lstm-a" and not field.display and not field.value
         await session.press("escape")
         assert session.app.screen is session.explorer
 

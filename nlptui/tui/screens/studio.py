@@ -355,6 +355,8 @@ class StudioScreen(StudioControl, AppScreen):
     @on(Input.Changed, "#studio-filter")
     def filtered(self, event: Input.Changed) -> None:
         """Other letters: the list follows at once."""
+        if event.value == self.filter:
+            return
         self.filter = event.value
         self.draw_title()
         if self.studio is not None:
@@ -372,10 +374,18 @@ class StudioScreen(StudioControl, AppScreen):
         """Out of the filter, taking it back; otherwise out of the studio."""
         field = self.query_one("#studio-filter", Input)
         if field.has_focus or self.filter:
-            field.value = ""
-            self.filter_done()
+            self.end_filter()
         else:
             self.dismiss(None)
+
+    def end_filter(self) -> None:
+        """All runs again, and no field."""
+        field = self.query_one("#studio-filter", Input)
+        self.filter = field.value = ""
+        self.filter_done()
+        self.draw_title()
+        if self.studio is not None:
+            self.draw_list()
 
     @on(Words.Clicked)
     async def word_clicked(self, event: Words.Clicked) -> None:

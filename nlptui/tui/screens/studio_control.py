@@ -132,7 +132,7 @@ class StudioControl:
 
     def turn_to(self: StudioScreen, name: str) -> None:
         """Choose the run that was started a moment ago."""
-        self.filter = ""
+        self.end_filter()
         self.chosen = name
         words = _("{name} trains in the background, also when this program has ended.")
         self.say(words.format(name=visible(name)))
