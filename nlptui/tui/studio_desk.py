@@ -94,6 +94,8 @@ class Facts:
     samples: tuple[tuple[int, str, str], ...] = ()
     """Step, sentence and output, the newest first."""
     folder: str = ""
+    trains: bool = True
+    """Whether it is to become a model; an experiment is not."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,10 @@ class StudioDesk:
             self._drawn = (key, parts.get(chart))
         titles = tuple((n, part.title) for n, part in parts.items())
         facts = Facts(
-            (_(about.title), _(about.claim)), folder=visible(str(runs_dir() / name)), log=_log(name)
+            recipe=(_(about.title), _(about.claim)),
+            log=_log(name),
+            folder=visible(str(runs_dir() / name)),
+            trains=False,
         )
         return Studio(runs, experiments, name, facts, titles, chart, self._drawn[1], figure)
 

@@ -330,7 +330,11 @@ async def test_an_experiments_charts_and_its_data(home: Path) -> None:
         await session.press("C")
         assert studio(session).studio.experiments == {"experiment-recall"}
         assert chart(session).part.series[0].y.tolist() == [0.875]
-        assert "the more an RNN forgets" in facts(session)
+        assert "the more an RNN forgets" in facts(session) and "K makes it a model" not in facts(session)
+        for key in "KfFM":  # there is no model to keep, fork, follow or open
+            await session.press(key)
+            assert studio(session).note == "experiment-recall is an experiment: it trains no model"
+            await session.press("home")
         await session.press("e")
         session.app.screen.query_one(Input).value = "recall.csv"
         await session.press("enter")

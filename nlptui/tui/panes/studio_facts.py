@@ -84,10 +84,10 @@ def fact_lines(run: Any | None, facts: Facts | None, page: str) -> list[Line]:
         if not facts.samples:
             return [(_("Nothing yet: its model is asked as soon as it is loaded."), "faint")]
         return _samples(facts.samples)
-    return [*_state(run), *_history(facts), *((line, "faint") for line in facts.recipe)]
+    return [*_state(run, facts.trains), *_history(facts), *((line, "faint") for line in facts.recipe)]
 
 
-def _state(run: Any) -> list[Line]:
+def _state(run: Any, trains: bool) -> list[Line]:
     """How far the run is; what went wrong, and the key that goes on."""
     look = "warning" if run.state in ("failed", "lost") else "accent"
     words = [visible(run.name), state_words(run)]
@@ -105,7 +105,7 @@ def _state(run: Any) -> list[Line]:
         lines.append((_("r goes on; all is kept in memory."), "accent"))
     elif run.state in ("failed", "lost", "stopped"):
         lines.append((_("r goes on from its last checkpoint."), "accent"))
-    elif run.state == "done":
+    elif run.state == "done" and trains:
         lines.append((_("K makes it a model of the list, M opens it."), "accent"))
     return lines
 

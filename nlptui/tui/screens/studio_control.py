@@ -61,6 +61,14 @@ class StudioControl:
             return ""
         return self.chosen
 
+    def need_training(self: StudioScreen) -> str:
+        """The chosen run's name; where it trains no model, say so."""
+        name = self.need_run()
+        if name and self.studio is not None and name in self.studio.experiments:
+            self.say(_("{name} is an experiment: it trains no model").format(name=visible(name)))
+            return ""
+        return name
+
     def action_studio_pause(self: StudioScreen) -> None:
         """Let the run wait."""
         self.steer("pause", _("{name} waits; r goes on."))
@@ -98,7 +106,7 @@ class StudioControl:
 
     def action_studio_fork(self: StudioScreen) -> None:
         """A new run from a checkpoint of this one."""
-        name = self.need_run()
+        name = self.need_training()
         if not name or self.studio is None:
             return
         steps = self.studio.facts.checkpoints
@@ -140,7 +148,7 @@ class StudioControl:
 
     def action_studio_keep(self: StudioScreen) -> None:
         """Make the run a model."""
-        name = self.need_run()
+        name = self.need_training()
         if not name:
             return
 
@@ -216,6 +224,8 @@ class StudioControl:
         from nlptui.paths import runs_dir
 
         run = self.run
+        if run is not None and not self.need_training():
+            return
         if run is None or not run.latest:
             self.say(_("This run has saved no model yet."))
             return
@@ -224,10 +234,10 @@ class StudioControl:
 
     def action_studio_follow(self: StudioScreen) -> None:
         """Leave for the explorer, and see there how the model learns its sentence."""
-        name = self.need_run()
+        name = self.need_training()
         if not name or self.studio is None:
             return
-        if name in self.studio.experiments or not self.studio.facts.snapshots:
+        if not self.studio.facts.snapshots:
             self.say(_("{name} has kept no weights to look at yet.").format(name=visible(name)))
             return
         samples = self.studio.facts.samples
