@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nlptui.tui.screens.edit import EditScreen
@@ -23,6 +25,13 @@ async def test_a_coordinate_on_the_map_leads_to_a_vector() -> None:
         assert isinstance(session.app.screen, EditScreen) and session.app.screen.edited == "token_embed"
 
 
+async def test_a_cosine_leads_through_its_unit_vector_to_the_vector() -> None:
+    async with opened("gpt", text="the can the old", view="space") as session:
+        await session.press("j", "x")
+        assert isinstance(session.app.screen, EditScreen) and session.app.screen.edited == "token_embed"
+        assert session.app.screen.scopes[0][0].startswith("0,1,")
+
+
 async def test_what_was_given_and_what_was_learned_say_that_they_were_not_computed() -> None:
     async with opened("gpt", text="the can", view="tokens") as session:
         await session.press("x")
@@ -30,3 +39,17 @@ async def test_what_was_given_and_what_was_learned_say_that_they_were_not_comput
         await session.press("2", "x")
         assert "token_embedding.weight is not computed in this run" in session.text()
         assert session.place.edits == ()
+
+
+async def test_a_difference_leads_to_the_number_of_the_run_on_screen() -> None:
+    async with opened("gpt", text="the can the old") as session:
+        await session.press("c")
+        session.explorer.go(replace(session.place, text="the can the paint"))
+        await session.settle()
+        assert "A = “the can the old”" in session.text()
+        await session.press("w", "w", "j", "x")
+        assert isinstance(session.app.screen, EditScreen)
+        await session.press("enter")
+        assert session.place.edits == ("blocks.0.attn.weights[0,0,1,0]=zero",)
+        a, b, gap = session.pane.figure.parts
+        assert (b.values[1, 0], gap.values[1, 0]) == (0, a.values[1, 0])

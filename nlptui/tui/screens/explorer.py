@@ -522,7 +522,8 @@ def _pinned(pinned: Place, shown: Shown) -> str:
     """In what the pinned run differs from the one shown, and where it stays behind."""
     place = shown.place
     differs = [pinned.model] if pinned.model != place.model else []
-    differs += [f"“{pinned.text[:40]}”"] if pinned.text != place.text else []
+    text = pinned.text if len(pinned.text) <= 60 else f"{pinned.text[:59]}…"
+    differs += [f"“{text}”"] if pinned.text != place.text else []
     differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != place.edits else []
     if pinned.pooling != place.pooling:
         differs += [_("pooled by {name}").format(name=visible(pinned.pooling))]

@@ -13,7 +13,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.panes.figure_pane import FigurePane
-from nlptui.views.figure import Origin
+from nlptui.views.figure import HeatTable, Origin
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -25,7 +25,7 @@ class EditActions:
 
     def action_edit_number(self: ExplorerScreen) -> None:
         """Ask what to do with the number under the cursor, or with more around it."""
-        origin = self.origin()
+        origin = self.origin() or self.origin_of_difference()
         if origin is None or self.shown is None:
             self.say(_("This number is no element of the run, so it cannot be edited."))
             return
@@ -37,6 +37,13 @@ class EditActions:
         else:
             self.choose_edit(origin, self.source_of_cursor())
 
+    def origin_of_difference(self: ExplorerScreen) -> Origin | None:
+        """Of a difference under the cursor, the number that belongs to the run on screen."""
+        pane = self.active_pane()
+        part = pane.box.part if pane.box else None
+        pair = part.difference(*pane.cell) if isinstance(part, HeatTable) else None
+        return next((origin for origin in pair or () if origin.trace == 1), None)
+
     def axes_of(self: ExplorerScreen, name: str) -> tuple[str, ...] | None:
         """The axes of what this run computed as `name`; None where it is something else: what is given has
         no formula.
@@ -44,20 +51,29 @@ class EditActions:
         rows = self.shown.tree.rows if self.shown is not None else ()
         return next((row.axes for row in rows if row.path == name and row.leaf and row.formula), None)
 
-    def edit_behind(self: ExplorerScreen, origin: Origin) -> None:
-        """Edit what a number of an analysis was made of: its first term that the network computes."""
+    def edit_behind(self: ExplorerScreen, number: Origin) -> None:
+        """Edit what a number of an analysis was made of: its first term that the network computes, or one
+        behind its first term.
+        """
         from nlptui.tui.requests import Explain
 
         def explained(answer: Answer) -> None:
             terms = () if answer.error or answer.cancelled else answer.result.derivation.terms
             behind = next((term for term in terms if self.axes_of(term.name) is not None), None)
-            if behind is not None and self.app.screen is self:
-                self.choose_edit(Origin(behind.name, tuple(behind.index), origin.trace), ())
+            if self.app.screen is not self:
                 return
-            words = _("{name} is not computed in this run, so it cannot be edited.")
-            self.say(words.format(name=visible(origin.name)))
+            if behind is not None:
+                self.choose_edit(Origin(behind.name, tuple(behind.index), number.trace), ())
+            elif terms and terms[0].name.startswith("analysis."):
+                asked(Origin(terms[0].name, tuple(terms[0].index), number.trace))
+            else:
+                words = _("{name} is not computed in this run, so it cannot be edited.")
+                self.say(words.format(name=visible(number.name)))
 
-        self.nlptui.engine.ask(Explain(self.place, origin), explained)
+        def asked(origin: Origin) -> None:
+            self.nlptui.engine.ask(Explain(self.place, origin), explained)
+
+        asked(number)
 
     def choose_edit(self: ExplorerScreen, origin: Origin, source: tuple[int | str, ...]) -> None:
         """The dialog about one element, and the edit that it answers with."""
