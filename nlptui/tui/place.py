@@ -20,6 +20,10 @@ PAIR_MARK = "|||"
 FROM_PINNED = "=from:A"
 """How an edit ends that takes its values from the pinned run."""
 READINGS = ("ids", "one-hot", "embedding")
+WALKED_CHOICES = 12
+"""A view with more choices than this (every activation, say) is not walked choice by choice."""
+LAST_CHOICE = "<last>"
+"""As the name of a view's choice: whichever is its last; the answer says which."""
 TEXT_LIMIT = 20_000
 """Characters of the prompt that are sent to a model; no shipped context comes near it."""
 KEPT_LIMIT = 4_000

@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nlptui.tui.place import FROM_PINNED, READINGS, Place
+from nlptui.tui.place import FROM_PINNED, LAST_CHOICE, READINGS, WALKED_CHOICES, Place
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown, ViewName
-
-WALKED_CHOICES = 12
-"""A view with more choices than this (every activation, say) is not walked choice by choice."""
-
 
 def to_view(place: Place, view: str, name: str | None = None) -> Place:
     """Another view, its cursor at the top."""
@@ -47,7 +43,8 @@ def to_group(shown: Shown, group: int) -> Place | None:
 
 def next_view(shown: Shown, step: int) -> Place:
     """The next (1) or previous (-1) stop of the group: the choices of a view, then the view beside it, round
-    at the end. In a group with one stop only, that one.
+    at the end; backwards, that view's last choice, so that one key takes back the other. In a group with one
+    stop only, that one.
     """
     place = shown.place
     choices = shown.choices if len(shown.choices) <= WALKED_CHOICES else ()
@@ -58,7 +55,8 @@ def next_view(shown: Shown, step: int) -> Place:
     if len(views) == 1:
         return to_view(place, place.view, choices[(at + step) % len(choices)]) if len(choices) > 1 else place
     names = [view.name for view in views]
-    return to_view(place, names[(names.index(place.view) + step) % len(names)])
+    view = names[(names.index(place.view) + step) % len(names)]
+    return to_view(place, view, LAST_CHOICE if step < 0 else None)
 
 
 def to_layer(shown: Shown, step: int) -> Place:

@@ -17,7 +17,7 @@ from nlptui.locale import _, language
 from nlptui.text import visible
 from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
 from nlptui.tui.backend import Watch
-from nlptui.tui.place import TEXT_LIMIT, Place, with_model
+from nlptui.tui.place import LAST_CHOICE, TEXT_LIMIT, WALKED_CHOICES, Place, with_model
 from nlptui.tui.requests import Explain, Nearest, Show, WriteOn
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Workbench:
         engine, trace = self.engine_of(place), self.trace(place)
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
-        layers, heads = view.layers(trace), view.heads(trace)
+        layers, heads, choices = view.layers(trace), view.heads(trace), view.choices(trace)
         positions = _positions(trace)
         position = max(0, min(place.position if place.chosen else view.start(trace), positions - 1))
         here = replace(
@@ -120,6 +120,7 @@ class Workbench:
             layer=min(place.layer, layers - 1),
             head=min(place.head, heads - 1),
             position=position,
+            name=_choice(place.name, choices),
         )
         return Shown(
             place=here,
@@ -127,7 +128,7 @@ class Workbench:
             figure=self._figure(view, here),
             layers=layers,
             heads=heads,
-            choices=view.choices(trace),
+            choices=choices,
             tokens=self._tokens(trace, here),
             output=_untagged(_draw(VIEWS["output"], trace, here).parts),
             tree=self._tree(trace, here),
@@ -366,6 +367,13 @@ def _view(fitting: list[View], name: str) -> View:
     """The view asked for if the model has it, otherwise the one that shows most."""
     named = {view.name: view for view in fitting}
     return next(named[n] for n in (name, *EARLIEST, *named) if n in named)
+
+
+def _choice(name: str | None, choices: tuple[str, ...]) -> str | None:
+    """The choice that was asked for; in place of LAST_CHOICE the last one, where choices are walked."""
+    if name != LAST_CHOICE:
+        return name
+    return choices[-1] if 0 < len(choices) <= WALKED_CHOICES else None
 
 
 def _state(place: Place, engine: Engine | None = None) -> State:

@@ -505,3 +505,13 @@ async def test_what_attribution_was_asked_about_stays_while_the_cursor_walks() -
         assert ".at_2." in name
         await session.press("j", "w", "l")
         assert session.place.position == 2 and session.pane.figure.parts[0].source.name == name
+
+
+async def test_backwards_the_views_of_a_group_stand_in_the_other_order() -> None:
+    async with opened("tag-lstm", view="units_on") as session:
+        await session.press("shift+tab")
+        assert view(session)[:2] == ("through_time", "exploding")
+        await session.press("shift+tab")
+        assert view(session)[:2] == ("through_time", "both")
+        await session.press("tab", "tab")
+        assert view(session)[:2] == ("units_on", None)

@@ -10,7 +10,7 @@ import pytest
 
 from nlptui.tui import walk
 from nlptui.tui.answers import ViewName
-from nlptui.tui.place import Place
+from nlptui.tui.place import LAST_CHOICE, Place
 
 VIEWS = (
     ViewName("tokens", "Tokens", 1),
@@ -61,6 +61,12 @@ def test_choices_come_before_the_next_view() -> None:
         ("attention", "weights"),
         ("attention", "scores"),
     ]
+
+
+def test_backwards_a_view_is_entered_at_its_last_choice() -> None:
+    here = walk.next_view(at("resid"), -1)
+    assert (here.view, here.name) == ("hidden", LAST_CHOICE)
+    assert walk.next_view(at("attention", "scores", choices=("weights", "scores")), -1).name == "weights"
 
 
 @pytest.mark.parametrize("step", [1, -1])

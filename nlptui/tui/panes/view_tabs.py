@@ -12,7 +12,8 @@ from textual import events
 
 from nlptui.locale import _
 from nlptui.tui.panes.words import Word, Words
-from nlptui.tui.walk import WALKED_CHOICES, group_of, in_group
+from nlptui.tui.place import WALKED_CHOICES
+from nlptui.tui.walk import group_of, in_group
 from nlptui.views import GROUPS, beam
 from nlptui.views.choices import choice_word
 
