@@ -132,7 +132,7 @@ def parts_of(model: dict[str, Any], tokenizer: Any, examples: Callable[[Any], li
 # Ours: the loop itself.
 
 
-def trainer_of(parts: Parts, batch_size: int, folder: Path) -> loop.Trainer:
+def trainer_of(parts: Parts, batch_size: int, folder: Path, precision: str = "fp32") -> loop.Trainer:
     """A trainer at its first step."""
     recipe = recipe_from_dict(
         {
@@ -140,10 +140,13 @@ def trainer_of(parts: Parts, batch_size: int, folder: Path) -> loop.Trainer:
             "data": {"corpus": "none"},
             "tokenizer": {"kind": "words"},
             "model": {"arch": parts.config.arch, "task": parts.config.task},
-            "train": {"steps": 10**6, "batch_size": batch_size, "device": "cpu", "schedule": "constant"},
+            "train": {
+                "steps": 10**6, "batch_size": batch_size, "device": "cpu", "schedule": "constant",
+                "precision": precision,
+            },
         },
         where="benchmark",
-    )
+    )  # fmt: skip
     trainer = loop.Trainer(RunDirectory(folder), recipe, mock.Mock(), mock.Mock())
     with mock.patch.object(loop, "build", lambda *_: parts):
         trainer.prepare()
@@ -318,11 +321,11 @@ def cycle(batches: list[Any]) -> Iterator[Any]:
         yield from batches
 
 
-def best_of(steps: dict[str, Step]) -> dict[str, float]:
+def best_of(steps: dict[str, Step], rounds: int = ROUNDS) -> dict[str, float]:
     """Milliseconds a step, the best round of each; the loops take turns within a round."""
     now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     best = dict.fromkeys(steps, math.inf)
-    for _round in range(ROUNDS):
+    for _round in range(rounds):
         for name, step in steps.items():
             started = now()
             for _n in range(STEPS):
@@ -332,9 +335,14 @@ def best_of(steps: dict[str, Step]) -> dict[str, float]:
 
 
 def compare(
-    parts: Parts, batch_size: int, network: nn.Module, loss: Any, prepare: Any = lambda made: made
-) -> Any:
-    """Times of ours, ours with batches given, and the plain loop."""
+    parts: Parts,
+    batch_size: int,
+    network: nn.Module,
+    loss: Any,
+    prepare: Any = lambda made: made,
+    half: bool = False,
+) -> dict[str, float]:
+    """Times of ours, ours with batches given, and the plain loop; with `half`, of ours in bf16 too."""
     ours = sum(parameter.numel() for parameter in parts.model.parameters())
     theirs = sum(parameter.numel() for parameter in network.parameters())
     if abs(ours - theirs) > 0.005 * ours:
@@ -356,6 +364,13 @@ def compare(
 
         plain = plain_step(network, loss, cycle([prepare(made) for made in batches]))
         steps = {"ours": ours_drawing, "batches given": given.update, "plain": plain}
+        if half:
+            best_of(steps)
+            folder = Path(first) / "half"
+            folder.mkdir()
+            low = trainer_of(parts, batch_size, folder, "bf16")
+            low.learner.dealer.next = lambda: next(fed)  # type: ignore[method-assign]
+            return best_of(steps) | best_of({"bf16": low.update}, rounds=1)
         best_of(steps)
         return best_of(steps)
 
@@ -380,7 +395,7 @@ def measured() -> Iterator[tuple[str, str, dict[str, float]]]:
         parts = tagging_parts(arch)
         yield arch, "torch.nn", compare(parts, 32, PlainTagger(parts.config), token_loss("labels"))
     parts = gpt_parts()
-    yield "gpt", "nanoGPT's step", compare(parts, 16, PlainGPT(parts.config), token_loss("next"))
+    yield "gpt", "nanoGPT's step", compare(parts, 16, PlainGPT(parts.config), token_loss("next"), half=True)
     parts = bert_parts()
     times = compare(parts, 24, plain_bert(parts.config), bert_loss, with_bert_labels)
     yield "bert", "transformers", times
@@ -395,6 +410,8 @@ def note(found: dict[str, Any], family: str, times: dict[str, float], other: str
         return
     found[f"{family}: ours / {other} (aim ≤ 1.0)"] = times["ours"] / times["plain"]
     found[f"{family}: ours with batches given / {other}"] = times["batches given"] / times["plain"]
+    if "bf16" in times:
+        found[f"{family}: ours in bf16 with batches given / {other} in fp32"] = times["bf16"] / times["plain"]
     found[f"{family}: ours, ms a step"] = times["ours"]
     found[f"{family}: {other}, ms a step"] = times["plain"]
 
