@@ -181,7 +181,7 @@ def training(home: Path) -> Iterator[None]:
             ]
             subprocess.run([*nlptui, *start], env=env, cwd=ROOT, check=True, capture_output=True)
             # Its worker writes into the folder until it ends.
-            for last in (["runs", "watch", name], ["runs", "stop", name]):
+            for last in (["runs", "follow", name], ["runs", "stop", name]):
                 stack.callback(subprocess.run, [*nlptui, *last], env=env, cwd=ROOT, capture_output=True)
         deadline = time.monotonic() + 120
         while not all((home / "data" / "runs" / name / "metrics.jsonl").exists() for name in names):
