@@ -7,7 +7,7 @@ import pytest
 
 from nlptui.engine import Engine
 from nlptui.tui.panes.term_list import TermList
-from nlptui.tui.screens.explain import ExplainScreen
+from nlptui.tui.screens.explain import ExplainScreen, made_by
 from nlptui.tui.screens.explorer import ExplorerScreen
 from tests.tui.driving import TEXT, Session, opened
 
@@ -71,6 +71,19 @@ async def test_terms_open_down_to_an_embedding_row_and_backspace_comes_back() ->
             assert screen(session).trail[-1].explained.derivation.name == name
         await session.press("backspace")
         assert isinstance(session.app.screen, ExplorerScreen)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ids", "the tokenizer made it"),
+        ("encoder.ids", "the tokenizer made it"),
+        ("forward_path", "given, not computed"),
+        ("edits.layers.0.forward.hidden.factor", "given, not computed"),
+    ],
+)
+def test_an_input_is_said_to_be_the_tokenizers_only_where_it_is(name: str, words: str) -> None:
+    assert words in made_by("input", name)
 
 
 async def test_the_way_back_remembers_the_term() -> None:

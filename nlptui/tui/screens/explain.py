@@ -134,7 +134,9 @@ class ExplainScreen(AppScreen):
             Word(f" = {precise(derivation.value)}", "bold"),
             Word(f"   {stop.explained.where}", "faint"),
         )
-        self.query_one("#notation", Static).update(derivation.notation or made_by(stop.explained.kind))
+        self.query_one("#notation", Static).update(
+            derivation.notation or made_by(stop.explained.kind, derivation.name)
+        )
         formula = self.query_one("#formula", Words)
         formula.left = (
             (Word(f"{_('recorded as')} {derivation.formula}", "faint"),) if derivation.formula else ()
@@ -223,12 +225,18 @@ def precise(value: float) -> str:
     return f"{value:.9g}"
 
 
-def made_by(kind: str) -> str:
+FROM_THE_TOKENIZER = ("ids", "chars", "segments", "segment_ids")
+"""Inputs that are what a tokenizer makes of a text; others hold what was found, edited or asked for."""
+
+
+def made_by(kind: str, name: str) -> str:
     """Why a number has no terms."""
     if kind == "parameter":
         return _("A parameter: training found this number; it is the same for every text.")
-    if kind == "input":
+    if kind == "input" and name.rsplit(".", 1)[-1] in FROM_THE_TOKENIZER:
         return _("An input: the tokenizer made it of the text.")
+    if kind == "input":
+        return _("given, not computed: nothing to open")
     return _("A constant.")
 
 
