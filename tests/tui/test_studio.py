@@ -418,6 +418,14 @@ def test_every_key_of_the_studio_is_pressed_here() -> None:
 # a real worker
 
 
+async def test_a_run_that_has_ended_is_not_ended_again() -> None:
+    made("over", "done")
+    async with opened("tag-lstm") as session:
+        await session.press("C", "c")
+        assert session.app.screen is studio(session)
+        assert studio(session).note == "✗ over is done: there is nothing to stop"
+
+
 @pytest.mark.slow
 async def test_a_run_is_paused_resumed_forked_cancelled_and_opened(
     home: Path, request: pytest.FixtureRequest

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.locale import _
 from nlptui.text import visible
+from nlptui.tui.panes.run_panel import ALIVE, state_words
 from nlptui.tui.requests import SteerRun, Write
 from nlptui.tui.screens.studio_dialogs import AskScreen, ExperimentsScreen, FormField, FormScreen
 from nlptui.tui.studio_desk import ForkRun, KeepRun, StartExperiment, WriteExperiment
@@ -82,7 +83,13 @@ class StudioControl:
         self.steer("stop", _("{name} saves and stops."))
 
     def action_studio_cancel(self: StudioScreen) -> None:
-        """End at once, if one is sure."""
+        """End at once, if one is sure; of a run that has ended there is nothing to ask."""
+        run = self.run
+        if run is not None and run.state not in ALIVE:
+            words = _("{name} is {state}: {otherwise}")
+            state, otherwise = state_words(run), _("there is nothing to stop")
+            self.say("✗ " + words.format(name=visible(run.name), state=state, otherwise=otherwise))
+            return
         words = _("End {name} at once? What it did since its last checkpoint is lost.")
         self.sure(words, "cancel", _("{name} has ended."))
 
