@@ -94,7 +94,9 @@ def _alone(trace: Trace, peers: Sequence[Peer], state: State = BEGIN) -> tuple[s
 
 
 def _first(trace: Trace) -> int:
-    return 0
+    """The first token; of a tagger the first that it tags, which the tokenizer's marks are not."""
+    marks = trace.encoding.special if trace.encoding is not None and task_of(trace) == "tagging" else ()
+    return next((place for place, mark in enumerate(marks) if not mark), 0)
 
 
 def last(trace: Trace) -> int:
@@ -104,13 +106,14 @@ def last(trace: Trace) -> int:
 
 def asked_place(trace: Trace) -> int:
     """Where the model's answer stands that a text asks for: at its first [MASK]; of a language model, which
-    says what comes next, at the last token before the mark of the end; elsewhere at the first token.
+    says what comes next, at the last token before the mark of the end; of a tagger at the first word;
+    elsewhere at the first token.
     """
     task = task_of(trace)
     if task == "language_model" and trace.encoding is not None:
         return max((place for place, mark in enumerate(trace.encoding.special) if not mark), default=0)
     gaps = trace.output.get("candidates", ()) if task == "pretraining" else ()
-    return next((int(gap["pos"]) for gap in gaps), 0)
+    return next((int(gap["pos"]) for gap in gaps), _first(trace))
 
 
 def _nothing_more(trace: Trace, state: State) -> tuple[str, ...]:

@@ -719,6 +719,21 @@ def test_finer_integrated_gradients_take_what_they_need(
 
 
 @pytest.mark.parametrize("family", ATTENTIVE)
+def test_the_steps_of_attention_have_the_tokens_of_attention_beside_them(folder: Path, family: str) -> None:
+    model = engine(folder, family)
+    trace = model.analyse(model.trace(TEXT), "analysis.steps", "analysis.steps.at_0")
+    modules = [name.removesuffix("weights") for name in trace.activations if name.endswith("attn.weights")]
+    for module in modules:
+        query, key = (trace.labels(f"{module}weights", axis) for axis in ("query", "key"))
+        for name in ("max", "exp", "sum", "head_out"):
+            assert trace.labels(f"analysis.steps.{module}{name}", "query") == query
+        assert trace.labels(f"analysis.steps.{module}exp", "key") == key
+        assert trace.labels(f"analysis.steps.{module}concat", "pos") == query
+        for name in ("product", "weighted"):
+            assert trace.labels(f"analysis.steps.at_0.{module}{name}", "key") == key
+
+
+@pytest.mark.parametrize("family", ATTENTIVE)
 def test_the_steps_of_attention_by_numpy(folder: Path, family: str) -> None:
     model = engine(folder, family)
     trace = model.analyse(model.trace(TEXT), "analysis.steps", "analysis.steps.at_2")

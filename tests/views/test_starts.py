@@ -119,3 +119,10 @@ def test_of_a_long_text_only_the_method_asked_for_is_made() -> None:
     assert [name.split(".")[1] for name in needs(trace, State(name="left_out"))] == ["left_out"]
     assert [name.split(".")[1] for name in needs(trace, State(name="finer"))] == ["attribution", "finer"]
     assert [name.split(".")[1] for name in needs(shared("gpt"), State())] == ["attribution", "left_out"]
+
+
+def test_a_tagger_begins_at_the_first_word_that_it_tags() -> None:
+    plain, marked = (run("bert-tags", tokens) for tokens in (("the", "can"), ("[CLS]", "the", "can")))
+    for view in ("output", "embedding", "attribution", "hidden"):
+        assert (VIEWS[view].start(plain), VIEWS[view].start(marked)) == (0, 1)
+    assert VIEWS["output"].start(run("bert-class", ("[CLS]", "the", "can"))) == 0

@@ -35,8 +35,13 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """
     for module in modules(trace):
         place = module.rstrip(".")
+        recorded = trace[f"{module}scores"].scope
+        sides = {axis: recorded.label_set(axis) for axis in ("query", "key")} if recorded else {}
         scope = rec.at(
-            place, **{name: f"{module}{name}" for name in ("q", "k", "v", "scores", "weights", "z")}
+            place,
+            pos=sides.get("query", "pos"),
+            **sides,
+            **{name: f"{module}{name}" for name in ("q", "k", "v", "scores", "weights", "z")},
         )
         if asked.position is None:
             _whole(trace, module, scope)
