@@ -231,21 +231,30 @@ def caption(lines: list[Line], state: State) -> str:
             " after so many steps back."
         ).format(answer=told(_answer(first, before)), where=_where(first, before))
     ]
-    answers = {run.model: told(_answer(run, prefix(run, state))) for run in seen.values()}
-    if len(set(answers.values())) > 1:
-        each = ", ".join(f"{model} '{answer}'" for model, answer in answers.items())
+    called = names(list(seen.values()))
+    answers = [told(_answer(run, prefix(run, state))) for run in seen.values()]
+    if len(set(answers)) > 1:
+        each = ", ".join(f"{name} '{answer}'" for name, answer in zip(called, answers, strict=True))
         words.append(
             _("Each network is asked about its own likeliest answer: {answers}.").format(answers=each)
         )
-    return " ".join([*words, *_done(list(seen.values()))])
+    return " ".join([*words, *_done(list(seen.values()), called)])
 
 
-def _done(seen: list[Trace]) -> list[str]:
+def names(seen: list[Trace]) -> list[str]:
+    """What the runs are called in the caption: as in the legend, by their architecture, where that tells them
+    apart; otherwise by their models.
+    """
+    systems = [SYSTEMS.get(str(getattr(run.config, "arch", "")), run.model) for run in seen]
+    return systems if 1 < len(seen) == len(set(systems)) else [run.model for run in seen]
+
+
+def _done(seen: list[Trace], called: list[str]) -> list[str]:
     """What was done to the weights of the runs, where they are not the trained ones."""
-    alike: dict[tuple[str, int, str], list[Trace]] = {}
-    for run in seen:
+    alike: dict[tuple[str, int, str], list[tuple[Trace, str]]] = {}
+    for run, name in zip(seen, called, strict=True):
         if (made := run.weights) is not None:
-            alike.setdefault((made.state, made.seed, made.init), []).append(run)
+            alike.setdefault((made.state, made.seed, made.init), []).append((run, name))
     said = []
     for (state, seed, init), found in alike.items():
         words = _("{models}: fresh weights as training makes them, seed {seed}.")
@@ -256,15 +265,15 @@ def _done(seen: list[Trace]) -> list[str]:
                 "{models}: the weights before training (seed {seed}), each recurrent matrix multiplied by"
                 " {low} to {high}, so that its spectral radius is {radius}."
             )
-        factors = [factor for run in found for factor in run.weights.factors] or [1.0]
+        factors = [factor for run, _name in found for factor in run.weights.factors] or [1.0]
         said.append(
             words.format(
-                models=", ".join(run.model for run in found),
+                models=", ".join(name for _run, name in found),
                 seed=seed,
                 init=init,
                 low=f"{min(factors):.2f}",
                 high=f"{max(factors):.2f}",
-                radius=f"{found[0].weights.radius:g}",
+                radius=f"{found[0][0].weights.radius:g}",
             )
         )
     return said

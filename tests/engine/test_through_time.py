@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,8 @@ def test_what_was_done_to_the_weights_is_said(models: Path) -> None:
     assert len(trace.beside) == 3 and not any(run.weights is None for run in trace.beside.values())
     assert f"multiplied by {min(factors):.2f} to {max(factors):.2f}" in drawn.caption
     assert "spectral radius is 5." in drawn.caption and "seed 0" in drawn.caption
+    assert "@exploding" not in drawn.caption, "the legend's short names tell the networks apart"
+    assert "RNN" in drawn.caption and len(textwrap.wrap(drawn.caption, 76)) <= 6
     _trace, drawn = figure("tag-gru", name="both")
     assert "tag-gru@before: fresh weights as training makes them, seed 0." in drawn.caption
 
