@@ -102,8 +102,13 @@ async def test_choices_follow_from_each_other_and_what_they_take_is_told(
         assert (quick[-1].family, quick[-1].task, quick[-1].size) == ("lstm", "tagging", "small")
         await session.press("g", "left", "left")
         assert rows(screen)["family"] == "crf"  # before the first comes the last
-        await session.wait_for(lambda: "Counted, not trained" in session.text())
+        await session.wait_for(lambda: "Trained on all sentences at once, by L-BFGS" in session.text())
         assert "size" not in rows(screen)
+        await session.press("left")
+        assert rows(screen)["family"] == "hmm"
+        await session.wait_for(lambda: "Counted, not trained" in session.text())
+        await session.press("right")
+        await session.wait_for(lambda: "L-BFGS" in session.text())
         await session.press("enter")
         ((recipe, name, _overrides),) = begun
         assert recipe.model["arch"] == "crf" and name is None
@@ -176,6 +181,7 @@ async def test_a_text_of_ones_own_by_its_path_or_pasted(
         ("/garden/notes.txt", ""),
         ("/garden/notes.txt\r", ""),
     ],
+    ids=["cr", "crlf", "one line", "path", "path and its end"],
 )
 async def test_what_a_terminal_pastes_is_a_text_or_a_path(sent: str, pasted: str, begun: list[Any]) -> None:
     async with opened("tag-lstm") as session:

@@ -287,7 +287,10 @@ def plan_words(plan: Plan) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     """Two lines: parameters, memory and time; steps, and what each sees."""
     found, train = plan.estimate, plan.recipe.train
     if found is None:
-        return (Word(_("Counted, not trained: it takes seconds to a few minutes."), "accent"),), ()
+        words = _("Counted, not trained: it takes seconds to a few minutes.")
+        if plan.recipe.model.get("arch") == "crf":
+            words = _("Trained on all sentences at once, by L-BFGS: it takes some minutes.")
+        return (Word(words, "accent"),), ()
     words = _("{parameters} parameters, {memory} MB of memory, {time} in all")
     said = words.format(
         parameters=f"{found.parameters:,}", memory=f"{found.memory / 1e6:,.0f}", time=clock(found.seconds)
