@@ -143,7 +143,7 @@ class EditActions:
 
     def cell_text(self: ExplorerScreen) -> str:
         """The number (or the word) under the cursor."""
-        from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
+        from nlptui.views.figure import Bars, Lines, Points, Thumbnails, Tokens, Tree
 
         pane: FigurePane = self.active_pane()
         row, col = pane.cell
@@ -165,7 +165,6 @@ class EditActions:
                 return part.tokens[row].text
             case Tree():
                 return part.rows[row].path
-        return ""
 
     def action_copy_command(self: ExplorerScreen) -> None:
         """Copy the command line that opens this place."""
