@@ -86,8 +86,8 @@ def named(trace: Trace, module: str) -> str:
 
 
 def measure(trace: Trace, module: str, kind: str, head: int) -> float:
-    """One measure of one head."""
-    return float(trace.array(f"{PREFIX}{module}{kind}")[0, head])
+    """One measure of one head; the entropy of a head that is switched off is 0, not −0."""
+    return float(trace.array(f"{PREFIX}{module}{kind}")[0, head]) + 0.0
 
 
 def told_of(trace: Trace, module: str, head: int) -> str:

@@ -67,3 +67,11 @@ def test_a_translators_layers_say_which_attention_they_are() -> None:
     ]  # fmt: skip
     assert "Here: decoder block 0, cross-attention." in drawn("steps", trace, State(3)).caption
     assert " · " not in drawn("attention", shared("gpt"), State()).parts[0].title
+
+
+def test_a_head_that_is_switched_off_has_entropy_zero_without_a_sign() -> None:
+    trace = run("gpt", WORDS)
+    off = trace[MODULE].value.clone()
+    off[0, 0] = 0
+    trace.activations[MODULE] = replace(trace[MODULE], value=off)
+    assert note(trace) == "entropy 0.00"
