@@ -86,6 +86,10 @@ class ModelConfig:
                 )
         if not 0.0 <= self.dropout < 1.0:
             raise UserError(_("dropout is {value}, but must be in [0, 1)").format(value=self.dropout))
+        width, heads = getattr(self, "d_model", 0), getattr(self, "n_heads", 1)
+        if width % heads:
+            words = _("d_model is {width}, but must be a multiple of n_heads, which is {heads}")
+            raise UserError(words.format(width=width, heads=heads))
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`."""

@@ -6,6 +6,7 @@ Knows nothing of torch, of run directories or of how training goes.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import math
 import tomllib
@@ -369,9 +370,18 @@ def _check_model(model: Mapping[str, Any], where: str) -> None:
         _check_type("model." + key, value, hints[key], where)
         if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
             _check_range("model." + key, value, {"low": 0, "high": float("inf")}, where)
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in model.items()}
+    try:
+        cls(**{"vocab_size": 1, **values})
+    except UserError as error:
+        raise UserError(f"{where}: model: {error}") from None
 
 
 def _unknown(key: str, known: list[str], where: str) -> None:
+    # What it was meant to be comes first: a narrow screen cuts the rest.
+    named = {f"{key.rpartition('.')[0]}.{name}".lstrip("."): name for name in known}
+    near = [named[name] for name in difflib.get_close_matches(key, named, n=2)]
+    known = [*near, *(name for name in known if name not in near)]
     raise UserError(
         _("{where}: unknown key {key!r}; known there are {known}").format(
             where=where, key=visible(key), known=", ".join(known)

@@ -90,7 +90,8 @@ def test_toml_form_survives_hostile_strings() -> None:
 @pytest.mark.parametrize(
     ("dotted", "value", "says"),
     [
-        ("train.stepz", 3, "stepz"),
+        ("train.stepz", 3, "unknown key 'train.stepz'; known there are steps, "),
+        ("train.learningrate", 3, "known there are learning_rate, "),
         ("colour", "red", "colour"),
         ("model.hidden", 3, "hidden"),
         ("model.vocab_size", 3, "vocab_size"),
@@ -99,6 +100,8 @@ def test_toml_form_survives_hostile_strings() -> None:
         ("model.task", "tag", "tag"),
         ("model.d_hidden", "16", "d_hidden"),
         ("model.d_hidden", -1, "d_hidden"),
+        ("model.d_hidden", 0, "d_hidden is 0, but must be at least 1"),
+        ("model.dropout", 1.5, "dropout is 1.5"),
         ("train.steps", "many", "train.steps"),
         ("train.steps", 1.5, "train.steps"),
         ("train.steps", True, "train.steps"),
@@ -130,6 +133,13 @@ def test_errors_name_key_and_file(dotted: str, value: Any, says: str) -> None:
     message = str(caught.value)
     assert says in message and "folder/recipe.toml" in message
     assert "\x1b" not in message and "\n" not in message
+
+
+def test_heads_must_share_the_width() -> None:
+    """Told before a run starts, not by its worker."""
+    model = {"arch": "gpt", "task": "language_model", "d_model": 64, "n_heads": 6}
+    with pytest.raises(UserError, match="folder/recipe.toml: model: d_model is 64, but must be a multiple"):
+        recipe_from_dict(plain() | {"model": model, "data": {"corpus": "recall_en"}}, "folder/recipe.toml")
 
 
 def test_missing_train_table() -> None:

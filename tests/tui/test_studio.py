@@ -203,8 +203,12 @@ async def test_what_went_wrong_is_explained_with_the_key_that_resumes() -> None:
         studio(session).look()
         await session.settle()
         assert "the loss is no number" in studio(session).note and "r resumes it" in studio(session).note
-        assert "r goes on from its last checkpoint" in facts(session)
+        assert "r begins it again: it saved nothing" in facts(session)
         assert "\x1b" not in studio(session).note + facts(session)
+        (folder / "status.json").write_text(json.dumps(status | {"latest": "step-10"}), encoding="utf-8")
+        studio(session).look()
+        await session.settle()
+        assert "r goes on from its last checkpoint" in facts(session)
 
 
 async def test_facts_samples_and_the_log() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 
-from nlptui.locale import _
+from nlptui.locale import N_, _
 from nlptui.text import visible
 from nlptui.tui.panes.run_panel import ALIVE, clock, state_words
 from nlptui.tui.screens.base import wrapped
@@ -87,6 +87,10 @@ def fact_lines(run: Any | None, facts: Facts | None, page: str) -> list[Line]:
     return [*_state(run, facts.trains), *_history(facts), *((line, "faint") for line in facts.recipe)]
 
 
+_GOES_ON = N_("r goes on from its last checkpoint.")
+_BEGINS = N_("r begins it again: it saved nothing.")
+
+
 def _state(run: Any, trains: bool) -> list[Line]:
     """How far the run is; what went wrong, and the key that goes on."""
     look = "warning" if run.state in ("failed", "lost") else "accent"
@@ -104,7 +108,8 @@ def _state(run: Any, trains: bool) -> list[Line]:
     if run.state == "paused":
         lines.append((_("r goes on; all is kept in memory."), "accent"))
     elif run.state in ("failed", "lost", "stopped"):
-        lines.append((_("r goes on from its last checkpoint."), "accent"))
+        saved = run.latest or not trains
+        lines.append((_(_GOES_ON if saved else _BEGINS), "accent"))
     elif run.state == "done" and trains:
         lines.append((_("K makes it a model of the list, M opens it."), "accent"))
     return lines
