@@ -366,6 +366,8 @@ class TreeRow:
     shape: tuple[int, ...] | None = None
     formula: str = ""
     axes: tuple[str, ...] = ()
+    given: bool = False
+    """Whether it was given, not computed."""
 
     def __post_init__(self) -> None:
         _set(self, path=visible(self.path), formula=visible(self.formula))

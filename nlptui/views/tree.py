@@ -55,7 +55,7 @@ def walk(node: Node, path: str = "", depth: int = 0) -> Iterator[TreeRow]:
         if held is None:
             yield TreeRow(full, depth)
         else:
-            yield TreeRow(full, depth, held.shape, held.formula, held.axes)
+            yield TreeRow(full, depth, held.shape, held.formula, held.axes, given=held.kind == "input")
         yield from walk(child, full + ".", depth + 1)
 
 

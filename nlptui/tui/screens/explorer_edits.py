@@ -45,11 +45,10 @@ class EditActions:
         return next((origin for origin in pair or () if origin.trace == 1), None)
 
     def axes_of(self: ExplorerScreen, name: str) -> tuple[str, ...] | None:
-        """The axes of what this run computed as `name`; None where it is something else: what is given has
-        no formula.
-        """
+        """The axes of what this run computed as `name`; None where it is something else."""
         rows = self.shown.tree.rows if self.shown is not None else ()
-        return next((row.axes for row in rows if row.path == name and row.leaf and row.formula), None)
+        found = (row.axes for row in rows if row.path == name and row.leaf and not row.given)
+        return next(found, None)
 
     def edit_behind(self: ExplorerScreen, number: Origin) -> None:
         """Edit what a number of an analysis was made of: its first term that the network computes, or one
