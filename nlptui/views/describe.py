@@ -177,6 +177,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "backward_score": (N_("log of the sum over all ways on from the tag {label} at '{token}': {value}"),),
 }
 # Of analyses: by the analysis and the last part of the name, or else by the analysis alone.
+_INTEGRATED = N_("what '{token}' adds to the answer's score by integrated gradients: {value}")
+_BY_GRADIENT = N_("what '{token}' adds to the answer's score by gradient × input: {value}")
+_SLOPE = N_("how fast the answer's score grows with unit {unit} of '{token}': {value}")
+
 ANALYSES: dict[str, tuple[str, ...]] = {
     "rollout.rollout": (
         N_("how much of '{key}' in the input is left in '{query}' after this layer{where}: {value}"),
@@ -217,15 +221,14 @@ ANALYSES: dict[str, tuple[str, ...]] = {
         N_("how much one unit more of {unit} would add to the logit at '{token}'{where}: {value}"),
         N_("what this part adds to the logit at '{token}'{where}: {value}"),
     ),
-    "attribution.integrated": (
-        N_("what '{token}' adds to the answer's score by integrated gradients: {value}"),
-    ),
-    "attribution.gradient_input": (
-        N_("what '{token}' adds to the answer's score by gradient × input: {value}"),
-    ),
+    "attribution.integrated": (_INTEGRATED,),
+    "attribution.gradient_input": (_BY_GRADIENT,),
     "left_out": (N_("how far the answer's score falls without '{token}': {value}"),),
     "attribution.attention": (N_("the share of '{token}' in the answer's vector by rollout: {value}"),),
-    "attribution": (N_("how fast the answer's score grows with unit {unit} of '{token}': {value}"),),
+    "attribution": (_SLOPE,),
+    "finer.integrated": (_INTEGRATED,),
+    "finer.gradient_input": (_BY_GRADIENT,),
+    "finer": (_SLOPE,),
     "space.cosine": (N_("how alike the vectors of '{query}' and '{key}' point{where}: {value}"),),
     "space.map": (N_("coordinate {component} of '{token}' on the map{where}: {value}"),),
     "space.share": (N_("the share of the spread along coordinate {component} of the map{where}: {value}"),),
