@@ -176,11 +176,11 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "backward_score": (N_("log of the sum over all ways on from the tag {label} at '{token}': {value}"),),
 }
-# Of analyses: by the analysis and the last part of the name, or else by the analysis alone.
 _INTEGRATED = N_("what '{token}' adds to the answer's score by integrated gradients: {value}")
 _BY_GRADIENT = N_("what '{token}' adds to the answer's score by gradient × input: {value}")
 _SLOPE = N_("how fast the answer's score grows with unit {unit} of '{token}': {value}")
 
+# Of analyses: by the analysis and the last part of the name, or else by the analysis alone.
 ANALYSES: dict[str, tuple[str, ...]] = {
     "rollout.rollout": (
         N_("how much of '{key}' in the input is left in '{query}' after this layer{where}: {value}"),
