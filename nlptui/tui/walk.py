@@ -14,6 +14,7 @@ from nlptui.tui.place import FROM_PINNED, LAST_CHOICE, READINGS, WALKED_CHOICES,
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown, ViewName
 
+
 def to_view(place: Place, view: str, name: str | None = None) -> Place:
     """Another view, its cursor at the top."""
     if (view, name) == (place.view, place.name):

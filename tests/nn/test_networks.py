@@ -182,9 +182,7 @@ def test_a_decoder_goes_on_from_its_caches(padded: bool) -> None:
 @PADDED
 @pytest.mark.parametrize("name", ["transformer-learned", "transformer-sinusoidal"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fp32", "fp64"])
-def test_the_steps_of_a_search_are_those_of_the_decoder(
-    name: str, dtype: torch.dtype, padded: bool
-) -> None:
+def test_the_steps_of_a_search_are_those_of_the_decoder(name: str, dtype: torch.dtype, padded: bool) -> None:
     """Three beams a source; after each step some of them go on from others, and some from the same."""
     model: Any = network(name, dtype)
     batch = batch_for(name, padded=padded)

@@ -75,9 +75,7 @@ def by_gradients(engine: Engine, trace: Trace, asked: Asked, rec: Recorder, work
     means, zero = _along(engine, trace, slopes, read, points, asked)
     for side, x, mean, slope in zip(sides(trace), embedded, means, ends, strict=True):
         rest = (0, 0, 0, len(x) - len(mean))
-        _record_side(
-            trace, rec, side, (name, (0, *place)), element, x, F.pad(slope, rest), F.pad(mean, rest)
-        )
+        _record_side(trace, rec, side, (name, (0, *place)), element, x, F.pad(slope, rest), F.pad(mean, rest))
     value: Any = trace[name].value[(0, *place)]
     rec.input("at_zero", value.new_tensor([zero]), "batch")
     rec.input("at_text", value.reshape(1), "batch")
