@@ -408,6 +408,25 @@ async def test_every_view_of_every_model_draws(models) -> None:
                 assert session.explorer.shown.figure.view == name
 
 
+async def test_every_key_of_a_group_has_room_on_a_small_screen() -> None:
+    """Long titles and names of choices give way to it."""
+    async with opened("gpt", size=(80, 24)) as session:
+        groups = sorted({str(v.group) for v in session.explorer.shown.model.views})
+        for name in [v.name for v in session.explorer.shown.model.views]:
+            session.explorer.open_view(name)
+            await session.settle()
+            line = next(line for line in session.text().splitlines() if "▌" in line and "▐" in line)
+            closed = line.partition("▌")[0].split() + line.partition("▐")[2].partition("[")[0].split()
+            assert set(groups) <= {*closed, line.partition("▌")[2][0]}, line
+
+
+async def test_nothing_to_pin_is_said() -> None:
+    async with opened("gpt", text="") as session:
+        session.explorer.shown = None
+        await session.press("c")
+        assert session.explorer.note == "There is no run yet that could be pinned."
+
+
 async def test_tabs_and_keys_can_be_clicked() -> None:
     async with opened("gpt") as session:
         tabs = session.explorer.query_one(ViewTabs)

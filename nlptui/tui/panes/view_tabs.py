@@ -41,7 +41,7 @@ class ViewTabs(Words):
         self.left = tuple(self._groups(shown))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Write titles out, or numbers only."""
+        """Write titles out, or numbers only: the last key must have room."""
         if self._shown is not None:
             self.show(self._shown)
 
@@ -49,18 +49,24 @@ class ViewTabs(Words):
         here = group_of(shown)
         groups = sorted({view.group for view in shown.model.views})
         room = self.size.width - _width(self.right) - 2
-        full = [word for group in groups for word in _group(shown, group, group == here, titles=True)]
-        if _width(full) <= room:
-            return full
-        return [word for group in groups for word in _group(shown, group, group == here, titles=False)]
+        words: list[Word] = []
+        for titles, choices in ((True, True), (False, True), (False, False)):
+            words = [
+                word for group in groups for word in _group(shown, group, group == here, titles, choices)
+            ]
+            if _width(words) <= room:
+                break
+        return words
 
 
 def _width(words: list[Word] | tuple[Word, ...]) -> int:
     return sum(cell_len(word.text) for word in words)
 
 
-def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
-    """`5 Attention ‹weights›`; without titles, a closed group is its key alone."""
+def _group(shown: Shown, group: int, open_: bool, titles: bool, choices: bool) -> list[Word]:
+    """`5 Attention ‹weights 1/2›`; without titles, a closed group is its key alone, without choices, the one
+    taken its number: `‹1/2›`.
+    """
     action = f"group_{group}"
     if not open_:
         words = [Word(str(group), "accent", action)]
@@ -71,7 +77,8 @@ def _group(shown: Shown, group: int, open_: bool, titles: bool) -> list[Word]:
     stops = shown.choices if len(shown.choices) <= WALKED_CHOICES else ()
     if len(stops) > 1:
         at = stops.index(shown.place.name) if shown.place.name in stops else 0
-        words.append(Word(f" ‹{choice_word(stops[at])} {at + 1}/{len(stops)}›", "", "next_view"))
+        name = f"{choice_word(stops[at])} " if choices else ""
+        words.append(Word(f" ‹{name}{at + 1}/{len(stops)}›", "", "next_view"))
     return [*words, Word("▐ ", "bold accent")]
 
 

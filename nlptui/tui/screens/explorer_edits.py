@@ -130,8 +130,10 @@ class EditActions:
 
     def action_compare(self: ExplorerScreen) -> None:
         """Pin this run, or unpin it."""
-        if self.shown is not None:
-            self.go(walk.pinned(self.place))
+        if self.shown is None:
+            self.say(_("There is no run yet that could be pinned."))
+            return
+        self.go(walk.pinned(self.place))
 
     def action_copy_cell(self: ExplorerScreen) -> None:
         """Copy the number under the cursor at full precision."""
