@@ -74,6 +74,7 @@ BASE: dict[str, Any] = {"arch": "gpt", "vocab_size": 10}
         ({"n_heads": True}, "n_heads"),
         ({"n_heads": 0}, "n_heads is 0, but must be at least 1"),
         ({"d_model": -8}, "d_model is -8"),
+        ({"d_model": 10, "n_heads": 3}, "d_model is 10, but must be a multiple of n_heads, which is 3"),
         ({"vocab_size": -1}, "vocab_size is -1, but must be at least 0"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"dropout": float("nan")}, "dropout is nan"),

@@ -50,11 +50,6 @@ def check_settings(config: ModelConfig) -> None:
     """Raise UserError, in the reader's language, for settings that the networks refuse with a ValueError."""
     from nlptui.nn.pooling import POOLINGS
 
-    width, heads = getattr(config, "d_model", 0), getattr(config, "n_heads", 1)
-    if width % heads:
-        raise UserError(
-            _("d_model {width} is not a multiple of n_heads {heads}").format(width=width, heads=heads)
-        )
     kernel = getattr(config, "char_kernel", 1)
     if getattr(config, "n_chars", 0) and kernel % 2 == 0:
         raise UserError(_("char_kernel must be odd, not {kernel}").format(kernel=kernel))

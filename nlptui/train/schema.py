@@ -173,6 +173,8 @@ def _architecture(cls: type[ModelConfig]) -> Schema:
     for key, value in schema["properties"].items():
         if value.get("type") in ("integer", "number"):
             value["minimum"] = 0 if value["type"] == "number" or key in cls.MAY_BE_ZERO else 1
+        if key == "dropout":
+            value["exclusiveMaximum"] = 1
     schema["properties"]["arch"] |= {"enum": list(cls.ARCHS)}
     schema["properties"]["task"] |= {"enum": list(TASKS)}
     del schema["properties"]["arch"]["type"], schema["properties"]["task"]["type"]

@@ -476,11 +476,12 @@ def test_a_device_that_is_not_here_is_said_in_one_line() -> None:
 def test_settings_that_fit_no_network_are_said_in_the_language_of_the_reader(
     family: str, setting: dict[str, Any]
 ) -> None:
-    recipe = small(family)
-    recipe = recipe_from_dict(recipe.to_dict() | {"model": dict(recipe.model) | setting}, where="here")
-    run = directory("one")
-    run.write_recipe(recipe)
+    """By the recipe, or by the network."""
     set_language("zh")
+    table = small(family).to_dict()
     with pytest.raises(UserError, match="[一-鿿]") as raised:
+        recipe = recipe_from_dict(table | {"model": dict(table["model"]) | setting}, where="here")
+        run = directory("one")
+        run.write_recipe(recipe)
         train(run, recipe)
     assert next(iter(setting)) in str(raised.value)

@@ -221,7 +221,7 @@ async def test_facts_samples_and_the_log() -> None:
     (made("one") / "samples.jsonl").write_text(text, encoding="utf-8")
     async with opened("tag-lstm") as session:
         await session.press("C")
-        assert "one: done, step 30 of 100" in facts(session)
+        assert "one · done · step 30 of 100" in facts(session)
         await session.press("i")
         sentence, newest, middle, oldest = facts(session).split("\n")
         assert sentence == "a can"
@@ -299,7 +299,7 @@ async def test_what_cannot_be_is_one_line() -> None:
         assert "no checkpoint to fork from" in studio(session).note
         await session.press("M")
         assert "no model yet" in studio(session).note
-        await session.press("c", "j", "enter")
+        await session.press("c")
         assert studio(session).note.startswith("✗ one is done")
         await session.press("K", "enter")
         await session.wait_for(lambda: studio(session).note.startswith("✗"))
@@ -365,7 +365,7 @@ async def test_all_that_matters_is_in_sight(size: tuple[int, int]) -> None:
     async with opened("tag-lstm", size=size) as session:
         await session.press("C")
         text = session.text()
-        for words in ("Studio", "▍", "one", "loss", "train  2", "one: done"):
+        for words in ("Studio", "▍", "one", "loss", "train  2", "one · done"):
             assert words in text, text
         assert any(0x2801 <= ord(c) <= 0x28FF for c in text)
 
