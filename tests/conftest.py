@@ -11,9 +11,9 @@ import hypothesis
 import jaxtyping
 import pytest
 
-# One thread, and shapes checked against the annotations: set before torch or a network is imported.
+# One thread, and shapes of networks checked against the annotations: set before torch or one is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-jaxtyping.install_import_hook(["nlptui.nn", "nlptui.classical"], "beartype.beartype")
+jaxtyping.install_import_hook(["nlptui.nn", "nlptui.classical.lattice"], "beartype.beartype")
 
 from nlptui.locale import set_language  # noqa: E402
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,7 +53,7 @@ class Session:
         """Press keys one after the other, each when the answer to the one before is on screen."""
         for key in keys:
             await self.pilot.press(key)
-            await self.settle()
+            await self._answered()
 
     async def typed(self, characters: str) -> None:
         """Characters as a terminal sends them, which Textual's pilot does not know by name."""
@@ -63,13 +64,19 @@ class Session:
     async def settle(self) -> None:
         """Wait until the backends are idle and what they answered is drawn."""
         await self.pilot.pause()
+        await self._answered()
+
+    async def _answered(self) -> None:
+        """The same, where all that was sent to the widgets has arrived. To ask each of them takes a while."""
         start = time.monotonic()
-        while self._waiting():
-            assert time.monotonic() - start < LIMIT, f"still waiting: {self.text()}"
-            await self.pilot.pause(0.01)
-        await self.pilot.pause()
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        while True:
+            while self._waiting():
+                assert time.monotonic() - start < LIMIT, f"still waiting: {self.text()}"
+                await asyncio.sleep(0.005)
+            await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
+            if not self._waiting():
+                return
 
     def _waiting(self) -> bool:
         engine, clerk = self.app.engine.backend, self.app.clerk.backend
