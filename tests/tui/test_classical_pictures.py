@@ -79,7 +79,7 @@ def app(taggers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Place, str]
     monkeypatch.setenv("NLPTUI_MODELS", str(taggers))
     monkeypatch.setenv("COLORTERM", "truecolor")
     times = {"tag-rules": 0.5, "tag-hmm": 1.25, "tag-crf": 1.5, "tag-lstm": 0.75}
-    monkeypatch.setattr(eras, "milliseconds", lambda engine, trace: times[engine.name])
+    monkeypatch.setattr(eras, "milliseconds", lambda engine, trace: (times[engine.name], eras.RUNS))
 
     def opened(place: Place, language: str) -> NlptuiApp:
         set_language(language)
