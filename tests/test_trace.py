@@ -14,18 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nlptui.edits import Edit, with_means, with_pinned
 from nlptui.errors import UserError
-from nlptui.trace import (
-    OFF,
-    Activation,
-    Edit,
-    Recorder,
-    Trace,
-    as_array,
-    did_you_mean,
-    with_means,
-    with_pinned,
-)
+from nlptui.near_names import did_you_mean
+from nlptui.trace import OFF, Activation, Recorder, Trace, as_array
 
 
 def zeros(*shape: int) -> Tensor:

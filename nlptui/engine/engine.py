@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptui.config import CLASSICAL, ModelConfig
+from nlptui.edits import Edit, with_means
 from nlptui.engine import checkpoint
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
@@ -35,7 +36,7 @@ from nlptui.sampling import Sampling
 from nlptui.tasks import load_examples, task_for
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
-from nlptui.trace import Edit, Recorder, Trace, with_means
+from nlptui.trace import Recorder, Trace
 
 EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
     "tagging": {"tags": []},

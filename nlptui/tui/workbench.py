@@ -89,7 +89,7 @@ class Workbench:
 
     def trace(self, place: Place) -> Trace:
         """The run of `place`; an edit from A takes the values of the pinned run."""
-        from nlptui.trace import Edit, with_pinned
+        from nlptui.edits import Edit, with_pinned
 
         def run() -> Trace:
             edits = tuple(map(Edit.parse, place.edits))

@@ -117,8 +117,9 @@ def test_what_is_on_record_is_made_as_its_formulas_say(tmp_path: Path) -> None:
 
 
 def test_what_a_way_to_cut_costs_opens_to_its_labels_and_can_be_edited(tmp_path: Path) -> None:
+    from nlptui.edits import Edit
     from nlptui.formula import explain
-    from nlptui.trace import Edit, Trace
+    from nlptui.trace import Trace
 
     (tmp_path / "words.txt").write_text("研究生\n生命\n起源\n", encoding="utf-8")
     text = "scheme = 'dictionary'\nfile = 'words.txt'\nwords = ['研究']\n"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from nlptui.edits import Edit
 from nlptui.engine import Engine
 from nlptui.engine.analyses import ANALYSES, attribution, integral, parse, shared_runs
 from nlptui.engine.analyses.kinks import averaged
@@ -22,7 +23,7 @@ from nlptui.nn import Batch, build_model
 from nlptui.nn.layers import FeedForward
 from nlptui.nn.search import search
 from nlptui.sampling import Sampling
-from nlptui.trace import Edit, Trace
+from nlptui.trace import Trace
 from tests.engine.models import FAMILIES, make_model
 
 TEXT = "the old duck can open a can"

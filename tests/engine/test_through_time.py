@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from nlptui.edits import Edit
 from nlptui.engine import Engine
 from nlptui.engine.library import list_models
 from nlptui.first_screen import figure_of
-from nlptui.trace import Edit, Trace
+from nlptui.trace import Trace
 from nlptui.views import VIEWS, Figure, State
 from nlptui.views.figure import HeatTable, Lines
 from tests.conftest import ROOT

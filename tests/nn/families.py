@@ -18,9 +18,10 @@ from nlptui.config import (
     TransformerConfig,
     Word2VecConfig,
 )
+from nlptui.edits import Edit
 from nlptui.nn import Batch, build_model
 from nlptui.nn.pooling import POOLINGS
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 
 VOCAB, TARGET_VOCAB, CHARS = 19, 17, 9
 LENGTH, TARGET_LENGTH = 7, 5

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from nlptui.config import RecurrentConfig
+from nlptui.edits import Edit
 from nlptui.errors import UserError
 from nlptui.nn import Batch, build_model
 from nlptui.nn.crf import CRF, allowed_pairs
-from nlptui.trace import Edit
 from tests.nn.families import ENTITIES, batch_for, network, run
 
 LENGTHS = (4, 2, 3)

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nlptui.edits import Edit, with_means
 from nlptui.errors import UserError
 from nlptui.formula import names_in, parse
 from nlptui.nn import Batch
-from nlptui.trace import Edit, Recorder, Trace, with_means
+from nlptui.trace import Recorder, Trace
 from tests.nn.families import EACH_FAMILY, Run, batch_for, network, run
 
 ATTENTION_PARTS = ("attn.q", "attn.weights", "attn.z", "attn.out", "mlp.post", "mlp.out")

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from nlptui.edits import Edit
 from nlptui.formula import Derivation, Evaluator, Name, Term, explain, names_in, parse
-from nlptui.trace import Edit, Trace
+from nlptui.trace import Trace
 from tests.nn.families import CONFIGS, EACH_FAMILY, run
 
 CELLS = 10

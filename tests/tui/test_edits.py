@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nlptui.edits import Edit
 from nlptui.engine import Engine
-from nlptui.trace import Edit
 from nlptui.tui.screens.edit import EditScreen, scopes
 from nlptui.tui.screens.explain import ExplainScreen
 from nlptui.tui.screens.explorer import ExplorerScreen

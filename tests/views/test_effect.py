@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from nlptui.edits import Edit
 from nlptui.nn import Batch
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 from nlptui.views import VIEWS, Figure, State
 from nlptui.views.effect import TOP
 from tests.views.conftest import network, run, shared

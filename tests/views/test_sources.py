@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from nlptui.edits import Edit
 from nlptui.nn import Batch
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 from nlptui.views import State, describe
 from nlptui.views.figure import Figure
 from tests.views.conftest import CONFIGS, TOKENS, drawn, encoding_of, network, shared

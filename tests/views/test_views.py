@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from nlptui.edits import Edit
 from nlptui.tokenizers.base import Encoding
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
 from nlptui.views.choices import SHORT
 from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree

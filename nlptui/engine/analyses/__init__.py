@@ -46,9 +46,10 @@ from nlptui.engine.analyses import (
 from nlptui.engine.analyses.asked import Asked, Watch, unwatched
 from nlptui.errors import UserError
 from nlptui.locale import _
+from nlptui.near_names import did_you_mean
 from nlptui.sampling import SUFFIX, Sampling
 from nlptui.text import visible
-from nlptui.trace import Recorder, Trace, did_you_mean
+from nlptui.trace import Recorder, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.engine import Engine

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nlptui.edits import Edit
 from nlptui.engine.analyses import gradient, rollout
 from nlptui.engine.analyses.gradient import define, logit_of
 from nlptui.engine.analyses.integral import COUNT, Slopes, lobatto, mean_slopes
@@ -28,7 +29,7 @@ from nlptui.engine.analyses.one_logit import Place, left_to_right, logits
 from nlptui.engine.inputs import batch_again
 from nlptui.locale import _
 from nlptui.nn import Batch
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked

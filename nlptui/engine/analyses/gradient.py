@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nlptui.edits import Edit
 from nlptui.engine.inputs import batch_again
 from nlptui.locale import _
-from nlptui.trace import Activation, Edit, Recorder, Steps, Trace
+from nlptui.trace import Activation, Recorder, Steps, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked

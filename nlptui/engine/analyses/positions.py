@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nlptui.edits import Edit
 from nlptui.engine.analyses.gradient import define
 from nlptui.formula import reads
 from nlptui.locale import _
 from nlptui.nn import Batch
-from nlptui.trace import Edit, Recorder, Trace
+from nlptui.trace import Recorder, Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Asked
