@@ -21,6 +21,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.train import client
 from nlptui.train.client import RunStatus
+from nlptui.wording import metric_words
 
 # What can go on with `nlptui runs resume`.
 RESUMABLE = ("stopped", "failed", "lost")
@@ -177,7 +178,7 @@ def kept_line(kept: client.Kept) -> str:
     for name, value in kept.metrics.items():
         beside = kept.baselines.get(name)
         baseline = "" if beside is None else _(" (baseline {value})").format(value=number(beside))
-        values.append(f"{visible(name)} {number(value)}{baseline}")
+        values.append(f"{metric_words(name)} {number(value)}{baseline}")
     measured = {
         "test": _("{name}: step {step}, on test: {metrics}"),
         "dev": _("{name}: step {step}, on dev, as there is no test split: {metrics}"),
@@ -201,7 +202,7 @@ def _left(run: RunStatus) -> str:
 def progress_line(row: Mapping[str, Any], steps: int) -> str:
     """One measurement: the step, and what was measured."""
     hidden = ("step", "time", "split")
-    values = [f"{visible(str(key))} {_told(value)}" for key, value in row.items() if key not in hidden]
+    values = [f"{metric_words(str(key))} {_told(value)}" for key, value in row.items() if key not in hidden]
     split = [visible(str(row["split"]))] if "split" in row else []
     place = f"{row.get('step', 0)}/{steps}" if steps else str(row.get("step", 0))
     return "  ".join([place.rjust(2 * len(str(steps)) + 1), *split, *values])

@@ -21,6 +21,7 @@ import numpy as np
 from nlptui.cli_output import DASH, number, table, whole_file
 from nlptui.locale import _, language
 from nlptui.text import visible
+from nlptui.wording import LANGUAGES, TASKS, metric_words, what_words
 
 if TYPE_CHECKING:
     from nlptui.engine.corpora import Corpus
@@ -77,8 +78,10 @@ def output_lines(output: Mapping[str, Any]) -> list[str]:
 def metric_lines(metrics: Mapping[str, float], baselines: Mapping[str, float] | None = None) -> list[str]:
     """Metrics beside their baselines."""
     named = baselines or {}
-    rows: list[tuple[Any, ...]] = [(name, value, named.get(name)) for name, value in metrics.items()]
-    rows += [(name, None, value) for name, value in named.items() if name not in metrics]
+    rows: list[tuple[Any, ...]] = [
+        (metric_words(name), value, named.get(name)) for name, value in metrics.items()
+    ]
+    rows += [(metric_words(name), None, value) for name, value in named.items() if name not in metrics]
     if named:
         return table((_("metric"), _("model"), _("baseline")), rows, right=(1, 2))
     return table((_("metric"), _("value")), [row[:2] for row in rows], right=(1,))
@@ -178,9 +181,9 @@ def model_lines(entries: Sequence[ModelEntry]) -> list[str]:
     for entry in entries:
         # Curves (accuracy_at_1, accuracy_at_2, …) are too long for a table: evaluate and --json tell them.
         shown = {name: value for name, value in entry.metrics.items() if "_at_" not in name}
-        metrics = "  ".join(f"{name} {number(value)}" for name, value in shown.items())
+        metrics = "  ".join(f"{metric_words(name)} {number(value)}" for name, value in shown.items())
         sizes = (entry.parameters or None, entry.context or None)
-        rows.append((entry.name, entry.arch, entry.task, entry.language, *sizes, entry.problem or metrics))
+        rows.append((entry.name, *what_words(entry), *sizes, entry.problem or metrics))
     headers = (_("model"), _("arch"), _("task"), _("language"), _("parameters"), _("context"), _("metrics"))
     return table(headers, rows, right=(4, 5))
 
@@ -267,7 +270,9 @@ def corpus_lines(corpora: Sequence[Mapping[str, Any]]) -> list[str]:
     for corpus in corpora:
         here = _("here") if corpus["path"] else _("not here")
         size = f"{corpus['bytes'] / 1e6:.1f} MB"
-        rows.append((corpus["name"], corpus["language"], corpus["task"], size, here, corpus["licence"]))
+        reads = _(LANGUAGES.get(corpus["language"], corpus["language"]))
+        task = _(TASKS.get(corpus["task"], corpus["task"]))
+        rows.append((corpus["name"], reads, task, size, here, corpus["licence"]))
     headers = (_("corpus"), _("language"), _("task"), _("size"), _("where"), _("licence"))
     return table(headers, rows, right=(3,))
 

@@ -70,11 +70,13 @@ def _show(line: str) -> None:
 def list_tokenizers(as_json: bool) -> None:
     from nlptui.cli_output import emit, table
     from nlptui.engine.tokenizer_training import trained
+    from nlptui.wording import kind_words
 
     found = trained()
     values = [{"name": name, "kind": kind, "vocab_size": size} for name, kind, size in found]
     heads = (_("name"), _("kind"), _("vocabulary"))
-    emit(as_json, {"tokenizers": values}, lambda: table(heads, found, right=(2,)))
+    rows = [(name, kind_words(kind), size) for name, kind, size in found]
+    emit(as_json, {"tokenizers": values}, lambda: table(heads, rows, right=(2,)))
 
 
 @tokenizer.command("merges", help=N_("Learn BPE on a small text, merge by merge."))

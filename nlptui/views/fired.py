@@ -12,14 +12,14 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, Token, Tokens
 from nlptui.views.names import clamp
-from nlptui.views.view import State, View, config_of, cut, nothing, ordered
+from nlptui.views.view import State, View, config_of, cut, in_words, nothing, ordered
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
 
 
 def _named(trace: Trace) -> tuple[str, ...]:
-    return trace.label_sets.get("rule", ())
+    return in_words(trace.label_sets.get("rule", ()))
 
 
 def rule_row(trace: Trace) -> Tokens:

@@ -14,6 +14,7 @@ from typing import Any
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Array, Lines, Series
+from nlptui.wording import metric_words
 
 POINTS = 2000
 """Points of a line at most."""
@@ -21,7 +22,7 @@ SMOOTHING = (0.0, 0.6, 0.9, 0.99)
 """What the weight of all that came before can be."""
 AXES = ("step", "time")
 LAYERS = "layers"
-LAYER_KINDS = ("grad_norm", "weight_norm", "dead", "saturated", "entropy")
+LAYER_KINDS = ("grad_norm", "weight_norm", "dead", "saturated", "entropy", "share")
 _NAMES = {
     "loss": (N_("loss"), N_("nats")),
     "learning_rate": (N_("learning rate"), ""),
@@ -33,7 +34,18 @@ _NAMES = {
     "dead": (N_("share of dead units, by layer"), ""),
     "saturated": (N_("share of saturated units, by layer"), ""),
     "entropy": (N_("entropy of the attention, by head"), N_("nats")),
+    "share": (N_("share of the time that goes to other work than training"), ""),
 }
+_LINES = {
+    "train": N_("train"),
+    "dev": N_("dev"),
+    "test": N_("test"),
+    "evaluating": N_("measuring"),
+    "looking": N_("looking into the layers"),
+    "saving": N_("saving"),
+    "logging": N_("writing the log"),
+}
+"""Lines that are no layers: splits, and what the time went to."""
 _SKIPPED = ("step", "time", "split", "kind", "epoch", "seconds", "seconds_left")
 _LAST = ("learning_rate", "gradient_norm", "tokens_per_second")
 TRAIN = "train"
@@ -47,7 +59,12 @@ def charts_of(names: Iterable[str]) -> tuple[str, ...]:
 
 def title_of(name: str) -> str:
     """A measurement in words."""
-    return _(_NAMES.get(name, (name.replace("_", " "), ""))[0])
+    return _(_NAMES[name][0]) if name in _NAMES else metric_words(name).replace("_", " ")
+
+
+def line_words(name: str) -> str:
+    """What a line stands for: a split, a layer, or what time was spent on."""
+    return _(_LINES.get(name, name))
 
 
 Points = dict[str, dict[str, tuple[list[float], list[float], list[float]]]]
@@ -126,7 +143,7 @@ def overlay(
 
     Only what is measured in training is smoothed; what is measured now and then, on dev say, is as it was.
     """
-    words, unit = _NAMES.get(name, (name.replace("_", " "), ""))
+    words, unit = title_of(name), _NAMES.get(name, ("", ""))[1]
     series = []
     for run, points in runs.items():
         for line, (steps, times, values) in points.get(name, {}).items():
@@ -136,9 +153,10 @@ def overlay(
             if line == TRAIN:
                 y = smoothed(y, smooth)
             at = thinned(y)
-            series.append(Series(line if len(runs) == 1 else f"{run} {line}", x[at], y[at]))
+            shown = line_words(line) if len(runs) == 1 else f"{run} {line_words(line)}"
+            series.append(Series(shown, x[at], y[at]))
     label = _("seconds") if by == "time" else _("step")
-    title = _(words) if not smooth else _("{chart}, smoothed {factor}").format(chart=_(words), factor=smooth)
+    title = words if not smooth else _("{chart}, smoothed {factor}").format(chart=words, factor=smooth)
     return Lines(title, tuple(series), x_label=label, y_label=_(unit), log=log)
 
 

@@ -13,16 +13,12 @@ from typing import Any
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Figure, Lines, Series
+from nlptui.views.run_charts import line_words, title_of
 
 TRAIN = "train"
 _SKIPPED = ("step", "time", "split", "epoch", "seconds", "seconds_left")
-_CHARTS = {
-    "loss": (N_("loss"), N_("nats")),
-    "learning_rate": (N_("learning rate"), ""),
-    "gradient_norm": (N_("length of the gradient"), ""),
-    "tokens_per_second": (N_("tokens a second"), ""),
-    "perplexity": (N_("perplexity"), ""),
-}
+_UNITS = {"loss": N_("nats")}
+"""What a measurement is measured in, where that has a name."""
 _LAST = ("learning_rate", "gradient_norm", "tokens_per_second")
 
 
@@ -47,12 +43,12 @@ def _number(value: object) -> bool:
 
 def chart(name: str, splits: Mapping[str, list[tuple[float, float]]], log: bool = False) -> Lines:
     """One metric over the steps, one line for each split."""
-    words, unit = _CHARTS.get(name, (name.replace("_", " "), ""))
+    words, unit = title_of(name), _UNITS.get(name, "")
     series = []
     for split, points in splits.items():
         steps, values = np.array(points, dtype=float).T
-        series.append(Series(split, steps, np.where(np.isfinite(values), values, np.nan)))
-    return Lines(_(words), tuple(series), x_label=_("step"), y_label=_(unit), log=log)
+        series.append(Series(line_words(split), steps, np.where(np.isfinite(values), values, np.nan)))
+    return Lines(words, tuple(series), x_label=_("step"), y_label=_(unit), log=log)
 
 
 def loss_curve(rows: Sequence[Mapping[str, Any]], log: bool = False) -> Lines:

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nlptui.config import CLASSICAL
 from nlptui.lazy import numpy as np
-from nlptui.locale import _
+from nlptui.locale import N_, _
 from nlptui.sampling import PLAIN, Sampling
 from nlptui.views.figure import Array, By, Figure, Fixed, HeatTable, Scale, Source
 from nlptui.views.names import TOKEN_AXES, clamp, kind
 
 if TYPE_CHECKING:
     from nlptui.trace import Activation, Trace
+
+
+NO_RULE = {"otherwise": N_("otherwise"), "dictionary": N_("dictionary")}
+"""How a model of rules calls what decides where no rule fits."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +218,8 @@ def cut(
     index: tuple[int | str, ...] = tuple(
         {rows: "row", cols: "col"}.get(axis) or places[axis] for axis in activation.axes
     )
-    row_labels = trace.labels(name, rows) if rows else (kind(name),)
-    col_labels = trace.labels(name, cols) if cols else (kind(name),)
+    row_labels = labels_of(trace, name, rows) if rows else (kind(name),)
+    col_labels = labels_of(trace, name, cols) if cols else (kind(name),)
     if 0 in held.values():
         row_labels, values = (), np.zeros((0, len(col_labels)))
     else:
@@ -237,6 +241,17 @@ def cut(
         ),
         task=task_of(trace),
     )
+
+
+def labels_of(trace: Trace, name: str, axis: str) -> tuple[str, ...]:
+    """What stands beside each index of `axis`; what decides where no rule fits, in the reader's language."""
+    labels = trace.labels(name, axis)
+    return in_words(labels) if axis == "rule" else labels
+
+
+def in_words(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """The rules by name, as their file calls them; the last is what decides where none of them fits."""
+    return (*rules[:-1], _(NO_RULE.get(rules[-1], rules[-1]))) if rules else rules
 
 
 def _sizes_besides(activation: Activation, *shown: str) -> dict[str, int]:

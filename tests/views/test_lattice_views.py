@@ -122,6 +122,17 @@ def test_the_rule_that_fired_is_named() -> None:
     assert first == [token.tag for token in row.tokens], "the first that fits decides"
 
 
+@pytest.mark.parametrize(("name", "word"), [("pos-rules-en", "其余"), ("seg-rules-zh", "词典")])
+def test_where_no_rule_fits_what_decides_is_named_in_the_language_of_the_reader(name: str, word: str) -> None:
+    made = trace(name)
+    nlptui.locale.set_language("zh")
+    row = drawn("fired", made).parts[0]
+    table = VIEWS["activation"].draw(made, State(name="fits")).parts[0]
+    assert isinstance(row, Tokens) and word in [token.tag for token in row.tokens]
+    if "fits" in made:
+        assert isinstance(table, HeatTable) and table.cols[-1] == word
+
+
 def eras_of(name: str, text: str | None = None) -> tuple[Trace, Figure]:
     made = trace(name, text)
     for other in eras.every_era(made, list_models()):

@@ -16,6 +16,7 @@ from nlptui.text import visible
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
 from nlptui.views.segmentation import chips
+from nlptui.wording import kind_words
 
 NAME = 17
 KIND = 10
@@ -69,7 +70,7 @@ class TokenizerTable(BenchRows):
         numbers = (size, str(one.count), f"{one.per_character:.2f}", unknown, f"{one.bytes_each:.1f}")
         cells = " ".join(number.rjust(NUMBER) for number in numbers)
         here = row == self.row
-        words = f"{'▸' if here else ' '} {name} {fit(one.kind, KIND)} {cells} "
+        words = f"{'▸' if here else ' '} {name} {fit(kind_words(one.kind), KIND)} {cells} "
         room = self.size.width - cell_len(words)
         head = Segment(words, self.cursor_style if here else None)
         return [head, Segment(fit(chips(one.tokens[: max(room, 0)]), room))] if room > 3 else [head]

@@ -18,6 +18,7 @@ from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.widgets.line_chart import LineChart
 from nlptui.views.figure import Lines
 from nlptui.views.runs import loss_curve
+from nlptui.wording import metric_words
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Runs
@@ -179,7 +180,7 @@ def run_words(status: Any) -> list[Word]:
         full = round(share * BAR)
         words.append(Word("█" * full + "░" * (BAR - full), look))
     words.append(Word(f" {status.step}/{status.steps or '?'} ", ""))
-    words += [Word(f" {visible(name)} {value:.3g} ", "faint") for name, value in last_numbers(status)]
+    words += [Word(f" {metric_words(name)} {value:.3g} ", "faint") for name, value in last_numbers(status)]
     if status.left is not None and status.state == "running":
         words.append(Word(_(" {time} left").format(time=clock(status.left)), "faint"))
     if status.error and status.state in ("failed", "lost"):

@@ -17,6 +17,7 @@ from nlptui.text import visible
 from nlptui.tui.panes.run_panel import SIGNS, clock, last_numbers, state_words
 from nlptui.tui.widgets.cells import fit
 from nlptui.tui.widgets.line_view import RowsView
+from nlptui.wording import metric_words
 
 BAR = 4
 MARK = "◆"
@@ -125,7 +126,7 @@ def _numbers(run: Any) -> list[str]:
         share = min(1.0, run.step / run.steps)
         full = round(share * BAR)
         words.append("█" * full + "░" * (BAR - full) + f" {share:4.0%}")
-    numbers = [f"{visible(name)} {value:.3g}" for name, value in last_numbers(run)]
+    numbers = [f"{metric_words(name)} {value:.3g}" for name, value in last_numbers(run)]
     words += numbers[:1]
     if run.state == "running" and run.left is not None:
         words.append(_("{time} left").format(time=clock(run.left)))

@@ -8,32 +8,11 @@ from typing import TYPE_CHECKING
 from nlptui.locale import N_, _
 from nlptui.text import visible
 from nlptui.tui.panes.words import Word, Words
+from nlptui.wording import what_words
 
 if TYPE_CHECKING:
     from nlptui.tui.answers import Shown
 
-TASKS = {
-    "tagging": N_("tagging"),
-    "classification": N_("classification"),
-    "language_model": N_("language model"),
-    "pretraining": N_("MLM + NSP"),
-    "translation": N_("translation"),
-    "question_answering": N_("question answering"),
-    "skip_gram": N_("word vectors"),
-}
-ARCHS = {
-    "rnn": "RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "bert": "BERT",
-    "gpt": "GPT",
-    "transformer": "Transformer",
-    "word2vec": "word2vec",
-    "hmm": "HMM",
-    "crf": "CRF",
-    "rules": N_("rules"),
-}
-LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
 PHASES = {
     "waiting": N_("starting"),
     "loading": N_("loading the engine"),
@@ -71,9 +50,7 @@ class TitleLine(Words):
         if shown is not None:
             model = shown.model
             facts = (
-                _(ARCHS.get(model.arch, model.arch)),
-                _(TASKS.get(model.task, model.task)),
-                _(LANGUAGES.get(model.language, model.language)),
+                *what_words(model),
                 _("{n} parameters").format(n=counted(model.parameters)),
                 _("context {n}").format(n=model.context),
             )

@@ -19,11 +19,11 @@ from nlptui.locale import N_, _
 from nlptui.text import visible
 from nlptui.tui.panes.choice_rows import Choice, ChoiceRows
 from nlptui.tui.panes.run_panel import clock
-from nlptui.tui.panes.title_line import ARCHS, TASKS
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import ListStarts, PlanRun, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall, wrapped
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
+from nlptui.wording import ARCHS, TASKS
 
 if TYPE_CHECKING:
     from nlptui.train.client import Plan

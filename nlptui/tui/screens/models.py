@@ -8,9 +8,10 @@ from textual.widgets import Input
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.panes.title_line import ARCHS, LANGUAGES, TASKS, counted
+from nlptui.tui.panes.title_line import counted
 from nlptui.tui.requests import ListModels
 from nlptui.tui.screens.chooser import Chooser, Item
+from nlptui.wording import metric_words, what_words
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -81,12 +82,7 @@ def model_item(entry: Any) -> Item:
     name = visible(entry.name)
     if entry.problem:
         return Item(entry.name, name, visible(entry.problem), broken=True)
-    facts = (
-        _(ARCHS.get(entry.arch, entry.arch)),
-        _(TASKS.get(entry.task, entry.task)),
-        _(LANGUAGES.get(entry.language, entry.language)),
-        counted(entry.parameters),
-    )
+    facts = (*what_words(entry), counted(entry.parameters))
     words = f"{entry.arch} {entry.task} {entry.language}"
     return Item(entry.name, name, " · ".join(facts), best_metric(entry.metrics), words)
 
@@ -94,4 +90,4 @@ def model_item(entry: Any) -> Item:
 def best_metric(metrics: dict[str, float]) -> str:
     """The one number that says most about a model."""
     name = next((n for n in (*FIRST_METRICS, *metrics) if n in metrics), "")
-    return f"{visible(name)} {metrics[name]:.3g}" if name else ""
+    return f"{metric_words(name)} {metrics[name]:.3g}" if name else ""

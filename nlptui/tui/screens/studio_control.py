@@ -15,6 +15,7 @@ from nlptui.tui.panes.run_panel import ALIVE, state_words
 from nlptui.tui.requests import SteerRun, Write
 from nlptui.tui.screens.studio_dialogs import AskScreen, ExperimentsScreen, FormField, FormScreen
 from nlptui.tui.studio_desk import ForkRun, KeepRun, StartExperiment, WriteExperiment
+from nlptui.wording import metric_words
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -178,7 +179,7 @@ class StudioControl:
             self.say(f"✗ {answer.error}")
             return
         made = answer.result
-        measured = "  ".join(f"{visible(key)} {value:.4g}" for key, value in made.metrics.items())
+        measured = "  ".join(f"{metric_words(key)} {value:.4g}" for key, value in made.metrics.items())
         words = _("{model} is in the list of models. {measured}  Its card: {path}")
         path = visible(str(made.path / "README.md"))
         self.say(words.format(model=visible(made.name), measured=measured, path=path).replace("  ", " "))

@@ -17,11 +17,11 @@ from textual.widgets import Input
 from nlptui.locale import _
 from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.run_panel import clock
-from nlptui.tui.panes.title_line import ARCHS, TASKS
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import EstimateRun, ListRecipes, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
+from nlptui.wording import ARCHS, TASKS
 
 if TYPE_CHECKING:
     from nlptui.train.client import Estimate
