@@ -171,11 +171,11 @@ class NlptuiApp(TypeAhead, inherit_bindings=False):
         """Those of all dialogs, now that nobody waits:
 
         with each of its own, the first opening of a dialog would read and apply all styles there are again.
+        Those read before are not parsed again here, nor at that opening: the stylesheet keeps what it parsed.
         """
         for path in sorted((Path(__file__).parent / "screens").glob("*.tcss")):
             if not self.stylesheet.has_source(str(path)):
                 self.stylesheet.read(path)
-        self.stylesheet.reparse()
         self.stylesheet.update(self)
 
     def settle_memory(self) -> None:
