@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.css.stylesheet import Stylesheet
 
 from nlptui.paths import home_config
 from tests.engine.models import make_model
@@ -36,3 +39,20 @@ def models(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = home_config() / "settings.json"
     settings.unlink(missing_ok=True)
     return model_folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _styles_are_read_once() -> Iterator[None]:
+    """What Textual parsed for one app it need not parse for the next: the styles and colours are the same."""
+    parsed: dict[Any, Any] = {}
+    parse = Stylesheet._parse_rules
+
+    def remembered(self: Stylesheet, *source: Any, **more: Any) -> Any:
+        known = (source, *sorted(more.items()), *sorted(self._variables.items()))
+        if known not in parsed:
+            parsed[known] = parse(self, *source, **more)
+        return parsed[known]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        yield
