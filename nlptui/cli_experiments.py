@@ -125,7 +125,8 @@ def follow(run: str) -> bool:
             client.stop(run)
             message(_("stopping; what is finished stays"))
     words = _("{name}: {state}").format(name=last.name, state=_(last.state))
-    message(f"{words}: {visible(last.error)}" if last.error else words)
+    problem = visible(last.error)
+    message(_("{what}: {problem}").format(what=words, problem=problem) if problem else words)
     if last.state == "stopped":
         message(_("nlptui runs resume {name} goes on").format(name=run))
     return last.state == "done"

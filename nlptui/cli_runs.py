@@ -21,7 +21,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.train import client
 from nlptui.train.client import RunStatus
-from nlptui.wording import metric_words
+from nlptui.wording import listed, metric_words
 
 # What can go on with `nlptui runs resume`.
 RESUMABLE = ("stopped", "failed", "lost")
@@ -185,7 +185,7 @@ def kept_line(kept: client.Kept) -> str:
         "": _("{name}: step {step}, not measured: {problem}"),
     }[kept.split]
     problem = visible(kept.problem) or _("its corpus has neither a test nor a dev split")
-    return measured.format(name=kept.name, step=kept.step, metrics=", ".join(values), problem=problem)
+    return measured.format(name=kept.name, step=kept.step, metrics=listed(values), problem=problem)
 
 
 def _progress(run: RunStatus) -> str:
@@ -236,7 +236,7 @@ def follow(name: str, as_json: bool, stop: bool) -> bool:
             message(_("stopping: the run saves first; Ctrl+C again does not wait for that"))
     end = _("{name}: {state} at step {step}")
     end = end.format(name=last.name, state=_(last.state), step=_progress(last))
-    message(f"{end}: {last.error}" if last.error else end)
+    message(_("{what}: {problem}").format(what=end, problem=last.error) if last.error else end)
     return last.state not in ("failed", "lost")
 
 

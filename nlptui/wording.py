@@ -7,6 +7,7 @@ In English a metric and a kind of tokenizer are called as in a file. Knows nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from nlptui.locale import N_, _
@@ -75,6 +76,15 @@ def what_words(model: Any) -> tuple[str, str, str]:
     named = ((ARCHS, model.arch), (TASKS, model.task), (LANGUAGES, model.language))
     family, task, language = (_(names.get(name, visible(name))) for names, name in named)
     return family, task, language
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a, b, c`, as the reader's language separates things."""
+    words = list(words)
+    told = words[0] if words else ""
+    for word in words[1:]:
+        told = _("{first}, {second}").format(first=told, second=word)
+    return told
 
 
 def metric_words(name: str) -> str:

@@ -22,6 +22,8 @@ LOCALE = ROOT / "nlptui" / "locale"
 # What may read the same in both languages; every entry needs a reason.
 SAME = {"A: {a}   B: {b}": "A and B are the names of two runs"}
 HAN = re.compile("[一-鿿]")
+ASCII_MARKS = re.compile(r"[一-鿿）”》][,;:!?.](?![\w.])|[一-鿿）”》]\(|[\w}][,;:] ?(?=[一-鿿（“])")
+"""Punctuation of English beside Chinese words; a mark with a space before it is a key."""
 
 
 @cache
@@ -92,6 +94,11 @@ def test_chinese_is_chinese() -> None:
         assert (english[:1] == " ", english[-1:] == " ") == (chinese[:1] == " ", chinese[-1:] == " ") or (
             chinese[:1] in "，（"
         ), english
+
+
+def test_chinese_is_punctuated_in_chinese() -> None:
+    told = {str(message.id): str(message.string) for message in entries("zh")}
+    assert not {english: chinese for english, chinese in told.items() if ASCII_MARKS.search(chinese)}
 
 
 def test_what_is_to_be_typed_stands_in_the_translation_as_in_the_english() -> None:

@@ -13,6 +13,7 @@ from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import DIFFERS, TOKEN_AXES, UNEDITED, place
+from nlptui.wording import listed
 
 Fields = dict[str, str]
 
@@ -445,7 +446,7 @@ def sentence(origin: Origin, value: str, fields: Fields, row: str, column: str) 
     places = [place(name)] if place(name) else []
     if "head" in fields:
         places.append(_("head {n}").format(n=fields["head"]))
-    where = _(" ({places})").format(places=", ".join(places)) if places else ""
+    where = _(" ({places})").format(places=listed(places)) if places else ""
     index = "[" + ", ".join(map(str, origin.index)) + "]"
     known = {**fields, "row": row, "column": column, "value": value, "where": where, "name": name}
     known |= {"index": index, "first": str(origin.index[0]) if origin.index else ""}

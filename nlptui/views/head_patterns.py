@@ -14,6 +14,7 @@ from nlptui.views.attention import modules
 from nlptui.views.figure import Figure, HeatTable, Origin, Thumbnails
 from nlptui.views.names import clamp, place
 from nlptui.views.view import State, View, chosen, cut, nothing, stack, titled
+from nlptui.wording import listed
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -93,7 +94,7 @@ def measure(trace: Trace, module: str, kind: str, head: int) -> float:
 def told_of(trace: Trace, module: str, head: int) -> str:
     """Every measure of one head: "entropy (nats) 1.20, distance 2.10, previous token 0.85 …"."""
     kinds = {**_SIZES, **{kind: _SHARES[kind] for kind in _rows(trace, module, _SHARES)}}
-    return ", ".join(f"{_(words)} {measure(trace, module, kind, head):.2f}" for kind, words in kinds.items())
+    return listed(f"{_(words)} {measure(trace, module, kind, head):.2f}" for kind, words in kinds.items())
 
 
 def grid(trace: Trace, found: list[str]) -> Thumbnails:

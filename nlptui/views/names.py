@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from nlptui.locale import N_, _
+from nlptui.wording import listed
 
 UNEDITED = ".unedited"
 DIFFERS = "≠"
@@ -56,7 +57,7 @@ def place(name: str) -> str:
         words.append(_(_LAYER_WORDS[found[1]]).format(n=found[2]))
         rest = name[found.end() :]
     words += [_(_SIDE_WORDS[part]) for part in rest.split(".") if part in _SIDE_WORDS]
-    return ", ".join(words)
+    return listed(words)
 
 
 def of_kind(names: Iterable[str], *kinds: str) -> list[str]:

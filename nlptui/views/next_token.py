@@ -119,7 +119,9 @@ def draw(trace: Trace, state: State) -> Figure:
         taken = _("the draw {number} takes '{token}'").format(number=number, token=told(token))
     settings = _("temperature {t:g}, top-k {k}, top-p {p:g}, seed {s}")
     settings = settings.format(t=how.temperature, k=how.top_k or "–", p=how.top_p, s=how.seed)
-    caption = f"{settings}: {cuts(trace, before)}; {taken}."
+    caption = _("{settings}: {cuts}; {taken}.").format(
+        settings=settings, cuts=cuts(trace, before), taken=taken
+    )
     return Figure("next", title, parts, caption)
 
 

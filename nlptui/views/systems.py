@@ -14,6 +14,7 @@ from nlptui.views import hidden, output
 from nlptui.views.compare import named
 from nlptui.views.figure import Figure, HeatTable, Part, Token, Tokens
 from nlptui.views.view import BEGIN, Peer, State, View, config_of, cut, nothing, titled
+from nlptui.wording import listed
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -111,7 +112,7 @@ def draw_outputs(trace: Trace, state: State) -> Figure:
     caption = _("The three ways in which a text comes out of a network.")
     if missing:
         words = _("No model here that reads this language gives {kinds}.")
-        caption += " " + words.format(kinds=", ".join(missing))
+        caption += " " + words.format(kinds=listed(missing))
     return Figure("outputs", _(OUTPUTS.title), parts, caption)
 
 

@@ -17,6 +17,7 @@ from nlptui.views.figure import Figure, HeatTable, Lines, Part, Series, Source, 
 from nlptui.views.names import clamp, kind, place
 from nlptui.views.systems import SYSTEMS, runs
 from nlptui.views.view import BEGIN, Peer, State, View, chosen, config_of, cut, last, nothing, stack, titled
+from nlptui.wording import listed
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -234,7 +235,10 @@ def caption(lines: list[Line], state: State) -> str:
     called = names(list(seen.values()))
     answers = [told(_answer(run, prefix(run, state))) for run in seen.values()]
     if len(set(answers)) > 1:
-        each = ", ".join(f"{name} '{answer}'" for name, answer in zip(called, answers, strict=True))
+        each = listed(
+            _("{name} '{answer}'").format(name=name, answer=answer)
+            for name, answer in zip(called, answers, strict=True)
+        )
         words.append(
             _("Each network is asked about its own likeliest answer: {answers}.").format(answers=each)
         )
@@ -268,7 +272,7 @@ def _done(seen: list[Trace], called: list[str]) -> list[str]:
         factors = [factor for run, _name in found for factor in run.weights.factors] or [1.0]
         said.append(
             words.format(
-                models=", ".join(name for _run, name in found),
+                models=listed(name for _run, name in found),
                 seed=seed,
                 init=init,
                 low=f"{min(factors):.2f}",

@@ -14,6 +14,7 @@ from nlptui.views.figure import Bars, Figure, HeatTable, Source
 from nlptui.views.names import clamp, place
 from nlptui.views.output import best
 from nlptui.views.view import State, View, config_of, cut, nothing, stack, titled
+from nlptui.wording import listed
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -84,7 +85,7 @@ def draw(trace: Trace, state: State) -> Figure:
     values[first : last + 1] = -1
     again = [int(i) for i in np.argsort(-values, kind="stable")[:3] if values[i] > 0]
     tokens = trace.labels(name, "pos")
-    found = ", ".join(f"{tokens[i]} ({i})" for i in again) or _("nowhere")
+    found = listed(f"{tokens[i]} ({i})" for i in again) or _("nowhere")
     caption = _("1: on at each token of the span and at no other. Most alike elsewhere: {found}.").format(
         found=found
     )

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from nlptui.edits import Edit
+from nlptui.locale import set_language
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Recorder, Trace
 from nlptui.views import GROUPS, VIEWS, State, describe
 from nlptui.views.choices import SHORT
 from nlptui.views.figure import Bars, HeatTable, Lines, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import TOKEN_AXES
+from tests.test_catalogue import ASCII_MARKS
 from tests.views.conftest import (
     CONFIGS,
     TAGS,
@@ -88,6 +90,15 @@ def test_every_cell_has_a_sentence_with_its_value(trace):
                 # Its kind is told in words; these names are words themselves.
                 if name not in ("score", "path"):
                     assert (name in words) == (name in trace.parameters), words
+
+
+@pytest.mark.parametrize("family", ["lstm", "gpt", "transformer"])
+def test_chinese_words_are_punctuated_in_chinese_where_pieces_come_together(family):
+    set_language("zh")
+    for figure in every_figure(shared(family)):
+        told = [figure.title, figure.caption, *(part.title for part in figure.parts)]
+        told += [describe(figure, n, *cells(part)[0]) for n, part in enumerate(figure.parts) if cells(part)]
+        assert not [words for words in told if ASCII_MARKS.search(words)]
 
 
 def test_what_a_run_did_not_record_is_said_not_raised(trace):

@@ -254,5 +254,5 @@ def sum_words(explained: Explained) -> list[Word]:
         Word(f"{sign} = {precise(derivation.total)}", "bold"),
         Word(f"   {_('recorded')} {precise(derivation.value)}"),
         Word(f"   |Δ| = {gap:.1e}", "tag" if close else "warning"),
-        Word(f"   {_('terms')}: {len(derivation.terms)}", "faint"),
+        Word(f"   {_('terms: {n}').format(n=len(derivation.terms))}", "faint"),
     ]
