@@ -1,4 +1,4 @@
-"""Changes of recorded values, as a person asks for them: parsed, checked, filled in, and made.
+"""Changes of recorded values and of parameters, as a person asks for them: parsed, checked, filled in, made.
 
     NAME[0,2,:,:]=zero | mean | scale:F | force:F | from:FILE.npz | from:A
 
@@ -32,10 +32,11 @@ PINNED = "A"
 
 @dataclass(frozen=True)
 class Edit:
-    """A change of recorded values, made while the network runs.
+    """A change of recorded values, made while the network runs, or of a parameter, for as long as it runs.
 
     `index` selects a region as numpy would (missing axes: all). Inside it the new value is 0 (zero), the
-    mean over this trace's positions (mean), amount × value (scale), amount (force), or `tensor` (from).
+    mean over this trace's positions or over a parameter's rows (mean), amount × value (scale), amount
+    (force), or `tensor` (from).
     Scaling by anything but 0 leaves an infinity as it is: a masked score stays masked. Raises UserError for
     an unknown op or a missing amount.
     """
@@ -45,7 +46,9 @@ class Edit:
     op: str
     amount: float | None = None
     tensor: np.ndarray | None = field(default=None, compare=False, repr=False)
-    """For `from` and `mean`: new values in the shape of the whole activation; `with_means` fills in means."""
+    """For `from` and `mean`: new values in the shape of the whole; `with_means` and `with_row_means` fill in
+    means.
+    """
     source: str = ""
     """For `from`: the file that the tensor came from, or A, the pinned run, which `with_pinned` fills in."""
 
@@ -243,8 +246,22 @@ def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
     )
 
 
+def with_row_means(edits: Sequence[Edit], parameter: np.ndarray) -> tuple[Edit, ...]:
+    """`edits` of a parameter in which each `mean` carries its tensor: the mean over the rows, its first
+    dimension. Of an embedding that is the mean vector of the vocabulary, of a bias the mean of its units.
+
+    Raises UserError for a parameter that is one number.
+    """
+    if parameter.ndim == 0 and any(edit.op == "mean" for edit in edits):
+        problem = _("{name} is one number: there is nothing to average over; use force or scale")
+        raise UserError(problem.format(name=visible(edits[0].name)))
+    return tuple(
+        replace(edit, tensor=_mean_along(parameter, 0)) if edit.op == "mean" else edit for edit in edits
+    )
+
+
 def with_pinned(edits: Sequence[Edit], pinned: Trace) -> tuple[Edit, ...]:
-    """`edits` in which each `from:A` carries its tensor: the values of the run `pinned`.
+    """`edits` in which each `from:A` carries its tensor: what the run `pinned` computed, or its parameter.
 
     Raises UserError for a name that this run does not hold.
     """
@@ -254,11 +271,13 @@ def with_pinned(edits: Sequence[Edit], pinned: Trace) -> tuple[Edit, ...]:
 
 
 def _of_pinned(name: str, pinned: Trace) -> np.ndarray:
+    if name in pinned.parameters:
+        return pinned.array(name)
     if not pinned.activations:
         raise UserError(_("A, the pinned run, holds no numbers: its text has no tokens"))
     if name not in pinned.activations:
         problem = _("A, the pinned run, has no activation named {name!r}; {hint}")
-        hint = did_you_mean(name, list(pinned.activations))
+        hint = did_you_mean(name, [*pinned.activations, *pinned.parameters])
         raise UserError(problem.format(name=visible(name), hint=hint))
     return pinned.array(name)
 

@@ -172,8 +172,7 @@ class Recorder:
         for part, tensor in (("factor", changes.factor), ("constant", changes.constant)):
             key = f"edits.{full}.{part}"
             self.root.inputs[key] = Activation(key, tensor, split_axes(axes), kind="input")
-        by = f"edit({full}.unedited, edits.{full}.factor, edits.{full}.constant)"
-        self._keep(full, edited, axes, by, step)
+        self._keep(full, edited, axes, edit_formula(full), step)
 
     def publish(self, by: str) -> str:
         """`by` with every name written in full."""
@@ -199,12 +198,12 @@ class Recorder:
         return name
 
     def check_edits(self) -> None:
-        """Raise UserError for an edit that met no activation of its name."""
+        """Raise UserError for an edit that met no activation of its name; those of parameters meet none."""
         missed = sorted(set(self.edits) - self.applied)
         if missed:
-            known = [name for name in self.met if not name.endswith(".unedited")]
+            known = [name for name in (*self.met, *self.parameters) if not name.endswith(".unedited")]
             raise UserError(
-                _("no activation named {name!r} to edit; {hint}").format(
+                _("no activation or parameter named {name!r} to edit; {hint}").format(
                     name=visible(missed[0]), hint=did_you_mean(missed[0], known)
                 )
             )
@@ -320,14 +319,26 @@ class Trace:
             if name in held:
                 return held[name]
         if name in self.parameters:
-            value = self.parameters[name]
-            return Activation(name, value, parameter_axes(value.ndim), kind="parameter")
+            return self._parameter(name)
         raise UserError(
             _("no activation named {name!r}; {hint}").format(
                 name=visible(name),
                 hint=did_you_mean(name, [*self.activations, *self.inputs, *self.parameters, *self.analyses]),
             )
         )
+
+    def _parameter(self, name: str) -> Activation:
+        value = self.parameters[name]
+        axes = parameter_axes(value.ndim)
+        if f"{name}.unedited" not in self.parameters:
+            return Activation(name, value, axes, kind="parameter")
+        by = edit_formula(name)
+        return Activation(name, value, axes, by, Recorder(self.parameters), kind="parameter")
+
+    @property
+    def activation_edits(self) -> tuple[Edit, ...]:
+        """The edits of what is computed, which name places of this text; the others are of parameters."""
+        return tuple(edit for edit in self.edits if edit.name not in self.parameters)
 
     def array(self, name: str) -> np.ndarray:
         """The value of `name` as a numpy array, without a copy where the tensor is on the CPU."""
@@ -354,6 +365,11 @@ class Trace:
     def with_output(self, output: dict[str, Any]) -> Trace:
         """This trace with another output."""
         return replace(self, output=output)
+
+
+def edit_formula(name: str) -> str:
+    """How an edited value was made of what it was."""
+    return f"edit({name}.unedited, edits.{name}.factor, edits.{name}.constant)"
 
 
 def parameter_axes(ndim: int) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ class HMM(nn.Module):
     may_follow: Tensor
     may_start: Tensor
     may_end: Tensor
+    unread = ("outside",)
+    """Counts that `derive` alone reads, and no run."""
 
     def __init__(self, config: HMMConfig, classes: Sequence[str] = ("",)) -> None:
         super().__init__()

@@ -83,6 +83,8 @@ class RuleTagger(nn.Module):
     inside_tag: Tensor
     tag_of: Tensor
     cost_of: Tensor
+    unread = ("cost_of",)
+    """What formulas say, and no run reads: costs are counted."""
 
     def __init__(self, config: RulesConfig, book: RuleBook, folder: Path) -> None:
         super().__init__()

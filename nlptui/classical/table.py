@@ -19,6 +19,8 @@ class SparseTable(nn.Module):
     weight: Tensor
     lengths: Tensor
     columns: Tensor
+    unread = ("lengths", "columns", "values")
+    """What stands on the disk, and no run reads."""
 
     def __init__(self, rows: int, columns: int, entries: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

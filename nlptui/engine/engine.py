@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.edits import Edit, with_means
-from nlptui.engine import checkpoint
+from nlptui.engine import checkpoint, edited
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.analyses.asked import Watch, unwatched
@@ -31,6 +31,7 @@ from nlptui.engine.untrained import Weights, untrained
 from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
+from nlptui.near_names import did_you_mean
 from nlptui.nn import OFF, Batch
 from nlptui.sampling import Sampling
 from nlptui.tasks import load_examples, task_for
@@ -86,6 +87,11 @@ class Engine:
         self.name = config.name or path.name
         self.weights: Weights | None = None
         """What was done to the weights; None: they are the trained ones."""
+        self._edits: tuple[Edit, ...] = ()
+        self._edited: dict[str, edited.EditedParameter] = {}
+        """Of an engine with edited parameters: those edits, and what they made."""
+        self._last: Engine | None = None
+        """The engine with edited parameters that was asked for last."""
 
     @classmethod
     def load(cls, name_or_path: str | Path, device: str = "auto", pooling: str | None = None) -> Engine:
@@ -121,15 +127,48 @@ class Engine:
                     model=visible(self.name), name=visible(name), known=", ".join(self.poolings) or _("none")
                 )
             )
+        self._last = None
         self.model.pooling = name  # type: ignore[assignment]
         self.config = replace(self.config, pooling=name)  # type: ignore[call-arg]
 
     def pooled_by(self, name: str) -> Engine:
         """The same model, its weights shared, with another of its poolers in use. Raises UserError."""
         other = copy.copy(self)
+        other._last = None
         other.model = copy.copy(self.model)
         other.pooling = name
         return other
+
+    def with_edited(self, edits: Sequence[Edit | str]) -> Engine:
+        """The same model with these edits of its parameters in force in all that it is asked; itself without
+        any. All other weights are shared, and this one's stay as they are.
+
+        Raises UserError for an edit that fits nothing, or is of what a run computes.
+        """
+        changes = _parsed(edits)
+        parameters = self.parameters
+        for edit in changes:
+            if edit.name not in parameters:
+                words = _("{name} is no parameter; {hint}")
+                hint = did_you_mean(edit.name, list(parameters))
+                raise UserError(words.format(name=visible(edit.name), hint=hint))
+        return self._with_edited(changes)
+
+    def _with_edited(self, edits: tuple[Edit, ...]) -> Engine:
+        if not edits:
+            return self
+        if self._last is None or not edited.same_edits(self._last._edits, edits):
+            other = copy.copy(self)
+            other._edits, other._last = edits, None
+            with torch.no_grad():
+                other._edited = edited.edited_parameters(self.model, self.parameters, edits)
+                other.model = edited.with_edited(self.model, other._edited)
+            self._last = other
+        return self._last
+
+    def _ran(self, trace: Trace) -> Engine:
+        """The engine that `trace` ran in: where parameters are edited, the one with their edits."""
+        return trace.engine if len(trace.activation_edits) < len(trace.edits) else self
 
     @property
     def poolings(self) -> tuple[str, ...]:
@@ -176,35 +215,58 @@ class Engine:
         pair: str | None = None,
         target: str | Sequence[int] | None = None,
     ) -> Trace:
-        """Run `text` and write down everything, with `edits` made on the way.
+        """Run `text` and write down everything, with `edits` made on the way, or before it of parameters.
 
         only: globs of names to keep. target: for a translator, what to force on the decoder, as text or ids;
-        without it the decoder reads what it wrote without edits, and the output is what it would write at
-        each position.
+        without it the decoder reads what it wrote without edits of activations, and the output is what it
+        would write at each position. A mean over positions is one of the run without these, too.
         Raises UserError for an edit that fits nothing.
         """
         if target is not None and self.config.task != "translation":
             message = _("{name} writes no translation; leave out what the decoder has read")
             raise UserError(message.format(name=visible(self.name)))
-        changes = tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits or ())
+        changes = _parsed(edits or ())
+        if not changes:
+            return self._traced(text, (), only, pair, target)
         _refuse_answers(changes, self._scores_before_probs)
-        if any(edit.op == "mean" for edit in changes):
+        of_parameters = edited.named(changes, self.parameters)
+        engine = self._with_edited(of_parameters)
+        if any(edit.op == "mean" and edit not in of_parameters for edit in changes):
             names = [edit.name for edit in changes]
-            changes = with_means(changes, self.trace(text, only=names, pair=pair, target=target))
+            plain = engine._traced(text, of_parameters, names, pair, target)
+            changes = with_means(changes, plain)
+        return engine._traced(text, changes, only, pair, target)
+
+    def _traced(
+        self,
+        text: str,
+        changes: tuple[Edit, ...],
+        only: Sequence[str] | None,
+        pair: str | None,
+        target: str | Sequence[int] | None,
+    ) -> Trace:
+        """The run with edits that carry their tensors; those of parameters are this engine's own."""
         encoding = self.encode(text, pair)
         blank = Trace(
-            {}, config=self.config, encoding=encoding, text=text, pair=pair, model=self.name, edits=changes
+            {},
+            config=self.config,
+            encoding=encoding,
+            text=text,
+            pair=pair,
+            model=self.name,
+            edits=changes or self._edits,
         )
         blank.engine, blank.weights = self, self.weights
         blank.truncated = encoding.truncated
-        blank.parameters = self.parameters
+        before, inputs = edited.recorded(self._edited)
+        blank.parameters, blank.inputs = {**self.parameters, **before}, inputs
         blank.output = dict(EMPTY_OUTPUTS[self.config.task])
         if encoding.ids:
             return self._recorded(blank, only, target)
-        if changes:
+        if blank.activation_edits:
             raise UserError(
                 _("the text is empty: nothing was run that {edit} could change").format(
-                    edit=visible(str(changes[0]))
+                    edit=visible(str(blank.activation_edits[0]))
                 )
             )
         return blank
@@ -214,7 +276,8 @@ class Engine:
     ) -> Trace:
         started = time.perf_counter()
         target_ids = self._target_ids(trace.encoding, target) if self.config.task == "translation" else None
-        recorder = Recorder(trace.parameters, trace.edits, only)
+        recorder = Recorder(trace.parameters, trace.activation_edits, only)
+        recorder.inputs.update(trace.inputs)
         with torch.no_grad():
             outputs = self.model(batch_of(trace.encoding, self.device, target_ids), recorder)
         trace.seconds = time.perf_counter() - started
@@ -224,7 +287,7 @@ class Engine:
             trace.output = self._decoded(outputs, trace.encoding)
         else:
             # What a beam chose is not the likeliest token at each position; after an edit only that is known.
-            searched = getattr(self.config, "beams", 1) > 1 and not trace.edits
+            searched = getattr(self.config, "beams", 1) > 1 and not trace.activation_edits
             forced = list(target_ids[1:]) if searched or target is not None else None
             end = self.tokenizer.specials["eos"]
             trace.output = _generated(
@@ -292,7 +355,7 @@ class Engine:
         UserError for one that is unknown, or that this model has nothing for.
         """
         for name in names:
-            analyse(self, trace, name, watch)
+            analyse(self._ran(trace), trace, name, watch)
         return trace
 
     def target(self, name: str) -> int:
@@ -446,6 +509,8 @@ class Engine:
         with the id of its last token. Raises UserError if the model writes no text.
         """
         self._refuse_to_write()
+        if (ran := self._ran(trace)) is not self:
+            return ran.next_step(trace, sampling, token)
         cut = trace.truncated and self.config.task == "language_model"
         if "logits" not in trace.activations or (cut and token is None):
             # Nothing to go on from, or more than the network reads at once: a window slides over it.
@@ -584,6 +649,10 @@ class Engine:
         if len(ids) > room:
             words = _("{n} tokens are written, but {model} can write at most {room}")
             raise UserError(words.format(n=len(ids), model=visible(self.name), room=room))
+
+
+def _parsed(edits: Sequence[Edit | str]) -> tuple[Edit, ...]:
+    return tuple(Edit.parse(edit) if isinstance(edit, str) else edit for edit in edits)
 
 
 def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:

@@ -44,7 +44,8 @@ def explain(trace: Trace, name: str, index: Position) -> Derivation:
     if terms is None:
         terms = tuple(dict.fromkeys(replace(leaf, factor=None) for leaf in made.leaves))
     sums = made.products is not None
-    return Derivation(name, index, value, made.value, formula, notation(node, trace), terms, sums)
+    said = notation(node, trace)
+    return Derivation(name, index, value, made.value, formula, said, terms, sums, activation.kind)
 
 
 def _counterpart(

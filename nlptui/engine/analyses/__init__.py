@@ -69,7 +69,9 @@ class Analysis:
     """Whether a model's config has what it needs."""
     record: Callable[[Engine, Trace, Asked, Recorder], None]
     edits: bool = True
-    """Whether it sees the edits in force; one that runs other texts cannot, for edits name places of this."""
+    """Whether it sees the edits of activations in force; one that runs other texts cannot, for those name
+    places of this. Edits of parameters all analyses see.
+    """
     after: tuple[str, ...] = ()
     """The analyses that it builds on, where the model has them."""
 
@@ -118,7 +120,7 @@ def analyse(engine: Engine, trace: Trace, name: str, watch: Watch = unwatched) -
                 model=visible(engine.name), name=asked.name
             )
         )
-    if trace.edits and not analysis.edits:
+    if trace.activation_edits and not analysis.edits:
         words = _("{prefix} runs other texts, which the edits of this one do not fit; take the edits back")
         raise UserError(words.format(prefix=asked.prefix))
     for before in analysis.after:

@@ -69,7 +69,8 @@ def by_gradients(engine: Engine, trace: Trace, asked: Asked, rec: Recorder, work
     name, place = logit_of(trace, asked)
     element = f"{name}[{','.join(map(str, (0, *place)))}]"
     embedded = [torch.as_tensor(trace[f"{side}token_embed"].value)[0] for side in sides(trace)]
-    slopes = _edited(engine, trace, name, place) if trace.edits else _fused(engine, trace, name, place)
+    run = _edited if trace.activation_edits else _fused
+    slopes = run(engine, trace, name, place)
     ends = [part[0] for part in slopes([1.0])[0]]
     read = [x[: len(end)] for x, end in zip(embedded, ends, strict=True)]
     points = int(work / sum(map(len, read)) / (_weights(engine.model) + BESIDE))
@@ -122,7 +123,7 @@ def _along(
     engine: Engine, trace: Trace, slopes: Slopes, x: list[Tensor], points: int, asked: Asked
 ) -> tuple[list[Tensor], float]:
     """The mean slopes on the way to `x`, and the logit at its start."""
-    if any(edit.name.endswith((".mlp.pre", ".mlp.post")) for edit in trace.edits):
+    if any(edit.name.endswith((".mlp.pre", ".mlp.post")) for edit in trace.activation_edits):
         return mean_slopes(slopes, x, points, asked.watch)  # the edits are on the ReLU's own numbers
     with averaged(engine.model, *lobatto(COUNT)):
         return mean_slopes(slopes, x, points, asked.watch)
@@ -176,7 +177,7 @@ def _edited(engine: Engine, trace: Trace, name: str, place: Place) -> Slopes:
     def slopes(shares: list[float]) -> tuple[list[Tensor], Tensor]:
         sizes = np.array(shares).reshape(-1, 1, 1)
         scaled = [Edit(part, (), "from", tensor=sizes * trace.array(part)) for part in names]
-        edits = [*(_in_every_text(edit, trace, len(shares)) for edit in trace.edits), *scaled]
+        edits = [*(_in_every_text(edit, trace, len(shares)) for edit in trace.activation_edits), *scaled]
         recorder = Recorder(trace.parameters, edits, only=names)
         with torch.enable_grad():
             values = engine.model(_repeated(batch, len(shares)), recorder)[name][(slice(None), *place)]

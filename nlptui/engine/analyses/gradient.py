@@ -93,7 +93,7 @@ class _Watched(Recorder):
     """A recorder that keeps what the graph runs through: a recurrent layer's steps one by one."""
 
     def __init__(self, trace: Trace, more: tuple[Edit, ...] = ()) -> None:
-        super().__init__(trace.parameters, (*trace.edits, *more))
+        super().__init__(trace.parameters, (*trace.activation_edits, *more))
         self.steps_of: dict[str, list[Tensor]] = {}
 
     def steps(self, length: int, backward: bool = False) -> Steps:

@@ -41,8 +41,8 @@ def fits(config: Any) -> bool:
 def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     """`fall` (batch pos); of a translator, `encoder.fall` and `decoder.fall`.
 
-    There is none (NaN) for the token whose place the logit stands at. Edits name positions of the whole text:
-    with some in force, nothing is left out.
+    There is none (NaN) for the token whose place the logit stands at. Edits of activations name positions of
+    the whole text: with some in force, nothing is left out.
     """
     name, place = logit_of(trace, asked)
     value: Any = trace[name].value[(0, *place)]
@@ -53,7 +53,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
         ids = batch.target_ids if side == "decoder" else batch.ids
         assert ids is not None
         found = torch.full((1, ids.shape[1]), torch.nan, dtype=value.dtype)
-        if not trace.edits:
+        if not trace.activation_edits:
             _without_each(engine, trace, batch, side, name, place, found, asked.watch)
         scope = rec.at(side, pos=axes) if side else rec
         fall = value.cpu() - found
