@@ -17,7 +17,7 @@ from textual.widgets import Input
 from nlptui.errors import UserError
 from nlptui.paths import home_data
 from nlptui.train import client, compose
-from nlptui.train.client import Estimate, Plan, Wish
+from nlptui.train.client import Estimate, Plan, Wish, planning
 from nlptui.tui.clerk import Clerk
 from nlptui.tui.panes.choice_rows import ChoiceRows
 from nlptui.tui.place import Place
@@ -55,6 +55,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, models: Path) -> list
 
     monkeypatch.setenv("NLPTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(client, "estimate", estimate)
+    monkeypatch.setattr(planning, "estimate", estimate)
     monkeypatch.setattr(client, "plan", planned)
     monkeypatch.setattr(form, "REST", 0.001)
     monkeypatch.setattr(dialog, "REST", 0.001)
@@ -305,7 +306,7 @@ async def test_a_toy_run_from_the_form_to_its_end(
 ) -> None:
     """With a real estimate and a real worker."""
     request.getfixturevalue("tiny_data")
-    monkeypatch.setattr(client, "estimate", REAL[0])
+    monkeypatch.setattr(planning, "estimate", REAL[0])
     monkeypatch.setattr(client, "plan", REAL[1])
     async with opened("tag-lstm") as session:
         await session.press("t", "enter")
