@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 
 from nlptui.locale import _, set_language
-from nlptui.tui.actions import ACTIONS, GROUPS, help_of, key_name
+from nlptui.tui.actions import ACTIONS
+from nlptui.tui.actions.action import GROUPS, help_of
+from nlptui.tui.actions.keys import key_name
 
 
 def page() -> str:

@@ -26,7 +26,9 @@ from nlptui.errors import UserError
 from nlptui.locale import _, language, set_language
 from nlptui.text import visible
 from nlptui.tui import guards
-from nlptui.tui.actions import ACTIONS, FULL_WIDTH, bindings, rebound
+from nlptui.tui.actions import ACTIONS
+from nlptui.tui.actions.binding import bindings, rebound
+from nlptui.tui.actions.keys import FULL_WIDTH
 from nlptui.tui.backend import Answer, Backend, Phase, Progress, Request, Worker, one_line
 from nlptui.tui.place import TEXT_LIMIT, Place
 from nlptui.tui.requests import ListModels, Show

@@ -7,19 +7,10 @@ from dataclasses import replace
 import pytest
 
 from nlptui.errors import UserError
-from nlptui.tui.actions import (
-    ACTIONS,
-    FULL_WIDTH,
-    GROUPS,
-    SCOPES,
-    TOGETHER,
-    bindings,
-    clashes,
-    help_of,
-    key_name,
-    label_of,
-    rebound,
-)
+from nlptui.tui.actions import ACTIONS
+from nlptui.tui.actions.action import GROUPS, SCOPES, TOGETHER, help_of, label_of
+from nlptui.tui.actions.binding import bindings, clashes, rebound
+from nlptui.tui.actions.keys import FULL_WIDTH, key_name
 from nlptui.tui.program import NlptuiApp
 from nlptui.tui.screens.edits import EditsScreen
 from nlptui.tui.screens.explain import ExplainScreen

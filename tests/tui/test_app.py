@@ -15,7 +15,9 @@ from textual import events
 from nlptui.errors import UserError
 from nlptui.locale import language, set_language
 from nlptui.paths import home_config
-from nlptui.tui.actions import ACTIONS, help_of, key_name, label_of
+from nlptui.tui.actions import ACTIONS
+from nlptui.tui.actions.action import help_of, label_of
+from nlptui.tui.actions.keys import key_name
 from nlptui.tui.app import first_place
 from nlptui.tui.driver import log_path
 from nlptui.tui.examples import FIRST

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 from textual import events
 
-from nlptui.tui.actions import Action, key_name, label_of
+from nlptui.tui.actions.action import Action, label_of
+from nlptui.tui.actions.keys import key_name
 from nlptui.tui.panes.words import Word, Words
 
 LAST = ("palette", "help", "quit")

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from nlptui.locale import _
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.screens.behind import Behind
 from nlptui.tui.type_ahead import OnePicture
 from nlptui.tui.widgets.cells import fit

@@ -14,7 +14,7 @@ from textual.containers import Vertical
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.screens.base import Dialog, TooSmall

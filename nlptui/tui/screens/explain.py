@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from nlptui.locale import _
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.term_list import TermList, element
 from nlptui.tui.panes.words import Word, Words

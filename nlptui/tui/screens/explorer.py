@@ -23,7 +23,7 @@ from textual.widgets import Static
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui import walk
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.backend import Answer, Phase, Progress
 from nlptui.tui.colours import palette_of
 from nlptui.tui.panes.figure_pane import FigurePane, keep_name

@@ -8,7 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from nlptui.locale import _
-from nlptui.tui.actions import GROUPS, Action, bindings, help_of, key_name
+from nlptui.tui.actions.action import GROUPS, Action, help_of
+from nlptui.tui.actions.binding import bindings
+from nlptui.tui.actions.keys import key_name
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.screens.base import Dialog, TooSmall, wrapped
 from nlptui.tui.widgets.cells import fit

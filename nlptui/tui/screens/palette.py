@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nlptui.locale import _
-from nlptui.tui.actions import Action, help_of, key_name, label_of
+from nlptui.tui.actions.action import Action, help_of, label_of
+from nlptui.tui.actions.keys import key_name
 from nlptui.tui.screens.chooser import Chooser, Item
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.run_panel import ALIVE, state_words
 from nlptui.tui.panes.studio_chart import StudioChart, Values

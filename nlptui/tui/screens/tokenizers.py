@@ -14,7 +14,7 @@ from textual.timer import Timer
 
 from nlptui.locale import _
 from nlptui.text import visible
-from nlptui.tui.actions import bindings
+from nlptui.tui.actions.binding import bindings
 from nlptui.tui.panes.bench_lists import StepList, TokenizerTable, VocabularyList
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.words import Word, Words
