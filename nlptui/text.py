@@ -42,3 +42,9 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(visible_character, text))
+
+
+def power_of_ten(value: float) -> str:
+    """A small number in little room: 3e-4."""
+    digit, power = f"{value:.0e}".split("e")
+    return f"{digit}e{int(power)}"

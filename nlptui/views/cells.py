@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from nlptui.text import power_of_ten
 from nlptui.views.figure import Array, HeatTable
 
 SHADES = " ·░▒▓█"
@@ -43,11 +44,12 @@ def width_of(texts: tuple[str, ...] | list[str], most: int) -> int:
     return min(most, max((cell_len(standing(text)) for text in texts), default=0))
 
 
-def number_format(values: Array, digits: int) -> Callable[[float], str]:
+def number_format(values: Array, digits: int, differences: bool = False) -> Callable[[float], str]:
     """How all numbers of one table are written: `digits` decimals, an exponent where they would not do; large
     whole numbers in groups of three digits.
 
-    Never "-0.00"; infinities are −∞ and ∞, and what is not a number is blank.
+    Never "-0.00"; infinities are −∞ and ∞, and what is not a number is blank. Of `differences`, what the
+    digits would round to 0 is written as a power of ten.
     """
     finite = values[np.isfinite(values)]
     size = float(np.abs(finite).max()) if finite.size else 0.0
@@ -56,10 +58,11 @@ def number_format(values: Array, digits: int) -> Callable[[float], str]:
         spec = "z,.0f"
     elif size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
         spec = f"z.{max(1, digits - 1)}e"
+    least = 0.5 * 10.0**-digits if differences and spec.endswith("f") else 0.0
 
     def write(value: float) -> str:
         if np.isfinite(value):
-            return format(float(value), spec)
+            return power_of_ten(value) if 0 < abs(value) <= least else format(float(value), spec)
         return "" if np.isnan(value) else "∞" if value > 0 else "−∞"
 
     return write
@@ -70,7 +73,7 @@ def cell_texts(table: HeatTable, rows: int, columns: int) -> list[list[str]]:
     if table.texts:
         return [list(row[:columns]) for row in table.texts[:rows]]
     values = table.values[:rows, :columns]
-    write = number_format(values, table.digits)
+    write = number_format(values, table.digits, table.differences)
     return [[write(value) for value in row] for row in values.tolist()]
 
 

@@ -110,6 +110,7 @@ def difference(a: HeatTable, b: HeatTable) -> HeatTable:
         col_axis=a.col_axis,
         digits=decimals(values),
         by=a.by,
+        differences=True,
     )
 
 

@@ -69,7 +69,7 @@ def pair_of_rows(
     made = stack(title, both, [_("before"), _("after")], "run")
     below = HeatTable(
         _("change: after − before"), change.values, (_("change"),), made.cols, "run", made.col_axis,
-        digits=3, fixed=made.fixed,
+        digits=3, fixed=made.fixed, differences=True,
     )  # fmt: skip
     return [made, below]
 
@@ -81,6 +81,7 @@ def changes_by_token(before: Trace, after: Trace, name: str) -> HeatTable:
     return HeatTable(
         _("change of every token: after − before"), values, after.labels(name, activation.axes[1]),
         after.labels(name, activation.axes[-1]), activation.axes[1], activation.axes[-1], digits=3,
+        differences=True,
     )  # fmt: skip
 
 

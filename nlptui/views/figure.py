@@ -106,6 +106,8 @@ class HeatTable:
     """What the model is for, where the meaning of a cell depends on it."""
     minus: tuple[HeatTable, HeatTable] | None = None
     """The two tables whose difference this one is."""
+    differences: bool = False
+    """Whether its numbers are differences: a 0 is written only where nothing differs."""
     texts: tuple[tuple[str, ...], ...] = ()
     """What stands in the cells instead of their numbers, row by row: tags, say; empty: the numbers."""
 

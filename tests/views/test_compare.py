@@ -3,6 +3,7 @@
 import numpy as np
 
 from nlptui.views import VIEWS, State, describe
+from nlptui.views.cells import cell_texts
 from nlptui.views.compare import compare
 from nlptui.views.figure import Bars, Figure, HeatTable, Source
 from tests.views.conftest import run, shared
@@ -70,3 +71,11 @@ def test_of_other_architectures_only_like_is_taken_from_like():
     lstm, gru = (shared(family).array("layers.0.forward.hidden")[0] for family in ("lstm", "gru"))
     expected = (lstm - gru).T
     np.testing.assert_allclose(figure.parts[titles.index("A − B · hidden state")].values, expected)
+
+
+def test_small_differences_beside_large_ones_do_not_look_like_0():
+    a = HeatTable("s", np.array([[1.5, 0.5, 0.5]]), ("a",), ("b", "c", "d"), "query", "key")
+    b = HeatTable("s", np.array([[0.0, 0.499, 0.5]]), ("a",), ("b", "c", "d"), "query", "key")
+    minus = compare(Figure("v", "t", (a,)), Figure("v", "t", (b,))).parts[2]
+    assert cell_texts(minus, 9, 9) == [["1.50", "1e-3", "0.00"]]
+    assert cell_texts(a, 9, 9) == [["1.50", "0.50", "0.50"]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 
 from nlptui.lazy import numpy as np
+from nlptui.text import power_of_ten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,17 +44,20 @@ class NumberFormat:
 
     spec: str
     width: int
+    least: float = 0.0
+    """What is no larger, and not 0, is written as a power of ten."""
 
     def __call__(self, value: float) -> str:
         """`value` in at most `width` characters: never "-0.00", and inf, -inf and nan as words."""
-        return format(value, self.spec)
+        return power_of_ten(value) if 0 < abs(value) <= self.least else format(value, self.spec)
 
 
-def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
+def number_format(values: NDArray[Any], digits: int, differences: bool = False) -> NumberFormat:
     """One format for all of `values`: `digits` decimals, fewer for large ones, an exponent for extreme ones;
     large whole numbers in groups of three digits.
 
-    Looks at the smallest and the largest only; nothing else is turned into text.
+    Looks at the smallest and the largest only; nothing else is turned into text. Of `differences`, what the
+    digits would round to 0 is written as a power of ten.
     """
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     finite = np.isfinite(values)
@@ -68,10 +72,17 @@ def number_format(values: NDArray[Any], digits: int) -> NumberFormat:
     elif size and (size >= 1e6 or size < 0.5 * 10.0**-digits):
         spec = f"z.{max(digits - 1, 1)}e"
     else:
-        whole = len(str(int(size)))
-        spec = f"z.{max(0, digits - max(0, whole - 2))}f"
+        digits = max(0, digits - max(0, len(str(int(size))) - 2))
+        spec = f"z.{digits}f"
     # The longest text is that of an end of the range; an exponent of three digits may also lie between them.
     width = max(len(format(low, spec)), len(format(high, spec)), 0 if everything else 4)
     if spec.endswith("e") and values.dtype.itemsize > 4:
         width += 1
-    return NumberFormat(spec, width)
+    if not differences or not spec.endswith("f"):
+        return NumberFormat(spec, width)
+    least = 0.5 * 10.0**-digits
+    sizes = np.abs(values)
+    smallest = float(np.min(sizes, where=(sizes > 0) & (sizes <= least), initial=np.inf))
+    if smallest <= least:
+        width = max(width, len(power_of_ten(-smallest)))
+    return NumberFormat(spec, width, least)

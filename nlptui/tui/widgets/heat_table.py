@@ -99,7 +99,7 @@ class HeatTableView(LineView):
         self._levels = None
         self._format = NumberFormat("z.2f", 1)
         if new is not None:
-            self._format = number_format(new.values, new.digits)
+            self._format = number_format(new.values, new.digits, new.differences)
             if new.texts:
                 widest = max((cell_len(text) for row in new.texts for text in row), default=1)
                 self._format = replace(self._format, width=min(LONGEST_TEXT, widest))

@@ -55,6 +55,16 @@ def test_every_number_of_a_table_fits_its_width() -> None:
             assert max(len(written(value)) for value in values.tolist()) <= written.width
 
 
+def test_a_difference_that_is_not_0_never_looks_like_0() -> None:
+    values = np.array([[1.25, -0.25, 0.0], [0.004, -3e-12, 0.005]])
+    written = number_format(values, 2, differences=True)
+    texts = [written(value) for value in values.ravel().tolist()]
+    assert texts == ["1.25", "-0.25", "0.00", "4e-3", "-3e-12", "5e-3"]
+    assert written.width == 6
+    assert number_format(values, 2)(0.004) == "0.00", "a probability, say"
+    assert number_format(np.array([120.0, 0.01]), 2, differences=True)(0.01) == "1e-2"
+
+
 def test_nothing_to_format() -> None:
     assert number_format(np.zeros(0), 2)(0.0) == "0.00"
 
