@@ -97,6 +97,14 @@ class Edit:
         return Edit(name, parts, op)
 
 
+class UnfitEdit(UserError):
+    """An edit that fits nothing of a run: a front end may go on without it."""
+
+    def __init__(self, message: str, edit: Edit) -> None:
+        super().__init__(message)
+        self.edit = edit
+
+
 def _slice_text(part: int | slice) -> str:
     if not isinstance(part, slice):
         return str(part)
@@ -156,7 +164,7 @@ def _read_tensor(file: str, name: str) -> np.ndarray:
 class Changes:
     """The edits of one value as two tensors: new = factor × value + constant.
 
-    Raises UserError for an edit whose index or tensor does not fit `shape`.
+    Raises UnfitEdit for an edit whose index or tensor does not fit `shape`.
     """
 
     def __init__(self, edits: Sequence[Edit], shape: tuple[int, ...], like: Tensor) -> None:
@@ -198,10 +206,11 @@ def _checked_index(edit: Edit, shape: tuple[int, ...]) -> Index:
         _selects(part, size) for part, size in zip(edit.index, shape, strict=False)
     )
     if not fits:
-        raise UserError(
+        raise UnfitEdit(
             _("edit {edit}: the index does not fit {name}, whose shape is {shape}").format(
                 edit=visible(str(edit)), name=visible(edit.name), shape=list(shape)
-            )
+            ),
+            edit,
         )
     return edit.index
 
@@ -218,15 +227,16 @@ def _fitted(edit: Edit, shape: tuple[int, ...], like: Tensor) -> Tensor:
         problem = _("edit {edit}: the new values are not known yet; a run without edits gives them")
         if edit.patches:
             problem = _("edit {edit}: A stands for a pinned run, and no run is pinned")
-        raise UserError(problem.format(edit=visible(str(edit))))
+        raise UnfitEdit(problem.format(edit=visible(str(edit))), edit)
     if tuple(edit.tensor.shape) != shape:
-        raise UserError(
+        raise UnfitEdit(
             _("edit {edit}: its tensor has the shape {got}, but {name} has {shape}").format(
                 edit=visible(str(edit)),
                 got=list(edit.tensor.shape),
                 name=visible(edit.name),
                 shape=list(shape),
-            )
+            ),
+            edit,
         )
     return like.new_tensor(np.asarray(edit.tensor, dtype=np.float64))
 
@@ -236,10 +246,10 @@ def with_means(edits: Sequence[Edit], trace: Trace) -> tuple[Edit, ...]:
 
     `trace` is a run without edits. Positions are the axis pos, or else query, or else key. A masked score
     (−∞) counts in no mean and stays what it is. A name that the trace does not hold is left for the edited
-    run to report. Raises UserError for one without positions.
+    run to report. Raises UnfitEdit for one without positions.
     """
     return tuple(
-        replace(edit, tensor=_mean_over_positions(edit.name, trace))
+        replace(edit, tensor=_mean_over_positions(edit, trace))
         if edit.op == "mean" and edit.name in trace.activations
         else edit
         for edit in edits
@@ -250,11 +260,12 @@ def with_row_means(edits: Sequence[Edit], parameter: np.ndarray) -> tuple[Edit, 
     """`edits` of a parameter in which each `mean` carries its tensor: the mean over the rows, its first
     dimension. Of an embedding that is the mean vector of the vocabulary, of a bias the mean of its units.
 
-    Raises UserError for a parameter that is one number.
+    Raises UnfitEdit for a parameter that is one number.
     """
-    if parameter.ndim == 0 and any(edit.op == "mean" for edit in edits):
-        problem = _("{name} is one number: there is nothing to average over; use force or scale")
-        raise UserError(problem.format(name=visible(edits[0].name)))
+    for edit in edits:
+        if edit.op == "mean" and parameter.ndim == 0:
+            problem = _("{name} is one number: there is nothing to average over; use force or scale")
+            raise UnfitEdit(problem.format(name=visible(edit.name)), edit)
     return tuple(
         replace(edit, tensor=_mean_along(parameter, 0)) if edit.op == "mean" else edit for edit in edits
     )
@@ -263,33 +274,31 @@ def with_row_means(edits: Sequence[Edit], parameter: np.ndarray) -> tuple[Edit, 
 def with_pinned(edits: Sequence[Edit], pinned: Trace) -> tuple[Edit, ...]:
     """`edits` in which each `from:A` carries its tensor: what the run `pinned` computed, or its parameter.
 
-    Raises UserError for a name that this run does not hold.
+    Raises UnfitEdit for a name that this run does not hold.
     """
-    return tuple(
-        replace(edit, tensor=_of_pinned(edit.name, pinned)) if edit.patches else edit for edit in edits
-    )
+    return tuple(replace(edit, tensor=_of_pinned(edit, pinned)) if edit.patches else edit for edit in edits)
 
 
-def _of_pinned(name: str, pinned: Trace) -> np.ndarray:
+def _of_pinned(edit: Edit, pinned: Trace) -> np.ndarray:
+    name = edit.name
     if name in pinned.parameters:
         return pinned.array(name)
     if not pinned.activations:
-        raise UserError(_("A, the pinned run, holds no numbers: its text has no tokens"))
+        raise UnfitEdit(_("A, the pinned run, holds no numbers: its text has no tokens"), edit)
     if name not in pinned.activations:
         problem = _("A, the pinned run, has no activation named {name!r}; {hint}")
         hint = did_you_mean(name, [*pinned.activations, *pinned.parameters])
-        raise UserError(problem.format(name=visible(name), hint=hint))
+        raise UnfitEdit(problem.format(name=visible(name), hint=hint), edit)
     return pinned.array(name)
 
 
-def _mean_over_positions(name: str, trace: Trace) -> np.ndarray:
-    axes = trace.activations[name].axes
+def _mean_over_positions(edit: Edit, trace: Trace) -> np.ndarray:
+    axes = trace.activations[edit.name].axes
     axis = next((axis for axis in ("pos", "query", "key") if axis in axes), None)
     if axis is None:
-        raise UserError(
-            _("{name} has no positions to average over; use force or scale").format(name=visible(name))
-        )
-    return _mean_along(trace.array(name), axes.index(axis))
+        problem = _("{name} has no positions to average over; use force or scale")
+        raise UnfitEdit(problem.format(name=visible(edit.name)), edit)
+    return _mean_along(trace.array(edit.name), axes.index(axis))
 
 
 def _mean_along(values: np.ndarray, axis: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlptui.edits import Changes, Edit
+from nlptui.edits import Changes, Edit, UnfitEdit
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.near_names import did_you_mean
@@ -128,7 +128,7 @@ class Recorder:
         """Record `value` as `name` and return it, edited if an edit names it.
 
         axes: a name for each dimension, separated by spaces. by: the formula, in this scope's names.
-        step: the direction of time; −1 where `prev` is the position after. Raises UserError for an edit whose
+        step: the direction of time; −1 where `prev` is the position after. Raises UnfitEdit for an edit whose
         index or tensor does not fit.
         """
         full = self.prefix + name
@@ -198,14 +198,15 @@ class Recorder:
         return name
 
     def check_edits(self) -> None:
-        """Raise UserError for an edit that met no activation of its name; those of parameters meet none."""
+        """Raise UnfitEdit for an edit that met no activation of its name; those of parameters meet none."""
         missed = sorted(set(self.edits) - self.applied)
         if missed:
             known = [name for name in (*self.met, *self.parameters) if not name.endswith(".unedited")]
-            raise UserError(
+            raise UnfitEdit(
                 _("no activation or parameter named {name!r} to edit; {hint}").format(
                     name=visible(missed[0]), hint=did_you_mean(missed[0], known)
-                )
+                ),
+                self.edits[missed[0]][0],
             )
 
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nlptui.edits import Changes, Edit, with_row_means
-from nlptui.errors import UserError
+from nlptui.edits import Changes, Edit, UnfitEdit, with_row_means
 from nlptui.locale import _
 from nlptui.near_names import did_you_mean
 from nlptui.text import visible
@@ -42,35 +41,46 @@ def edited_parameters(
 ) -> dict[str, EditedParameter]:
     """What `edits`, all of which are of parameters, make of these.
 
-    A table of whole numbers, such as counts, may get others. Raises UserError for an index or a tensor that
+    A table of whole numbers, such as counts, may get others. Raises UnfitEdit for an index or a tensor that
     does not fit, and for a table that no run reads.
     """
     found = {}
     for name in dict.fromkeys(edit.name for edit in edits):
         before = parameters[name].detach()
-        _check_read(model, parameters, name, before)
-        before = before if before.is_floating_point() else before.double()
         own = [edit for edit in edits if edit.name == name]
+        _check_read(model, parameters, own[0])
+        before = before if before.is_floating_point() else before.double()
         found[name] = EditedParameter(
             before, Changes(with_row_means(own, before.cpu().numpy()), tuple(before.shape), before)
         )
     return found
 
 
-def _check_read(model: nn.Module, parameters: Mapping[str, Tensor], name: str, value: Tensor) -> None:
-    """Raise UserError for a table of yes and no, and for one that is only kept."""
+def editable(model: nn.Module, parameters: Mapping[str, Tensor]) -> dict[str, tuple[str, ...]]:
+    """The parameters that hold numbers and that runs read, by name: their axes."""
+    return {
+        name: parameter_axes(value.ndim)
+        for name, value in parameters.items()
+        if value.dtype != torch.bool and not _unread(model, name)
+    }
+
+
+def _unread(model: nn.Module, name: str) -> bool:
+    """Whether a table is only kept: the module that holds it says so."""
     module, _dot, leaf = name.rpartition(".")
-    if value.dtype == torch.bool:
-        raise UserError(
-            _("{name} says what is allowed; it holds no numbers to edit").format(name=visible(name))
-        )
-    if leaf in getattr(model.get_submodule(module), "unread", ()):
-        others = [other for other, held in parameters.items() if other != name and held.is_floating_point()]
-        raise UserError(
-            _("{name} is read by no run, so an edit would change nothing; {hint}").format(
-                name=visible(name), hint=did_you_mean(name, others)
-            )
-        )
+    return leaf in getattr(model.get_submodule(module), "unread", ())
+
+
+def _check_read(model: nn.Module, parameters: Mapping[str, Tensor], edit: Edit) -> None:
+    """Raise UnfitEdit for a table of yes and no, and for one that is only kept."""
+    name = edit.name
+    if parameters[name].dtype == torch.bool:
+        problem = _("{name} says what is allowed; it holds no numbers to edit")
+        raise UnfitEdit(problem.format(name=visible(name)), edit)
+    if _unread(model, name):
+        others = [other for other in editable(model, parameters) if parameters[other].is_floating_point()]
+        problem = _("{name} is read by no run, so an edit would change nothing; {hint}")
+        raise UnfitEdit(problem.format(name=visible(name), hint=did_you_mean(name, others)), edit)
 
 
 def with_edited(model: nn.Module, edited: Mapping[str, EditedParameter]) -> nn.Module:

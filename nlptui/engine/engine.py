@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptui.config import CLASSICAL, ModelConfig
-from nlptui.edits import Edit, with_means
+from nlptui.edits import Edit, UnfitEdit, with_means
 from nlptui.engine import checkpoint, edited
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
@@ -171,6 +171,11 @@ class Engine:
         return trace.engine if len(trace.activation_edits) < len(trace.edits) else self
 
     @property
+    def editable(self) -> dict[str, tuple[str, ...]]:
+        """The parameters that can be edited, by name: their axes."""
+        return edited.editable(self.model, self.parameters)
+
+    @property
     def poolings(self) -> tuple[str, ...]:
         """The poolers that the model was trained with; empty where it makes no one vector of a text."""
         if self.config.task not in ("classification", "pretraining"):
@@ -220,7 +225,7 @@ class Engine:
         only: globs of names to keep. target: for a translator, what to force on the decoder, as text or ids;
         without it the decoder reads what it wrote without edits of activations, and the output is what it
         would write at each position. A mean over positions is one of the run without these, too.
-        Raises UserError for an edit that fits nothing.
+        Raises UserError, for an edit that fits nothing UnfitEdit.
         """
         if target is not None and self.config.task != "translation":
             message = _("{name} writes no translation; leave out what the decoder has read")
@@ -263,12 +268,9 @@ class Engine:
         blank.output = dict(EMPTY_OUTPUTS[self.config.task])
         if encoding.ids:
             return self._recorded(blank, only, target)
-        if blank.activation_edits:
-            raise UserError(
-                _("the text is empty: nothing was run that {edit} could change").format(
-                    edit=visible(str(blank.activation_edits[0]))
-                )
-            )
+        for edit in blank.activation_edits:
+            problem = _("the text is empty: nothing was run that {edit} could change")
+            raise UnfitEdit(problem.format(edit=visible(str(edit))), edit)
         return blank
 
     def _recorded(
@@ -656,12 +658,12 @@ def _parsed(edits: Sequence[Edit | str]) -> tuple[Edit, ...]:
 
 
 def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:
-    """Raise UserError for an edit of probabilities, which nothing is computed from; `scores` will do."""
+    """Raise UnfitEdit for an edit of probabilities, which nothing is computed from; `scores` will do."""
     for edit in edits:
         if edit.name.split(".")[-1] == "probs":
             logits = f"{edit.name.removesuffix('probs')}{scores}"
             message = _("{name} is where the run ends: nothing would change; edit {logits} instead")
-            raise UserError(message.format(name=visible(edit.name), logits=visible(logits)))
+            raise UnfitEdit(message.format(name=visible(edit.name), logits=visible(logits)), edit)
 
 
 def token_list(encoding: Encoding) -> list[dict[str, Any]]:
