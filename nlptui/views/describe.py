@@ -414,12 +414,13 @@ def _branch(tree: Tree, row: int) -> str:
 
 def _point(lines: Lines, row: int, col: int) -> str:
     series = lines.series[row]
+    x = number(series.x[col])
+    if series.labels:
+        x = _("'{token}' ({position})").format(token=series.labels[col], position=x)
     if np.isnan(series.y[col]):
-        return _("{series} at {x_label} {x}: no value").format(
-            series=series.name, x_label=lines.x_label, x=number(series.x[col])
-        )
+        return _("{series} at {x_label} {x}: no value").format(series=series.name, x_label=lines.x_label, x=x)
     return _("{series} at {x_label} {x}: {y}").format(
-        series=series.name, x_label=lines.x_label, x=number(series.x[col]), y=number(series.y[col])
+        series=series.name, x_label=lines.x_label, x=x, y=number(series.y[col])
     )
 
 

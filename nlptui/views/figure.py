@@ -220,11 +220,16 @@ class Series:
     x: Array
     y: Array
     source: Source | None = None
+    labels: tuple[str, ...] = ()
+    """What each point stands for, a token say; empty where its x says all."""
 
     def __post_init__(self) -> None:
         _set(self, name=visible(self.name), x=_matrix(self.name, self.x, 1), y=_matrix(self.name, self.y, 1))
+        _set(self, labels=_labels(self.labels))
         if len(self.x) != len(self.y):
             raise ValueError(f"series {self.name!r}: {len(self.x)} x values, {len(self.y)} y values")
+        if self.labels and len(self.labels) != len(self.x):
+            raise ValueError(f"series {self.name!r}: {len(self.x)} points, {len(self.labels)} labels")
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,8 @@ def draw(trace: Trace, state: State) -> Figure:
     ]
     table = stack(_("surprisal and probability"), rows, [_("nats"), _("probability")], "measure", "row")
     steps = np.arange(1, len(nats) + 1, dtype=np.float64)
-    series = Series(_("surprisal"), steps, nats.astype(np.float64), Source(f"{PREFIX}surprisal", (0, "col")))
+    source = Source(f"{PREFIX}surprisal", (0, "col"))
+    series = Series(_("surprisal"), steps, nats.astype(np.float64), source, labels)
     curve = Lines(_("surprisal, in nats"), (series,), _("token"), _("nats"))
     mean, perplexity = (float(trace.array(f"{PREFIX}{name}")[0]) for name in ("mean", "perplexity"))
     caption = _(

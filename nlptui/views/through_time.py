@@ -163,7 +163,8 @@ def chart(lines: list[Line], title: str) -> Lines:
         steps = np.arange(len(values), dtype=np.float64)
         there = np.isfinite(values) & (values > 0)
         source = Source(name, (0, "col"), trace=number)
-        series.append(Series(words, steps, np.where(there, values, np.nan), source))
+        tokens = run.labels(name, "pos")
+        series.append(Series(words, steps, np.where(there, values, np.nan), source, tokens))
     return Lines(title, tuple(series), _("token"), _("norm"), log=True)
 
 

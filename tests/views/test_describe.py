@@ -14,7 +14,7 @@ from nlptui.views import describe as describe_function
 from nlptui.views.describe import _PARAMETER, TEMPLATES, number, placeholders, templates
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Series, Token, Tokens
 from nlptui.views.names import place
-from tests.views.conftest import shared
+from tests.views.conftest import analysed, drawn, run, shared
 
 assert describe is describe_function
 
@@ -159,3 +159,12 @@ def test_places_in_words():
     assert place("decoder.0.cross_attn.weights") == "decoder block 0, cross-attention"
     assert place("encoder.embed") == "encoder"
     assert place("logits") == ""
+
+
+def test_a_point_of_a_chart_over_tokens_says_which_token_it_is():
+    trace = analysed(run("lstm-lm"), "analysis.surprisal")
+    curve = VIEWS["surprisal"].draw(trace, State()).parts[2]
+    words = describe(Figure("v", "t", (curve,)), 0, 0, 1)
+    assert words.startswith("surprisal at token '[/bold]' (2): ")
+    figure = drawn("through_time", trace, State(position=3))
+    assert " at token 'can' (1): " in describe(figure, 0, 0, 1)
