@@ -38,6 +38,16 @@ def ids_source(trace: Trace, name: str) -> Source | None:
     return Source(name, (0, "row")) if name in trace else None
 
 
+def read_source(trace: Trace) -> Source | None:
+    """What the model reads of a token: its id; a CRF, which reads no ids, the feature that is the word
+    itself; a model of rules, the rule that decided on it.
+    """
+    if "ids" not in trace and "features" in trace:
+        names = trace.labels("features", "feature")
+        return Source("features", (0, "row", names.index("word") if "word" in names else 0))
+    return ids_source(trace, "ids") or ids_source(trace, "rule")
+
+
 def target_row(trace: Trace) -> Tokens:
     """What the decoder was given, as far as the trace knows it: strings and ids."""
     texts = trace.labels("target_ids", "tgt")
@@ -49,7 +59,7 @@ def target_row(trace: Trace) -> Tokens:
 def draw(trace: Trace, state: State) -> Figure:
     """One row of tokens, and one of the decoder's where there is a decoder."""
     encoding = trace.encoding
-    parts = [token_row(_("tokens"), encoding, ids_source(trace, "ids"))]
+    parts = [token_row(_("tokens"), encoding, read_source(trace))]
     if "target_ids" in trace.inputs:
         parts.append(target_row(trace))
     caption = _("{n} tokens, {m} characters").format(

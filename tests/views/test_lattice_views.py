@@ -122,6 +122,17 @@ def test_the_rule_that_fired_is_named() -> None:
     assert first == [token.tag for token in row.tokens], "the first that fits decides"
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_every_token_opens_what_the_model_reads_of_it(name: str) -> None:
+    made = trace(name)
+    (row,) = drawn("tokens", made).parts
+    for place in range(len(made.encoding.tokens)):
+        origin = row.origin(place)
+        assert origin is not None and engine(name).explain(made, origin.name, origin.index).value == float(
+            made.array(origin.name)[origin.index]
+        )
+
+
 @pytest.mark.parametrize(("name", "word"), [("pos-rules-en", "其余"), ("seg-rules-zh", "词典")])
 def test_where_no_rule_fits_what_decides_is_named_in_the_language_of_the_reader(name: str, word: str) -> None:
     made = trace(name)
