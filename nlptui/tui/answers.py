@@ -84,6 +84,10 @@ class Shown:
     """How long the network ran."""
     positions: int = 0
     """How many tokens a view can be about: those of the text, or of a decoder that has more."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Edits that were asked for and fit nothing of this run, each with the reason: they are out of force."""
+    editable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The parameters that can be edited, by name: their axes."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ labels. Keeps the models and runs used last, so that changing layer, head or vie
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from nlptui.errors import UserError
 from nlptui.locale import _, language
 from nlptui.text import visible
 from nlptui.tui.answers import Explained, Model, Reading, Shown, ViewName, Written
@@ -39,6 +40,14 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A run, and the edits that were left out of it because they fit nothing there, each with the reason."""
+
+    trace: Trace
+    unfit: Mapping[str, str]
+
+
 class Workbench:
     """Owns the engines and the traces. One thread uses it, and no other."""
 
@@ -47,9 +56,10 @@ class Workbench:
         self._watch: Watch = lambda done, pieces: None
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._pooled: OrderedDict[tuple[str, str], Engine] = OrderedDict()
-        self._traces: OrderedDict[tuple[Any, ...], Trace] = OrderedDict()
+        self._runs: OrderedDict[tuple[Any, ...], Ran] = OrderedDict()
         self._tokenizers: OrderedDict[str, Any] = OrderedDict()
         self._trees: OrderedDict[tuple[Any, ...], Tree] = OrderedDict()
+        self._editable: OrderedDict[str, Mapping[str, tuple[str, ...]]] = OrderedDict()
 
     def load(self) -> None:
         """Import the engine, and torch with it: the slow part of the first start."""
@@ -89,17 +99,37 @@ class Workbench:
 
     def trace(self, place: Place) -> Trace:
         """The run of `place`; an edit from A takes the values of the pinned run."""
-        from nlptui.edits import Edit, with_pinned
+        return self.ran(place).trace
 
-        def run() -> Trace:
-            edits = tuple(map(Edit.parse, place.edits))
-            if place.pinned is not None and place.patches:
-                edits = with_pinned(edits, self.trace(place.pinned))
-            engine = self.engine_of(place)
-            written = place.written_ids if engine.config.task == "translation" else None
-            return engine.trace(place.sentence, pair=place.pair, edits=edits, target=written)
+    def ran(self, place: Place) -> Ran:
+        """The run of `place` with those of its edits that fit it, and why the others do not."""
+        return _kept(self._runs, place.run, RUNS_KEPT, lambda: self._run(place))
 
-        return _kept(self._traces, place.run, RUNS_KEPT, run)
+    def _run(self, place: Place) -> Ran:
+        from nlptui.edits import Edit, UnfitEdit, with_pinned
+
+        engine = self.engine_of(place)
+        written = place.written_ids if engine.config.task == "translation" else None
+        edits: list[tuple[str, Edit]] = []
+        unfit: dict[str, str] = {}
+        for text in place.edits:
+            try:
+                edits.append((text, Edit.parse(text)))
+            except UserError as error:  # a file that is gone
+                unfit[text] = str(error)
+        a = self.trace(place.pinned) if place.pinned is not None and place.patches else None
+        while True:
+            try:
+                made = tuple(edit for _text, edit in edits)
+                made = made if a is None else with_pinned(made, a)
+                trace = engine.trace(place.sentence, pair=place.pair, edits=made, target=written)
+                return Ran(trace, unfit)
+            except UnfitEdit as error:
+                fallen = {text: str(error) for text, edit in edits if edit == error.edit}
+                if not fallen:
+                    raise
+                unfit |= fallen
+                edits = [(text, edit) for text, edit in edits if text not in fallen]
 
     # what is shown
 
@@ -108,7 +138,8 @@ class Workbench:
         from nlptui.views import VIEWS
 
         place = with_model(place, place.model or first_model())
-        engine, trace = self.engine_of(place), self.trace(place)
+        engine, ran = self.engine_of(place), self.ran(place)
+        trace = ran.trace
         fitting = [view for view in VIEWS.values() if view.applies(engine.config)]
         view = _view(fitting, place.view)
         layers, heads, choices = view.layers(trace), view.heads(trace), view.choices(trace)
@@ -134,7 +165,9 @@ class Workbench:
             tree=self._tree(trace, here),
             reading=_reading(trace, position) if here.reading != "ids" else None,
             positions=positions,
-            notices=tuple(self._notices(trace, place, view.name)),
+            notices=tuple(self._notices(ran, place, view.name)),
+            unfit=ran.unfit,
+            editable=_kept(self._editable, place.model, MODELS_KEPT, lambda: engine.editable),
             seconds=trace.seconds,
         )
 
@@ -186,20 +219,20 @@ class Workbench:
 
     def _tokens(self, trace: Trace, place: Place) -> Tokens:
         """The model's own tokens, or those of the second tokenizer."""
-        from nlptui.views.tokens import ids_source, token_row
+        from nlptui.views.tokens import own_row, token_row
 
         if place.tokenizer and place.tokenizer != place.model:
             encoding = self._tokenizer(place.tokenizer).encode(place.sentence, place.pair)
             return token_row(_("tokens of {name}").format(name=place.tokenizer), encoding)
-        return _tagged(token_row(_("tokens"), trace.encoding, ids_source(trace, "ids")), trace.output)
+        return _tagged(own_row(trace), trace.output)
 
     def _tokenizer(self, name: str) -> Any:
         from nlptui.engine.tokenizer import find_tokenizer
 
         return _kept(self._tokenizers, name, MODELS_KEPT, lambda: find_tokenizer(name))
 
-    def _notices(self, trace: Trace, place: Place, view: str) -> list[str]:
-        said = []
+    def _notices(self, ran: Ran, place: Place, view: str) -> list[str]:
+        trace, said = ran.trace, []
         if len(place.text) > TEXT_LIMIT:
             said.append(
                 _("The text has {n} characters; the explorer reads the first {limit}.").format(
@@ -218,8 +251,11 @@ class Workbench:
             said.append(words.format(model=visible(trace.model), view=visible(place.view)))
         if place.tokenizer and place.tokenizer != place.model:
             said.append(_("The tokens on top are those of {name}.").format(name=visible(place.tokenizer)))
-        if place.edits:
-            said.append(_("edited: {edits}").format(edits="  ".join(map(visible, place.edits))))
+        if made := [edit for edit in place.edits if edit not in ran.unfit]:
+            said.append(_("edited: {edits}").format(edits="  ".join(map(visible, made))))
+        if ran.unfit:
+            words = _("out of force here: {reasons}.  E lists the edits.")
+            said.append(words.format(reasons="; ".join(ran.unfit.values())))
         if place.pooling and place.pooling in getattr(trace.config, "poolings", ()):
             said.append(_("pooled by: {name}").format(name=visible(place.pooling)))
         if place.off:

@@ -32,13 +32,35 @@ async def test_a_cosine_leads_through_its_unit_vector_to_the_vector() -> None:
         assert session.app.screen.scopes[0][0].startswith("0,1,")
 
 
-async def test_what_was_given_and_what_was_learned_say_that_they_were_not_computed() -> None:
+async def test_what_was_given_says_so_and_what_was_learned_is_edited() -> None:
     async with opened("gpt", text="the can", view="tokens") as session:
         await session.press("x")
-        assert "ids is not computed in this run" in session.text()
-        await session.press("2", "x")
-        assert "token_embedding.weight is not computed in this run" in session.text()
-        assert session.place.edits == ()
+        assert "ids is no parameter and not computed in this run" in session.text()
+        await session.press("2", "l", "x")
+        screen = session.app.screen
+        assert isinstance(screen, EditScreen) and screen.edited == "token_embedding.weight"
+        row = session.pane.box.part.origin(0, 1).index[0]
+        assert [key for key, _words in screen.scopes] == [f"{row},1", f"{row},:", ":,1", ":,:"]
+        assert "mean of its rows" in screen.query_one("#edit-what").choices[1][1]
+        await session.press("j", "enter")
+        assert session.place.edits == (f"token_embedding.weight[{row},:]=zero",)
+        assert not session.pane.box.part.values[0].any() and session.pane.box.part.values[1].any()
+        assert "edited: token_embedding.weight" in session.text()
+        await session.press("enter", "enter")
+        shown = session.app.screen.trail[-1].explained.derivation
+        assert shown.name == "edits.token_embedding.weight.constant" or "unedited" in shown.name
+        await session.press("escape", "u")
+        assert session.place.edits == () and session.pane.box.part.values[0].any()
+
+
+async def test_the_products_of_a_table_lead_to_the_table() -> None:
+    async with opened("gpt", text="the can", view="positions") as session:
+        await session.press("w", "j", "x")
+        assert isinstance(session.app.screen, EditScreen)
+        assert session.app.screen.edited == "pos_embedding.weight"
+        await session.press("j", "enter")
+        assert session.place.edits[0].endswith("=zero") and session.explorer.problem == ""
+        assert "edited: pos_embedding.weight" in session.text(), "and the view of positions is still there"
 
 
 async def test_a_difference_leads_to_the_number_of_the_run_on_screen() -> None:

@@ -1,5 +1,5 @@
-"""Edit a recorded value: which part of it, and what to do with that. Answers with the edit as the command
-line writes it.
+"""Edit a recorded value or a parameter: which part of it, and what to do with that. Answers with the edit as
+the command line writes it.
 
 Knows nothing of the engine: an edit is a line of text here.
 """
@@ -27,6 +27,8 @@ OPERATIONS = (
     ("scale", N_("scale: multiply by a number")),
     ("force", N_("force: set to a number")),
 )
+OF_ROWS = ("mean", N_("mean: set to the mean of its rows"))
+"""What `mean` is of a parameter, which has no positions."""
 PATCH = ("from:A", N_("from A: take the value of the pinned run (patching)"))
 """Offered where a run is pinned."""
 NEEDS_AMOUNT = ("scale", "force")
@@ -53,7 +55,10 @@ def scopes(index: Sequence[int], axes: Sequence[str], source: Sequence[int | str
         found.setdefault(region([part != "col" for part in source]), _("its row in the table"))
     if "row" in source:
         found.setdefault(region([part != "row" for part in source]), _("its column in the table"))
-    for axis, words in (("head", N_("its head")), ("pos", N_("its position")), ("d_hidden", N_("its unit"))):
+    for axis, words in (
+        ("head", N_("its head")), ("pos", N_("its position")), ("d_hidden", N_("its unit")),
+        ("row", N_("its row")), ("column", N_("its column")),
+    ):  # fmt: skip
         if axis in axes:
             found.setdefault(region([a in ("batch", axis) for a in axes]), _(words))
     found.setdefault(region([False] * len(index)), _("everything"))
@@ -65,9 +70,12 @@ class EditScreen(Dialog):
 
     CSS_PATH = "edit.tcss"
 
-    def __init__(self, name: str, scopes: list[tuple[str, str]], pinned: bool = False) -> None:
+    def __init__(
+        self, name: str, scopes: list[tuple[str, str]], pinned: bool = False, learned: bool = False
+    ) -> None:
         super().__init__()
-        self.operations = (*OPERATIONS, PATCH) if pinned else OPERATIONS
+        operations = tuple(OF_ROWS if learned and o[0] == "mean" else o for o in OPERATIONS)
+        self.operations = (*operations, PATCH) if pinned else operations
         self.edited = name
         self.scopes = scopes
 

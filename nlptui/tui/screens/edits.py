@@ -1,16 +1,18 @@
-"""The edits in force, and those switched off for a while: switch each, take it back, or see what it changes.
+"""The edits in force, those switched off for a while, and those that do not fit the text at hand: switch
+each, take it back, or see what it changes.
 
 Knows nothing of the engine: an edit is a line of text, and whoever opens this is told of every change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.segment import Segment
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widgets import Static
 
 from nlptui.locale import _
 from nlptui.text import visible
@@ -19,7 +21,7 @@ from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.screens.base import Dialog, TooSmall
 from nlptui.tui.widgets.cells import fit
-from nlptui.tui.widgets.messages import CellOpened
+from nlptui.tui.widgets.messages import CellMoved, CellOpened
 
 Edits = tuple[str, ...]
 
@@ -28,14 +30,17 @@ class EditList(ChoiceList):
     """Each edit with a mark that says whether it is in force."""
 
     off: frozenset[str] = frozenset()
+    unfit: frozenset[str] = frozenset()
 
     def row_segments(self, row: int) -> list[Segment]:
         """The mark, and the edit."""
         edit = self.choices[row][0]
-        words = fit(f"[{' ' if edit in self.off else 'x'}] {visible(edit)}", self.size.width)
+        mark, look = ("!", "warning") if edit in self.unfit else ("x", "")
+        mark, look = (" ", "faint") if edit in self.off else (mark, look)
+        words = fit(f"[{mark}] {visible(edit)}", self.size.width)
         if row == self.row:
             return [Segment(words, self.cursor_style)]
-        return [Segment(words, self.palette.word("faint") if edit in self.off else None)]
+        return [Segment(words, self.palette.word(look) if look else None)]
 
 
 class EditsScreen(Dialog):
@@ -45,9 +50,14 @@ class EditsScreen(Dialog):
     BINDINGS = bindings("edits")
 
     def __init__(
-        self, edits: Sequence[str], off: Sequence[str], changed: Callable[[Edits, Edits], None]
+        self,
+        edits: Sequence[str],
+        off: Sequence[str],
+        changed: Callable[[Edits, Edits], None],
+        unfit: Mapping[str, str],
     ) -> None:
         super().__init__()
+        self.unfit = unfit
         self.edits, self.off = list(dict.fromkeys((*edits, *off))), set(off)
         self.changed = changed
 
@@ -57,6 +67,7 @@ class EditsScreen(Dialog):
         with Vertical(classes="window"):
             yield Words(id="edits-title")
             yield EditList((), id="edits-list")
+            yield Static(id="edits-said", markup=False)
             yield Words(id="edits-keys")
 
     def on_mount(self) -> None:
@@ -75,9 +86,26 @@ class EditsScreen(Dialog):
         """The list as it stands; the cursor keeps its line."""
         listing = self.query_one(EditList)
         row = listing.row
-        listing.off = frozenset(self.off)
+        listing.off, listing.unfit = frozenset(self.off), frozenset(self.unfit)
         listing.show([(edit, edit) for edit in self.edits])
         listing.move_to(min(row, len(self.edits) - 1))
+        self.draw()
+
+    def note_unfit(self, unfit: Mapping[str, str]) -> None:
+        """The run with the edits as they are now is there: these fit nothing of it."""
+        if unfit != self.unfit:
+            self.unfit = unfit
+            self.fill()
+
+    @on(CellMoved)
+    def draw(self) -> None:
+        """Why the edit under the cursor is out of force, where it is without being switched off."""
+        listing = self.query_one(EditList)
+        edit = listing.key if self.edits else ""
+        reason = "" if edit in self.off else self.unfit.get(edit, "")
+        said = self.query_one("#edits-said", Static)
+        said.update(f"[!] {reason}" if reason else "")
+        said.display = bool(reason)
 
     def tell(self) -> None:
         """What is in force now, in the order in which the edits were made."""

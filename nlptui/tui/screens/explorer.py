@@ -230,6 +230,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         self.draw_title()
         self.notice_snapshots()
         self.draw_notice()
+        self.note_unfit()
         self.query_one(ViewTabs).show(shown)
         self.draw_tokens(shown)
         self.query_one(ReadingLine).show(shown.reading, shown.place.reading)

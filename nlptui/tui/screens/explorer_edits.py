@@ -14,6 +14,7 @@ from nlptui.text import visible
 from nlptui.tui import walk
 from nlptui.tui.panes.figure_pane import FigurePane
 from nlptui.views.figure import HeatTable, Origin
+from nlptui.views.names import UNEDITED
 
 if TYPE_CHECKING:
     from nlptui.tui.backend import Answer
@@ -32,6 +33,7 @@ class EditActions:
         if origin.trace > 1:
             self.say(_("This number is another model's; open that model (m) to edit it."))
             return
+        origin = replace(origin, name=origin.name.removesuffix(UNEDITED))
         if self.axes_of(origin.name) is None:
             self.edit_behind(origin)
         else:
@@ -45,28 +47,31 @@ class EditActions:
         return next((origin for origin in pair or () if origin.trace == 1), None)
 
     def axes_of(self: ExplorerScreen, name: str) -> tuple[str, ...] | None:
-        """The axes of what this run computed as `name`; None where it is something else."""
-        rows = self.shown.tree.rows if self.shown is not None else ()
+        """The axes of a parameter, or of what this run computed, as `name`; None where it is neither."""
+        if self.shown is None:
+            return None
+        rows = self.shown.tree.rows
         found = (row.axes for row in rows if row.path == name and row.leaf and not row.given)
-        return next(found, None)
+        return next(found, self.shown.editable.get(name))
 
     def edit_behind(self: ExplorerScreen, number: Origin) -> None:
         """Edit what a number of an analysis was made of: its first term that the network computes, or one
-        behind its first term.
+        behind its first term; where there is none of these, its first parameter.
         """
         from nlptui.tui.requests import Explain
 
         def explained(answer: Answer) -> None:
             terms = () if answer.error or answer.cancelled else answer.result.derivation.terms
-            behind = next((term for term in terms if self.axes_of(term.name) is not None), None)
+            editable = [term for term in terms if self.axes_of(term.name) is not None]
+            computed = [term for term in editable if term.kind != "parameter"]
             if self.app.screen is not self:
                 return
-            if behind is not None:
-                self.choose_edit(Origin(behind.name, tuple(behind.index), number.trace), ())
-            elif terms and terms[0].name.startswith("analysis."):
+            if not computed and terms and terms[0].name.startswith("analysis."):
                 asked(Origin(terms[0].name, tuple(terms[0].index), number.trace))
+            elif behind := [*computed, *editable]:
+                self.choose_edit(Origin(behind[0].name, tuple(behind[0].index), number.trace), ())
             else:
-                words = _("{name} is not computed in this run, so it cannot be edited.")
+                words = _("{name} is no parameter and not computed in this run, so it cannot be edited.")
                 self.say(words.format(name=visible(number.name)))
 
         def asked(origin: Origin) -> None:
@@ -83,7 +88,9 @@ class EditActions:
                 self.go(walk.with_edit(self.place, edit))
 
         places = scopes(origin.index, self.axes_of(origin.name) or (), source)
-        self.app.push_screen(EditScreen(origin.name, places, self.place.pinned is not None), edited)
+        learned = self.shown is not None and origin.name in self.shown.editable
+        pinned = self.place.pinned is not None
+        self.app.push_screen(EditScreen(origin.name, places, pinned, learned), edited)
 
     def source_of_cursor(self: ExplorerScreen) -> tuple[int | str, ...]:
         """The index of the current table's source, with "row" and "col" where its rows and columns stand."""
@@ -109,7 +116,15 @@ class EditActions:
             if name:
                 self.open_activation(name)
 
-        self.app.push_screen(EditsScreen(self.place.edits, self.place.off, changed), closed)
+        unfit = self.shown.unfit if self.shown is not None else {}
+        self.app.push_screen(EditsScreen(self.place.edits, self.place.off, changed, unfit), closed)
+
+    def note_unfit(self: ExplorerScreen) -> None:
+        """Tell the list of edits, where it is open, which of them fit nothing of the run that has come."""
+        from nlptui.tui.screens.edits import EditsScreen
+
+        if isinstance(self.app.screen, EditsScreen) and self.shown is not None:
+            self.app.screen.note_unfit(self.shown.unfit)
 
     def action_clear_edits(self: ExplorerScreen) -> None:
         """Take back all edits."""
