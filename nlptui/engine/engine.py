@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from nlptui.config import CLASSICAL, ModelConfig
 from nlptui.edits import Edit, UnfitEdit, with_means
-from nlptui.engine import checkpoint, edited
+from nlptui.engine import checkpoint, edited, translating, word_vectors, writing
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.analyses.asked import Watch, unwatched
 from nlptui.engine.check import differences, lattice_differences
-from nlptui.engine.generation import Step, TextSoFar, choose, generate, prompt_of, steps_of, written
+from nlptui.engine.generation import Step, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_state
 from nlptui.engine.segmenter import segmenter_for, wants_words, words_by_rule
@@ -33,7 +33,7 @@ from nlptui.formula import Derivation, explain
 from nlptui.locale import _
 from nlptui.near_names import did_you_mean
 from nlptui.nn import OFF, Batch
-from nlptui.sampling import Sampling
+from nlptui.sampling import PLAIN, Sampling
 from nlptui.tasks import load_examples, task_for
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
@@ -50,10 +50,6 @@ EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
 }
 NSP_LABELS = ("next", "not next")
 PAIR_TASKS = ("pretraining", "question_answering", "classification")
-LONGEST_CHARACTER = 8
-"""Tokens that one character takes at most: its bytes, and more for safety."""
-TEMPERATURE = 1.0
-"""What sampling starts from, here and on the command line; 0 is greedy."""
 
 
 def pick_device(wanted: str) -> str:
@@ -277,7 +273,8 @@ class Engine:
         self, trace: Trace, only: Sequence[str] | None, target: str | Sequence[int] | None
     ) -> Trace:
         started = time.perf_counter()
-        target_ids = self._target_ids(trace.encoding, target) if self.config.task == "translation" else None
+        translates = self.config.task == "translation"
+        target_ids = translating.target_ids(self, trace.encoding, target) if translates else None
         recorder = Recorder(trace.parameters, trace.activation_edits, only)
         recorder.inputs.update(trace.inputs)
         with torch.no_grad():
@@ -346,7 +343,7 @@ class Engine:
         if not encoding.ids:
             return dict(EMPTY_OUTPUTS[self.config.task])
         if self.config.task == "translation":
-            return _generated(self._translation(encoding))
+            return _generated(translating.translation(self, encoding))
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
@@ -391,49 +388,14 @@ class Engine:
         word: a token of the vocabulary, which is left out, as special tokens are; of a translator, of the
         source. Raises UserError for one that is not there.
         """
-        own = self._row_of(word)
-        rows = self._directions()
-        similarity = rows @ rows[own]
-        similarity[[own, *self.tokenizer.specials.values()]] = -torch.inf
-        best = similarity.topk(min(max(top, 0), int(similarity.isfinite().sum())))
-        return [
-            {"id": int(i), "text": self.tokenizer.token(int(i)), "similarity": float(value)}
-            for value, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        ]
+        return word_vectors.neighbours(self, word, top)
 
     def cosines(self, words: Sequence[str]) -> np.ndarray:
         """The cosines of the embeddings of all `words` with each other, words × words; 1 with themselves.
 
         The words are those that `neighbours` takes. Raises UserError for one that is not there.
         """
-        own = self._directions()[[self._row_of(word) for word in words]]
-        return (own @ own.T).numpy()
-
-    def _directions(self) -> Tensor:
-        """The table of token embeddings, on the CPU, each row of length 1; of a translator, the source's."""
-        names = ("token_embedding.weight", "source_embedding.weight")
-        table = next((self.parameters[name] for name in names if name in self.parameters), None)
-        if table is None:
-            raise UserError(
-                _("{name} has no table of token embeddings, so there is nothing near a token in it").format(
-                    name=visible(self.name)
-                )
-            )
-        return torch.nn.functional.normalize(table.detach().cpu().float(), dim=-1)
-
-    def _row_of(self, word: str) -> int:
-        """The id of `word`: as the vocabulary has it, or the one token that the tokenizer makes of it."""
-        found = self.tokenizer.find(word)
-        if found is not None:
-            return found
-        ids = self.tokenizer.encode(word, special=False).ids
-        if len(ids) != 1 or ids[0] == self.tokenizer.specials.get("unk"):
-            raise UserError(
-                _("{name} has no vector for {word!r}: it is not a token of its vocabulary").format(
-                    name=visible(self.name), word=visible(word)
-                )
-            )
-        return int(ids[0])
+        return word_vectors.cosines(self, words)
 
     def check(self, reference: nn.Module | None = None) -> dict[str, float]:
         """Part → max |Δ| of our step-by-step numbers from torch's fused ones, over max(1, max |value|).
@@ -476,7 +438,7 @@ class Engine:
         self,
         prompt: str,
         max_tokens: int = 100,
-        temperature: float = TEMPERATURE,
+        temperature: float = PLAIN.temperature,
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 0,
@@ -486,23 +448,7 @@ class Engine:
 
         cache: keep keys and values, or the recurrent state, between steps; the numbers are the same without.
         """
-        sampling = Sampling(temperature, top_k, top_p, seed)
-        if self.config.task == "translation":
-            encoding = self.encode(prompt)
-            if not encoding.ids:
-                return iter(())
-            return self._decoder_steps(encoding, max_tokens, sampling, cache)
-        self._refuse_to_write()
-        ids = self._prompt_ids(prompt)
-        end = self.tokenizer.specials.get("eos")
-        scores = self._cached_scores(ids) if cache else self._fresh_scores(ids)
-        return generate(scores, self.tokenizer.decode, max_tokens, sampling, end, ids)
-
-    def _refuse_to_write(self) -> None:
-        """Raise UserError if the model writes no text."""
-        if self.config.task not in ("language_model", "translation"):
-            words = _("{name} is a {task} model and writes no text; choose a language model or a translator")
-            raise UserError(words.format(name=visible(self.name), task=self.config.task))
+        return writing.steps_after(self, prompt, max_tokens, Sampling(temperature, top_k, top_p, seed), cache)
 
     def next_step(self, trace: Trace, sampling: Sampling, token: int | None = None) -> Step | None:
         """The token after the end of `trace`: `token`, or the one that `sampling` chooses.
@@ -510,147 +456,11 @@ class Engine:
         None where that is the end of the text. Of a character that takes several tokens the text comes whole,
         with the id of its last token. Raises UserError if the model writes no text.
         """
-        self._refuse_to_write()
-        if (ran := self._ran(trace)) is not self:
-            return ran.next_step(trace, sampling, token)
-        cut = trace.truncated and self.config.task == "language_model"
-        if "logits" not in trace.activations or (cut and token is None):
-            # Nothing to go on from, or more than the network reads at once: a window slides over it.
-            how = (sampling.temperature, sampling.top_k, sampling.top_p, sampling.seed)
-            return next(self.generate(trace.text, 1, *how), None)
-        before = written(trace, self.tokenizer.specials.get("eos"))
-        ids = before[1:] if self.config.task == "translation" else before
-        text = TextSoFar(self.tokenizer.decode, ids)
-        logits: Any = trace["logits"].value[0, len(before) - 1].cpu()
-        found, logprob = choose(logits, sampling, len(ids))
-        if token is not None:
-            found, logprob = token, float(logits.double().log_softmax(-1)[token])
-        if found == self.tokenizer.specials.get("eos"):
-            return None
-        added = text.add(found)
-        if added or self.config.task == "translation":
-            return Step(found, added, logprob)
-        return self._whole_character([*ids, found], text, sampling)
-
-    def _whole_character(self, ids: list[int], text: TextSoFar, sampling: Sampling) -> Step | None:
-        """The rest of a character of which `ids` end with a part."""
-        scores = self._fresh_scores(ids)
-        last: int | None = None
-        for _n in range(LONGEST_CHARACTER):
-            last, logprob = choose(scores(last), sampling, len(ids) + _n)
-            added = "" if last == self.tokenizer.specials.get("eos") else text.add(last)
-            if added:
-                return Step(last, added, logprob)
-        return None
+        return writing.step_after(self._ran(trace), trace, sampling, token)
 
     def prompt_used(self, prompt: str) -> str | None:
         """The end of `prompt` that the first token is written from, where the model cannot read all of it."""
-        ids = [] if self.config.task == "translation" else self._prompt_ids(prompt)
-        if self.config.arch == "gpt" and len(ids) > self.config.context:
-            return self.tokenizer.decode(ids[-self.config.context :])
-        encoding = self.encode(prompt) if self.config.task == "translation" else None
-        if encoding is None or not encoding.truncated:
-            return None
-        return self.tokenizer.decode(encoding.ids)
-
-    def _prompt_ids(self, prompt: str) -> list[int]:
-        ids = prompt_of(self.tokenizer.encode(prompt).ids, self.tokenizer.specials.get("eos"))
-        if ids:
-            return ids
-        newline = self.tokenizer.find("\n")
-        if newline is None:
-            raise UserError(
-                _("the prompt is empty: {name} needs at least one token to go on from").format(
-                    name=visible(self.name)
-                )
-            )
-        return [newline]
-
-    def _cached_scores(self, prompt: list[int]) -> Callable[[int | None], Tensor]:
-        ids, memory, seen = list(prompt), None, 0
-        bounded = self.config.arch == "gpt"
-
-        def scores(last: int | None) -> Tensor:
-            nonlocal memory, seen
-            if last is not None:
-                ids.append(last)
-            if bounded and len(ids) > self.config.context:
-                # The window slides: every position changes, so nothing of the cache holds.
-                memory, seen = None, len(ids) - self.config.context
-            with torch.no_grad():
-                new = torch.tensor([ids[seen:]], device=self.device)
-                logits, memory = self.model.next_logits(new, memory)  # type: ignore[operator]
-            seen = len(ids)
-            row: Tensor = logits[0]
-            return row
-
-        return scores
-
-    def _fresh_scores(self, prompt: list[int]) -> Callable[[int | None], Tensor]:
-        ids = list(prompt)
-
-        def scores(last: int | None) -> Tensor:
-            if last is not None:
-                ids.append(last)
-            window = ids[-self.config.context :] if self.config.arch == "gpt" else ids
-            with torch.no_grad():
-                outputs = self.model(Batch(torch.tensor([window], device=self.device)), OFF)
-            last_row: Tensor = outputs["logits"][0, -1]
-            return last_row
-
-        return scores
-
-    # -- translation
-
-    def _decoder_steps(
-        self, encoding: Encoding, max_tokens: int, sampling: Sampling, cache: bool = True
-    ) -> Iterator[Step]:
-        bos, eos = self.tokenizer.specials["bos"], self.tokenizer.specials["eos"]
-        with torch.no_grad():
-            memory = self.model.encode(torch.tensor([encoding.ids], device=self.device))  # type: ignore[operator]
-        caches = self.model.caches()  # type: ignore[operator]
-        ids = [bos]
-
-        def scores(last: int | None) -> Tensor:
-            if last is not None:
-                ids.append(last)
-            new = ids[-1:] if cache and last is not None else ids
-            with torch.no_grad():
-                target = torch.tensor([new], device=self.device)
-                held = caches if cache else self.model.caches()  # type: ignore[operator]
-                logits: Tensor = self.model.next_logits(target, memory, held)  # type: ignore[operator]
-                return logits[0]
-
-        longest = min(max_tokens, self.config.context - 1)
-        return generate(scores, self.tokenizer.decode, longest, sampling, eos)
-
-    def _translation(self, encoding: Encoding) -> list[Step]:
-        """What the task's own search finds, which is what `evaluate` measures."""
-        text = TextSoFar(self.tokenizer.decode, [])
-        found = self.task.translate(self.model, [encoding.ids], self.device)[0]  # type: ignore[attr-defined]
-        return [Step(i, text.add(i), logprob) for i, logprob in zip(found.ids, found.logprobs, strict=True)]
-
-    def _target_ids(self, encoding: Encoding, target: str | Sequence[int] | None) -> tuple[int, ...]:
-        """What the decoder reads: <s>, then `target` or what it writes by itself."""
-        if target is None:
-            ids = tuple(step.id for step in self._translation(encoding))
-        elif not isinstance(target, str):
-            ids = tuple(target)
-            self._check_ids(ids)
-        else:
-            ids = self.tokenizer.encode(target, special=False, max_length=self.config.context - 1).ids
-        return (self.tokenizer.specials["bos"], *ids)
-
-    def _check_ids(self, ids: Sequence[int]) -> None:
-        """Raise UserError for ids that the decoder cannot read: unknown ones, or too many."""
-        size, room = len(self.tokenizer.vocabulary()), self.config.context - 1
-        wrong = [i for i in ids if not 0 <= i < size]
-        if wrong:
-            words = _("{model} has no token {id}; ids go from 0 to {last}")
-            raise UserError(words.format(model=visible(self.name), id=wrong[0], last=size - 1))
-        if len(ids) > room:
-            words = _("{n} tokens are written, but {model} can write at most {room}")
-            raise UserError(words.format(n=len(ids), model=visible(self.name), room=room))
+        return writing.prompt_used(self, prompt)
 
 
 def _parsed(edits: Sequence[Edit | str]) -> tuple[Edit, ...]:
