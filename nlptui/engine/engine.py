@@ -22,7 +22,9 @@ from nlptui.engine import checkpoint, edited, translating, word_vectors, writing
 from nlptui.engine.analyses import PREFIX as ANALYSIS
 from nlptui.engine.analyses import analyse
 from nlptui.engine.analyses.asked import Watch, unwatched
-from nlptui.engine.check import differences, lattice_differences
+from nlptui.engine.answers import EMPTY_OUTPUTS, token_list, written_output
+from nlptui.engine.check import differences, invented_batch, lattice_differences
+from nlptui.engine.devices import pick_device
 from nlptui.engine.generation import Step, steps_of
 from nlptui.engine.inputs import batch_of
 from nlptui.engine.library import find_state
@@ -32,39 +34,15 @@ from nlptui.errors import UserError
 from nlptui.formula import Derivation, explain
 from nlptui.locale import _
 from nlptui.near_names import did_you_mean
-from nlptui.nn import OFF, Batch
+from nlptui.nn import OFF
 from nlptui.sampling import PLAIN, Sampling
 from nlptui.tasks import load_examples, task_for
 from nlptui.text import visible
 from nlptui.tokenizers import Encoding, Tokenizer
 from nlptui.trace import Recorder, Trace
 
-EMPTY_OUTPUTS: dict[str, dict[str, Any]] = {
-    "tagging": {"tags": []},
-    "classification": {"labels": []},
-    "language_model": {"candidates": []},
-    "pretraining": {"candidates": []},
-    "question_answering": {"spans": []},
-    "translation": {"text": "", "tokens": []},
-    "skip_gram": {"candidates": []},
-}
 NSP_LABELS = ("next", "not next")
 PAIR_TASKS = ("pretraining", "question_answering", "classification")
-
-
-def pick_device(wanted: str) -> str:
-    """The device to use: "auto" is CUDA, then MPS, then the CPU, whichever is there. Raises UserError."""
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if usable[name])
-    if not usable.get(wanted.split(":")[0], False):
-        there = ", ".join(name for name, works in usable.items() if works)
-        raise UserError(
-            _("device {name!r} is not available here; there is {there}").format(
-                name=visible(wanted), there=there
-            )
-        )
-    return wanted
 
 
 class Engine:
@@ -276,12 +254,11 @@ class Engine:
         translates = self.config.task == "translation"
         target_ids = translating.target_ids(self, trace.encoding, target) if translates else None
         recorder = Recorder(trace.parameters, trace.activation_edits, only)
-        recorder.inputs.update(trace.inputs)
         with torch.no_grad():
             outputs = self.model(batch_of(trace.encoding, self.device, target_ids), recorder)
         trace.seconds = time.perf_counter() - started
         recorder.check_edits()
-        trace.activations, trace.inputs = recorder.activations, recorder.inputs
+        trace.activations, trace.inputs = recorder.activations, {**recorder.inputs, **trace.inputs}
         if target_ids is None:
             trace.output = self._decoded(outputs, trace.encoding)
         else:
@@ -289,7 +266,7 @@ class Engine:
             searched = getattr(self.config, "beams", 1) > 1 and not trace.activation_edits
             forced = list(target_ids[1:]) if searched or target is not None else None
             end = self.tokenizer.specials["eos"]
-            trace.output = _generated(
+            trace.output = written_output(
                 steps_of(
                     outputs["logits"][0, : self.config.context - 1].cpu(), self.tokenizer.decode, end, forced
                 )
@@ -302,7 +279,8 @@ class Engine:
 
     def _labels(self, encoding: Encoding, target_ids: tuple[int, ...] | None) -> dict[str, tuple[str, ...]]:
         vocabulary = tuple(self.tokenizer.vocabulary())
-        tokens = tuple(encoding.tokens)
+        unknown = self.tokenizer.specials.get("unk")
+        tokens = encoding.labels(None if unknown is None else vocabulary[unknown])
         sets = {
             "tokens": tokens,
             "src": tokens,
@@ -343,7 +321,7 @@ class Engine:
         if not encoding.ids:
             return dict(EMPTY_OUTPUTS[self.config.task])
         if self.config.task == "translation":
-            return _generated(translating.translation(self, encoding))
+            return written_output(translating.translation(self, encoding))
         with torch.no_grad():
             return self._decoded(self.model(batch_of(encoding, self.device), OFF), encoding)
 
@@ -404,19 +382,7 @@ class Engine:
         """
         if self.config.arch in CLASSICAL:
             return lattice_differences(self.model, self.tokenizer, self.config.language)
-        length = min(self.config.context, 24)
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(0, self.config.vocab_size, (1, length), generator=generator)
-        n_chars = getattr(self.config, "n_chars", 0)
-        chars = torch.randint(1, n_chars, (1, length, 6), generator=generator) if n_chars else None
-        rows = getattr(self.config, "target_vocab_size", 0) or self.config.vocab_size
-        target = (
-            torch.randint(0, rows, (1, length), generator=generator)
-            if self.config.task == "translation"
-            else None
-        )
-        segments = torch.arange(length)[None] * getattr(self.config, "n_segments", 1) // length
-        batch = Batch(ids, segments=segments, chars=chars, target_ids=target).to(self.device)
+        batch = invented_batch(self.config).to(self.device)
         return differences(self.model, (reference or copy.deepcopy(self.model)).eval(), batch)
 
     def evaluate(self, split: str = "test", batch_size: int = 32) -> dict[str, Any]:
@@ -474,18 +440,3 @@ def _refuse_answers(edits: Sequence[Edit], scores: str) -> None:
             logits = f"{edit.name.removesuffix('probs')}{scores}"
             message = _("{name} is where the run ends: nothing would change; edit {logits} instead")
             raise UnfitEdit(message.format(name=visible(edit.name), logits=visible(logits)), edit)
-
-
-def token_list(encoding: Encoding) -> list[dict[str, Any]]:
-    """The tokens as the command line prints them; special tokens have no place in the text."""
-    return [
-        {"id": i, "text": token, "start": place[0] if place else None, "end": place[1] if place else None}
-        for i, token, place in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
-    ]
-
-
-def _generated(steps: Sequence[Step]) -> dict[str, Any]:
-    return {
-        "text": "".join(step.text for step in steps),
-        "tokens": [{"id": step.id, "text": step.text, "logprob": step.logprob} for step in steps],
-    }

@@ -254,7 +254,7 @@ class Workbench:
         if made := [edit for edit in place.edits if edit not in ran.unfit]:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, made))))
         if ran.unfit:
-            words = _("out of force here: {reasons}.  E lists the edits.")
+            words = _("out of force here, E says why: {reasons}")
             said.append(words.format(reasons="; ".join(ran.unfit.values())))
         if place.pooling and place.pooling in getattr(trace.config, "poolings", ()):
             said.append(_("pooled by: {name}").format(name=visible(place.pooling)))

@@ -525,7 +525,8 @@ def _pinned(pinned: Place, shown: Shown) -> str:
     differs = [pinned.model] if pinned.model != place.model else []
     text = pinned.text if len(pinned.text) <= 60 else f"{pinned.text[:59]}…"
     differs += [f"“{text}”"] if pinned.text != place.text else []
-    differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != place.edits else []
+    edits = tuple(edit for edit in place.edits if edit not in shown.unfit)
+    differs += [_("edited") if pinned.edits else _("not edited")] if pinned.edits != edits else []
     if pinned.pooling != place.pooling:
         differs += [_("pooled by {name}").format(name=visible(pinned.pooling))]
     layer, head = place.a_stays or (place.layer, place.head)
