@@ -44,6 +44,12 @@ def visible(text: str) -> str:
     return "".join(map(visible_character, text))
 
 
+UNKNOWN = "⁇"
+"""Stands behind the characters of a text that a model reads as its token for unknown ones (SentencePiece
+decodes that token to the same sign).
+"""
+
+
 def power_of_ten(value: float) -> str:
     """A small number in little room: 3e-4."""
     digit, power = f"{value:.0e}".split("e")

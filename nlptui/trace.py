@@ -359,7 +359,8 @@ class Trace:
         if self.pinned is other:
             return
         self.pinned = other
-        self.label_sets = {**self.label_sets, "pinned": tuple(getattr(other.encoding, "tokens", ()))}
+        tokens = other.label_sets.get("tokens", tuple(getattr(other.encoding, "tokens", ())))
+        self.label_sets = {**self.label_sets, "pinned": tokens}
         self.done = {name for name in self.done if not name.startswith(ACROSS)}
         self.analyses = {name: held for name, held in self.analyses.items() if not name.startswith(ACROSS)}
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from nlptui.errors import UserError
 from nlptui.locale import _
-from nlptui.text import visible
+from nlptui.text import UNKNOWN, visible
 from nlptui.tokenizers.files import CONFIG_NAME, Settings, shown, write_json
 
 SPECIAL_TOKENS = {
@@ -101,6 +101,15 @@ class Encoding:
             return ""
         text = self.pair if self.pair is not None and self.segments[position] == 1 else self.text
         return text[offset[0] : offset[1]]
+
+    def labels(self, unknown: str | None) -> tuple[str, ...]:
+        """What a person reads for each token: its string; of those that are the string `unknown`, the text's
+        own characters, marked.
+        """
+        return tuple(
+            f"{surface}{UNKNOWN}" if token == unknown and (surface := self.surface(place)) else token
+            for place, token in enumerate(self.tokens)
+        )
 
 
 class Tokenizer(ABC):

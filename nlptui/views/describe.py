@@ -11,6 +11,7 @@ from functools import cache
 
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
+from nlptui.text import UNKNOWN
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Origin, Points, Thumbnails, Tokens, Tree
 from nlptui.views.names import DIFFERS, TOKEN_AXES, UNEDITED, place
 from nlptui.wording import listed
@@ -383,7 +384,7 @@ def _bar(bars: Bars, row: int) -> str:
 
 def _token(part: Tokens, row: int) -> str:
     token = part.tokens[row]
-    words = _("token {position}: '{token}'").format(position=row, token=token.text)
+    words = _("token {position}: '{token}'").format(position=row, token=_called(token.text))
     if token.id is not None:
         words += _(", id {id}").format(id=token.id)
     if token.start is not None and token.end is not None:
@@ -416,12 +417,18 @@ def _point(lines: Lines, row: int, col: int) -> str:
     series = lines.series[row]
     x = number(series.x[col])
     if series.labels:
-        x = _("'{token}' ({position})").format(token=series.labels[col], position=x)
+        x = _("'{token}' ({position})").format(token=_called(series.labels[col]), position=x)
     if np.isnan(series.y[col]):
         return _("{series} at {x_label} {x}: no value").format(series=series.name, x_label=lines.x_label, x=x)
     return _("{series} at {x_label} {x}: {y}").format(
         series=series.name, x_label=lines.x_label, x=x, y=number(series.y[col])
     )
+
+
+def _called(token: str) -> str:
+    """A token in a sentence: of one that the vocabulary does not hold, that it is so."""
+    known = token.removesuffix(UNKNOWN)
+    return _("{token} (unknown)").format(token=known) if known and known != token else token
 
 
 def _fill_centre(fields: Fields, task: str) -> None:
@@ -433,6 +440,7 @@ def _fill_centre(fields: Fields, task: str) -> None:
 def _fill(fields: Fields, axis: str, index: int, label: str) -> None:
     """Add what `axis` says at `index` to the placeholders."""
     if axis in TOKEN_AXES:
+        label = _called(label)
         fields.setdefault("token", label)
         fields.setdefault("position", str(index))
         if axis in ("query", "key"):

@@ -15,7 +15,7 @@ from nlptui.views import space
 from nlptui.views.figure import Bars, Figure, HeatTable, Part, Source, told
 from nlptui.views.names import clamp, place
 from nlptui.views.output import best
-from nlptui.views.view import State, View, cut, is_network, nothing, stack, titled
+from nlptui.views.view import State, View, cut, is_network, nothing, stack, titled, words_of
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
@@ -81,7 +81,7 @@ def in_pinned(trace: Trace, before: str, position: int, state: State) -> HeatTab
     tables = [cut(trace, f"{before}{name}.cosine", "", "key") for name in names]
     labels = [place(name) or _("embedding") for name in names]
     words = _("'{token}' ({position}) and each token of A: cosine of the vectors")
-    token = told(trace.encoding.tokens[position])
+    token = told(words_of(trace)[position])
     return stack(words.format(token=token, position=position), tables, labels, "layer", state.by)
 
 
@@ -93,7 +93,7 @@ def draw(trace: Trace, state: State) -> Figure:
     before, position = prefix(trace, state), clamp(state.position, len(trace.encoding.tokens))
     if f"{before}similarity" not in trace:
         return nothing(trace, "neighbours", title)
-    token = told(trace.encoding.tokens[position])
+    token = told(words_of(trace)[position])
     words = _("nearest to '{token}' in the embedding").format(token=token)
     parts: list[Part] = [nearest(trace, before, trace.encoding.ids[position], words)]
     caption = _("Cosines of rows of the embedding matrix: 1 is the same direction.")

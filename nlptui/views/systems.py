@@ -13,7 +13,7 @@ from nlptui.locale import N_, _
 from nlptui.views import hidden, output
 from nlptui.views.compare import named
 from nlptui.views.figure import Figure, HeatTable, Part, Token, Tokens
-from nlptui.views.view import BEGIN, Peer, State, View, config_of, cut, nothing, titled
+from nlptui.views.view import BEGIN, Peer, State, View, config_of, cut, nothing, titled, words_of
 from nlptui.wording import listed
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def tokens_of(trace: Trace) -> Tokens:
     tagged = len(tags) == len(trace.encoding.tokens)
     tokens = tuple(
         Token(text, tag=tags[i]["tag"] if tagged else None, prob=tags[i]["prob"] if tagged else None)
-        for i, text in enumerate(trace.encoding.tokens)
+        for i, text in enumerate(words_of(trace))
     )
     return Tokens(_("tokens"), tokens)
 

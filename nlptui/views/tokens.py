@@ -8,17 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import N_, _
+from nlptui.text import UNKNOWN
 from nlptui.views.figure import Figure, Source, Token, Tokens
-from nlptui.views.view import State, View, titled
+from nlptui.views.view import State, View, titled, words_of
 
 if TYPE_CHECKING:
     from nlptui.trace import Trace
 
 
-def token_row(title: str, encoding: Any, source: Source | None = None) -> Tokens:
-    """The tokens of an Encoding."""
+def token_row(
+    title: str, encoding: Any, source: Source | None = None, labels: tuple[str, ...] = ()
+) -> Tokens:
+    """The tokens of an Encoding, by their strings, or by `labels`."""
     tokens = []
-    for i, text in enumerate(encoding.tokens):
+    for i, text in enumerate(labels or encoding.tokens):
         start, end = encoding.offsets[i] or (None, None)
         tokens.append(
             Token(
@@ -48,6 +51,11 @@ def read_source(trace: Trace) -> Source | None:
     return ids_source(trace, "ids") or ids_source(trace, "rule")
 
 
+def own_row(trace: Trace) -> Tokens:
+    """The tokens of a run, each opening to what the model reads of it."""
+    return token_row(_("tokens"), trace.encoding, read_source(trace), words_of(trace))
+
+
 def target_row(trace: Trace) -> Tokens:
     """What the decoder was given, as far as the trace knows it: strings and ids."""
     texts = trace.labels("target_ids", "tgt")
@@ -59,7 +67,7 @@ def target_row(trace: Trace) -> Tokens:
 def draw(trace: Trace, state: State) -> Figure:
     """One row of tokens, and one of the decoder's where there is a decoder."""
     encoding = trace.encoding
-    parts = [token_row(_("tokens"), encoding, read_source(trace))]
+    parts = [own_row(trace)]
     if "target_ids" in trace.inputs:
         parts.append(target_row(trace))
     caption = _("{n} tokens, {m} characters").format(
@@ -67,6 +75,10 @@ def draw(trace: Trace, state: State) -> Figure:
     )
     if trace.truncated:
         caption = titled(caption, _("The text is longer than the model reads; only its beginning was used."))
+    unknown = [token for token, word in zip(encoding.tokens, words_of(trace), strict=True) if token != word]
+    if unknown:
+        words = _("{mark} behind a token: it is not in the vocabulary, and the model reads {token}.")
+        caption = titled(caption, words.format(mark=UNKNOWN, token=unknown[0]))
     return Figure("tokens", _(VIEW.title), tuple(parts), caption)
 
 

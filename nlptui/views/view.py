@@ -162,6 +162,11 @@ class View:
         return _(self.title)
 
 
+def words_of(trace: Trace) -> tuple[str, ...]:
+    """What stands for each token of the text, as in every table."""
+    return trace.label_sets.get("tokens") or trace.encoding.tokens
+
+
 def config_of(thing: Any) -> Any:
     """The config of a trace; a config as it is."""
     return getattr(thing, "config", thing)

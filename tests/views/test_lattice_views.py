@@ -122,6 +122,19 @@ def test_the_rule_that_fired_is_named() -> None:
     assert first == [token.tag for token in row.tokens], "the first that fits decides"
 
 
+def test_a_word_that_the_vocabulary_lacks_is_shown_by_its_characters() -> None:
+    made = trace("pos-hmm-en", "The zorblax ran.")
+    assert made.encoding.tokens[1] == "[UNK]"
+    assert made.label_sets["tokens"] == ("The", "zorblax⁇", "ran", ".")
+    assert trace("pos-crf-en", "The zorblax ran.").label_sets["tokens"][1] == "zorblax", "it reads characters"
+    figure = drawn("tokens", made)
+    (row,) = figure.parts
+    assert isinstance(row, Tokens) and [token.text for token in row.tokens] == list(made.label_sets["tokens"])
+    assert "⁇ behind a token" in figure.caption and "[UNK]" in figure.caption
+    assert describe(figure, 0, 1).startswith("token 1: 'zorblax (unknown)', id 1")
+    assert "'zorblax (unknown)'" in describe(VIEWS["activation"].draw(made, State(name="emission")), 0, 1)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_token_opens_what_the_model_reads_of_it(name: str) -> None:
     made = trace(name)

@@ -30,7 +30,7 @@ def record(engine: Engine, trace: Trace, asked: Asked, rec: Recorder) -> None:
     ids: Any = trace["ids"].value
     if ids.shape[1] < 2:
         return
-    trace.label_sets["following"] = trace.encoding.tokens[1:]
+    trace.label_sets["following"] = trace.label_sets.get("tokens", trace.encoding.tokens)[1:]
     scope = rec.bind(pos="following")
     following = ids[:, 1:]
     scope.input("following", following, "batch pos")
