@@ -34,6 +34,7 @@ from nlptui.cli_options import (
     VIEW,
     json_option,
     model_option,
+    parameter_edit_option,
     pin_standing_options,
     pooling_option,
     sampling_options,
@@ -202,12 +203,13 @@ def evaluate(model: str, split: str, as_json: bool) -> None:
     help=N_("Only the likeliest tokens that have probability P together."),
 )
 @option("--seed", type=int, default=0, show_default=True, help=N_("The same seed writes the same text."))
+@parameter_edit_option
 @json_option
-def generate(prompt: str | None, model: str, as_json: bool, **sampling: Any) -> None:
+def generate(prompt: str | None, model: str, edits: tuple[str, ...], as_json: bool, **sampling: Any) -> None:
     from nlptui.cli_output import dumps, message, write_line, write_piece
 
     prompt = whole_text(prompt)
-    engine = load(model)
+    engine = load(model).with_edited(edits)
     steps = engine.generate(prompt, **sampling)
     if (used := engine.prompt_used(prompt)) is not None:
         hint = _("the prompt is longer than the {n} tokens that {model} reads; it goes on from: {used}")

@@ -94,8 +94,12 @@ model_option = option("--model", "-m", type=MODEL, metavar="MODEL", callback=_ne
 pair_option = option("--pair", metavar="TEXT", help=N_("The second text, for a model that reads two."))
 edit_option = option(
     "--edit", "edits", multiple=True, metavar="NAME=OP", type=EditText(),
-    help=N_("Change a value as it is made: "
+    help=N_("Change a value as it is made, or a parameter: "
             "NAME[0,2,:,:]=zero, mean, scale:F, force:F, from:FILE.npz or from:A."),
+)  # fmt: skip
+parameter_edit_option = option(
+    "--edit", "edits", multiple=True, metavar="NAME=OP", type=EditText(),
+    help=N_("Change a parameter: NAME[5,:]=zero, mean, scale:F, force:F or from:FILE.npz."),
 )  # fmt: skip
 written_option = option(
     "--written", metavar="IDS", help=N_("What a translator's decoder has read so far: 12,5,903.")

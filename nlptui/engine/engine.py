@@ -123,7 +123,7 @@ class Engine:
         parameters = self.parameters
         for edit in changes:
             if edit.name not in parameters:
-                words = _("{name} is no parameter; {hint}")
+                words = _("{name} is no parameter, and no other edits hold for every text; {hint}")
                 hint = did_you_mean(edit.name, list(parameters))
                 raise UserError(words.format(name=visible(edit.name), hint=hint))
         return self._with_edited(changes)
