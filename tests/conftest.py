@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 jaxtyping.install_import_hook(["nlptui.nn", "nlptui.classical.lattice"], "beartype.beartype")
 
 from nlptui.locale import set_language  # noqa: E402
+from tests.warm_program import warm_program  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,6 +42,13 @@ def _english() -> Iterator[None]:
     yield
     set_language("en")
     os.environ.pop("LANGUAGE", None)
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the PATH, with an `nlptui` that starts at once."""
+    with warm_program(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
 
 
 def tool(name: str) -> str:

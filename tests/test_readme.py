@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -27,14 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def environment(folder: Path) -> dict[str, str]:
-    """A shell in an empty folder that finds this interpreter's `nlptui`."""
-    script = folder / "bin" / "nlptui"
-    if not script.exists():
-        script.parent.mkdir()
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m nlptui "$@"\n')
-        script.chmod(0o755)
-    path = os.pathsep.join([str(script.parent), os.environ.get("PATH", "")])
+def environment(programs: Path) -> dict[str, str]:
+    """A shell in an empty folder that finds this tree's `nlptui`."""
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 

@@ -50,8 +50,13 @@ HOSTILE = "[/bold] [@click=app.quit]x[/] \x1b[2J\x1b]0;owned\x07 \x9b31m \u202ee
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 @pytest.mark.parametrize("command", ["predict", "trace"])
-def test_hostile_text_reaches_no_terminal(environment: dict[str, str], command: str, form: list[str]) -> None:
-    done = nlptui(environment, command, HOSTILE, "-m", "tag-lstm", *form)
+def test_hostile_text_reaches_no_terminal(
+    environment: dict[str, str], programs: Path, command: str, form: list[str]
+) -> None:
+    done = subprocess.run(
+        [programs / "nlptui", command, HOSTILE, "-m", "tag-lstm", *form],
+        stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0
     shown = done.stdout.decode() + done.stderr.decode()
     assert not any(bad in shown for bad in "\x1b\x07\x9b\u202e\u200b")

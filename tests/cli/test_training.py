@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
+Nlptui = Callable[..., subprocess.CompletedProcess[str]]
 RECIPE = """
 name = "tiny"
 [data]
@@ -47,51 +48,56 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def nlptui(folder: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def nlptui(folder: Path, programs: Path) -> Nlptui:
     environment = os.environ | {
         "NLPTUI_HOME": str(folder / "home"),
         "NLPTUI_DATA": str(folder / "corpora"),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "nlptui", *arguments], cwd=folder, env=environment,
-        capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr
-    return done
+
+    def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [programs / "nlptui", *arguments], cwd=folder, env=environment,
+            capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        return done
+
+    return run
 
 
-def test_from_recipe_to_text(folder: Path) -> None:
-    done = nlptui(folder, "train", "tiny.toml", "--foreground", "--json")
+def test_from_recipe_to_text(folder: Path, nlptui: Nlptui) -> None:
+    done = nlptui("train", "tiny.toml", "--foreground", "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows[-1]["step"] == 20 and "done at step 20/20" in done.stderr
-    shown = json.loads(nlptui(folder, "runs", "show", "tiny", "--json").stdout)
+    shown = json.loads(nlptui("runs", "show", "tiny", "--json").stdout)
     assert shown["state"] == "done" and shown["step"] == 20 and shown["metrics"]
 
-    started = nlptui(folder, "runs", "resume", "tiny", "--set", "train.steps=30")
+    started = nlptui("runs", "resume", "tiny", "--set", "train.steps=30")
     assert started.stdout == "tiny\n"
-    assert "done at step 30/30" in nlptui(folder, "runs", "follow", "tiny").stderr
+    assert "done at step 30/30" in nlptui("runs", "follow", "tiny").stderr
 
     checkpoint = folder / "home" / "data" / "runs" / "tiny" / "step_000030"
-    said = nlptui(folder, "generate", "The", "--model", str(checkpoint), "--max-tokens", "5", "--json").stdout
+    said = nlptui("generate", "The", "--model", str(checkpoint), "--max-tokens", "5", "--json").stdout
     assert len(json.loads(said)["tokens"]) == 5
 
-    kept = nlptui(folder, "runs", "keep", "tiny", "mine")
+    kept = nlptui("runs", "keep", "tiny", "mine")
     assert kept.stdout.startswith("mine: step ") and "on test: loss " in kept.stdout
     assert kept.stdout.count("\n") == 1
-    assert "exists already" in nlptui(folder, "runs", "keep", "tiny", "mine", status=1).stderr
-    named = nlptui(folder, "generate", "The", "--model", "mine", "--max-tokens", "5", "--json").stdout
+    assert "exists already" in nlptui("runs", "keep", "tiny", "mine", status=1).stderr
+    named = nlptui("generate", "The", "--model", "mine", "--max-tokens", "5", "--json").stdout
     assert len(json.loads(named)["tokens"]) == 5
-    nlptui(folder, "runs", "rm", "tiny")
-    assert json.loads(nlptui(folder, "runs", "--json").stdout) == {"runs": []}
+    nlptui("runs", "rm", "tiny")
+    assert json.loads(nlptui("runs", "--json").stdout) == {"runs": []}
 
 
-def test_a_wrong_setting_is_said_before_anything_starts(folder: Path) -> None:
-    done = nlptui(folder, "train", "tiny.toml", "--set", "train.stepz=5", status=1)
+def test_a_wrong_setting_is_said_before_anything_starts(nlptui: Nlptui) -> None:
+    done = nlptui("train", "tiny.toml", "--set", "train.stepz=5", status=1)
     assert "train.stepz" in done.stderr and done.stderr.count("\n") == 1
-    assert json.loads(nlptui(folder, "runs", "--json").stdout) == {"runs": []}
+    assert json.loads(nlptui("runs", "--json").stdout) == {"runs": []}
 
 
 WORD_VECTORS = """
@@ -118,26 +124,26 @@ nice = 0
 """
 
 
-def test_word_vectors_from_recipe_to_explanation(folder: Path) -> None:
+def test_word_vectors_from_recipe_to_explanation(folder: Path, nlptui: Nlptui) -> None:
     (folder / "company.toml").write_text(WORD_VECTORS)
-    nlptui(folder, "train", "company.toml", "--foreground")
+    nlptui("train", "company.toml", "--foreground")
     model = str(next((folder / "home").rglob("step_000300")))
-    assert json.loads(nlptui(folder, "runs", "show", "company", "--json").stdout)["state"] == "done"
-    measured = json.loads(nlptui(folder, "evaluate", model, "--json").stdout)
+    assert json.loads(nlptui("runs", "show", "company", "--json").stdout)["state"] == "done"
+    measured = json.loads(nlptui("evaluate", model, "--json").stdout)
     assert 0 < measured["metrics"]["loss"] < measured["baselines"]["loss"]
-    said = json.loads(nlptui(folder, "predict", "the zyzzyva sees", "--model", model, "--json").stdout)
+    said = json.loads(nlptui("predict", "the zyzzyva sees", "--model", model, "--json").stdout)
     assert [entry["pos"] for entry in said["output"]["candidates"]] == [0, 2]
     best = said["output"]["candidates"][0]["tokens"][0]
     assert best["text"] in ("keeper", "sea"), "who stands beside the article"
-    traced = json.loads(nlptui(folder, "trace", "the zyzzyva sees", "--model", model, "--json").stdout)
+    traced = json.loads(nlptui("trace", "the zyzzyva sees", "--model", model, "--json").stdout)
     assert list(traced["activations"]) == ["token_embed", "logits", "probs"]
     index = f"0,0,{best['id']}"
     options = ("--model", model, "--name", "logits", "--index", index, "--json")
-    made = json.loads(nlptui(folder, "explain", "the zyzzyva sees", *options).stdout)
+    made = json.loads(nlptui("explain", "the zyzzyva sees", *options).stdout)
     assert len(made["terms"]) == 8
     total = sum(term["value"] * term["factor"] for term in made["terms"])
     assert made["value"] == pytest.approx(total, abs=1e-5)
-    nothing = nlptui(folder, "predict", "zyzzyva", "--model", model)
+    nothing = nlptui("predict", "zyzzyva", "--model", model)
     assert "none of these words is in the model's vocabulary" in nothing.stderr
-    shown = nlptui(folder, "view", "output", "the sea", "--model", model, "--text").stdout
+    shown = nlptui("view", "output", "the sea", "--model", model, "--text").stdout
     assert "words that 'the' (0) draws to itself" in shown
