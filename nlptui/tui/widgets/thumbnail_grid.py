@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import groupby
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,6 +24,8 @@ from nlptui.views.figure import Array, Thumbnails, thumbnail
 
 WIDTH, HEIGHT = 14, 6
 """Characters of a picture; in height, two pixels each."""
+NARROWEST = 10
+"""Where a whole row of pictures then fits side by side, they are as narrow as this."""
 BETWEEN = 2
 BLOCK = HEIGHT + 3
 """Lines of a picture with its label, its note and an empty line."""
@@ -43,6 +46,8 @@ class ThumbnailGrid(ItemsView):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._levels: dict[int, Array] = {}
+        self._width = WIDTH
+        """Characters of the pictures in `_levels`."""
         self.part = part
 
     @property
@@ -53,8 +58,18 @@ class ThumbnailGrid(ItemsView):
     @property
     def across(self) -> int:
         """Pictures beside each other: a row of the part, or as many of it as there is room for."""
-        room = max(1, (self.size.width + BETWEEN) // (WIDTH + BETWEEN))
+        width, between = self.measures
+        room = max(1, (self.size.width + between) // (width + between))
         return max(1, min(self.part.columns, room)) if self.part else 1
+
+    @property
+    def measures(self) -> tuple[int, int]:
+        """Characters of a picture, and between two: fewer, where a row of the part only then fits."""
+        columns, room = max(1, self.part.columns if self.part else 1), self.size.width
+        narrow = (room + 1) // columns - 1
+        if columns * (WIDTH + BETWEEN) - BETWEEN <= room or narrow < NARROWEST:
+            return WIDTH, BETWEEN
+        return min(WIDTH, narrow), 1
 
     @property
     def lines(self) -> list[range]:
@@ -86,6 +101,9 @@ class ThumbnailGrid(ItemsView):
     def measure(self) -> None:
         """Set how far the pictures can be scrolled, and keep the cursor in sight."""
         if self.size:
+            if self._width != self.measures[0]:
+                self._width = self.measures[0]
+                self._levels.clear()
             width, height = self.size
             self.set_extent(width, height + max(0, len(self.lines) * BLOCK - height))
             self.follow()
@@ -97,7 +115,7 @@ class ThumbnailGrid(ItemsView):
     def levels(self, number: int) -> Array:
         """The pixels of a picture as levels of colour, twice as many lines as characters."""
         if number not in self._levels and self.part is not None:
-            pixels = thumbnail(self.part.images[number], 2 * HEIGHT, WIDTH)
+            pixels = thumbnail(self.part.images[number], 2 * HEIGHT, self._width)
             found = np.minimum(np.floor(np.nan_to_num(pixels) * STEPS), STEPS - 1)
             self._levels[number] = found.astype(np.int8)
         return self._levels[number]
@@ -112,7 +130,7 @@ class ThumbnailGrid(ItemsView):
         found: list[Segment] = []
         for number in self.lines[block]:
             found += self._through(number, line)
-            found.append(Segment(" " * BETWEEN))
+            found.append(Segment(" " * self.measures[1]))
         return found
 
     def _through(self, number: int, line: int) -> list[Segment]:
@@ -121,10 +139,10 @@ class ThumbnailGrid(ItemsView):
         assert part is not None
         if line == 0:
             style = self.cursor_style if number == self.row else None
-            return [Segment(fit(part.labels[number], WIDTH), style)]
+            return [Segment(fit(part.labels[number], self._width), style)]
         if line == HEIGHT + 1:
             note = part.notes[number] if part.notes else ""
-            return [Segment(fit(note, WIDTH), self.palette.word("faint"))]
+            return [Segment(_shortened(note, self._width), self.palette.word("faint"))]
         above, below = self.levels(number)[2 * (line - 1) : 2 * line]
         if not self.palette.colour:
             mean = np.maximum(above, below) / (STEPS - 1)
@@ -185,12 +203,20 @@ class ThumbnailGrid(ItemsView):
         if at is None or self.empty:
             return
         block = (round(self.scroll_y) + at.y) // BLOCK
-        column = at.x // (WIDTH + BETWEEN)
+        column = at.x // sum(self.measures)
         if block < len(self.lines) and column < len(self.lines[block]):
             event.stop()
             self.move_to(self.lines[block][column])
             if event.chain == 2:
                 self.action_cursor_open()
+
+
+def _shortened(note: str, width: int) -> str:
+    """A note in `width` cells: where it is too long its word is cut, and not the number behind it."""
+    word, _space, number = note.rpartition(" ")
+    if cell_len(note) <= width or not word or cell_len(number) + 2 > width:
+        return fit(note, width)
+    return f"{fit(word, width - cell_len(number) - 1)} {number}"
 
 
 @cache

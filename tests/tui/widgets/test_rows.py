@@ -301,3 +301,18 @@ async def test_a_picture_is_left_alone_where_only_its_label_changes(monkeypatch:
         assert drawn == [0] and app.lines() == before
         marked = [text.strip() for text, style in app.styles_on(0) if style == view._base + view.cursor_style]
         assert marked == ["b"]
+
+
+async def test_a_row_of_pictures_stays_together_where_narrower_ones_fit() -> None:
+    image = np.linspace(0, 1, 36).reshape(6, 6)
+    origins = tuple(Origin("blocks.0.attn.weights", (0, head)) for head in range(4))
+    notes = ("duplicate 0.46", "first 0.25", "", "")
+    view = ThumbnailGrid(Thumbnails("heads", tuple("abcd"), (image,) * 4, origins, columns=4, notes=notes))
+    app = Host(view)
+    async with app.run_test(size=(52, 14)) as pilot:
+        lines = app.lines()
+        assert lines[0].split() == ["a", "b", "c", "d"] and len(lines[1].split()[0]) == 12
+        assert lines[7].split() == ["duplic…", "0.46", "first", "0.25"], "the number is not cut"
+        await pilot.resize_terminal(40, 14)  # too narrow for four: as many as there is room for, full width
+        await pilot.pause(0.05)
+        assert app.lines()[0].split() == ["a", "b"] and len(app.lines()[1].split()[0]) == 14
