@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nlptui.config import ModelConfig
 from nlptui.engine.inputs import batch_of
 from nlptui.nn import OFF, Batch
 from nlptui.tokenizers import Tokenizer
@@ -28,6 +29,21 @@ def differences(model: nn.Module, reference: nn.Module, batch: Batch) -> dict[st
     pairs = {name: (_recorded(name, value, ours), value) for name, value in fused.items()}
     found = {name: _difference(mine, theirs) for name, (mine, theirs) in pairs.items() if mine is not None}
     return found | {name: _difference(outputs[name], fused_outputs[name]) for name in outputs}
+
+
+def invented_batch(config: ModelConfig) -> Batch:
+    """One text of random ids, always the same, with all that the network can be given beside it."""
+    length = min(config.context, 24)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, config.vocab_size, (1, length), generator=generator)
+    n_chars = getattr(config, "n_chars", 0)
+    chars = torch.randint(1, n_chars, (1, length, 6), generator=generator) if n_chars else None
+    rows = getattr(config, "target_vocab_size", 0) or config.vocab_size
+    target = (
+        torch.randint(0, rows, (1, length), generator=generator) if config.task == "translation" else None
+    )
+    segments = torch.arange(length)[None] * getattr(config, "n_segments", 1) // length
+    return Batch(ids, segments=segments, chars=chars, target_ids=target)
 
 
 def _parts(model: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

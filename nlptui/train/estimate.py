@@ -65,7 +65,7 @@ def estimate(recipe: Recipe) -> Estimate:
         words = _("{name}: a model of arch {arch} is made in seconds; there is nothing to estimate")
         raise UserError(words.format(name=visible(recipe.name), arch=recipe.model["arch"]))
 
-    from nlptui.engine.engine import pick_device
+    from nlptui.engine.devices import pick_device
     from nlptui.train.build import build
     from nlptui.train.learner import Learner
     from nlptui.train.loop import steps_to_make

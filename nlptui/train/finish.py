@@ -23,7 +23,7 @@ from nlptui.classical.rules import RuleTagger
 from nlptui.classical.rules_file import RULES_FILE
 from nlptui.config import CLASSICAL, ModelConfig, RulesConfig
 from nlptui.engine import checkpoint
-from nlptui.engine.engine import pick_device
+from nlptui.engine.devices import pick_device
 from nlptui.engine.segmenter import segmenter_for
 from nlptui.errors import UserError
 from nlptui.locale import _

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from nlptui.engine import checkpoint
-from nlptui.engine.engine import pick_device
+from nlptui.engine.devices import pick_device
 from nlptui.errors import UserError
 from nlptui.locale import _
 from nlptui.train.build import build, rebuild
