@@ -229,8 +229,8 @@ def caption(lines: list[Line], state: State) -> str:
     before = prefix(first, state)
     words = [
         _(
-            "How much the score of '{answer}'{where} would change with each state: what is left of an error"
-            " after so many steps back."
+            "How the score of '{answer}'{where} changes with each state: what is left of an error so many"
+            " steps back."
         ).format(answer=told(_answer(first, before)), where=_where(first, before))
     ]
     called = names(list(seen.values()))
@@ -240,9 +240,7 @@ def caption(lines: list[Line], state: State) -> str:
             _("{name} '{answer}'").format(name=name, answer=answer)
             for name, answer in zip(called, answers, strict=True)
         )
-        words.append(
-            _("Each network is asked about its own likeliest answer: {answers}.").format(answers=each)
-        )
+        words.append(_("Each is asked about its own answer: {answers}.").format(answers=each))
     return " ".join([*words, *_done(list(seen.values()), called)])
 
 
@@ -267,8 +265,8 @@ def _done(seen: list[Trace], called: list[str]) -> list[str]:
             words = _("{models}: fresh weights as training makes them, seed {seed}, but for those of {init}.")
         if state == "exploding":
             words = _(
-                "{models}: the weights before training (seed {seed}), each recurrent matrix multiplied by"
-                " {low} to {high}, so that its spectral radius is {radius}."
+                "{models}: fresh weights (seed {seed}), recurrent matrices × {low} to {high}:"
+                " spectral radius {radius}."
             )
         factors = [factor for run, _name in found for factor in run.weights.factors] or [1.0]
         said.append(

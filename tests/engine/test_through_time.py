@@ -188,10 +188,10 @@ def test_what_was_done_to_the_weights_is_said(models: Path) -> None:
     trace, drawn = figure("tag-gru", name="exploding")
     factors = [factor for run in trace.beside.values() for factor in run.weights.factors]
     assert len(trace.beside) == 3 and not any(run.weights is None for run in trace.beside.values())
-    assert f"multiplied by {min(factors):.2f} to {max(factors):.2f}" in drawn.caption
-    assert "spectral radius is 5." in drawn.caption and "seed 0" in drawn.caption
+    assert f"× {min(factors):.2f} to {max(factors):.2f}" in drawn.caption
+    assert "spectral radius 5." in drawn.caption and "seed 0" in drawn.caption
     assert "@exploding" not in drawn.caption, "the legend's short names tell the networks apart"
-    assert "RNN" in drawn.caption and len(textwrap.wrap(drawn.caption, 76)) <= 6
+    assert "RNN" in drawn.caption and len(textwrap.wrap(drawn.caption, 56)) <= 5, "as wide as at 120×40"
     _trace, drawn = figure("tag-gru", name="both")
     assert "tag-gru@before: fresh weights as training makes them, seed 0." in drawn.caption
 
