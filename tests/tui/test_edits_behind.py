@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nlptui.tui.screens.edit import EditScreen
+from nlptui.tui.screens.explain import ExplainScreen
 from tests.tui.driving import opened
 
 pytestmark = pytest.mark.usefixtures("models")
@@ -75,3 +76,26 @@ async def test_a_difference_leads_to_the_number_of_the_run_on_screen() -> None:
         assert session.place.edits == ("blocks.0.attn.weights[0,0,1,0]=zero",)
         a, b, gap = session.pane.figure.parts
         assert (b.values[1, 0], gap.values[1, 0]) == (0, a.values[1, 0])
+
+
+async def test_a_term_is_edited_where_it_was_opened_and_so_is_a_weight() -> None:
+    async with opened("gpt", text="the can", view="activation", name="blocks.0.attn.q") as session:
+        await session.press("enter", "j", "x")
+        assert isinstance(session.app.screen, EditScreen)
+        await session.press("enter")
+        (edit,) = session.place.edits
+        assert edit == "blocks.0.norm1[0,0,1]=zero"
+        screen = session.app.screen
+        assert isinstance(screen, ExplainScreen) and len(screen.trail) == 1
+        shown = screen.trail[0].explained.derivation
+        assert shown.name == "blocks.0.attn.q" and shown.terms[1].value == 0.0
+        await session.press("j", "f")  # the weight beside it, which has no terms
+        weight = session.app.screen.trail[-1].explained.derivation
+        assert (weight.name, weight.terms) == ("blocks.0.attn.wq.weight", ())
+        await session.press("x", "tab", "G", "enter", "2", "enter")
+        assert session.place.edits[1] == "blocks.0.attn.wq.weight[0,1]=force:2"
+        assert session.app.screen.trail[-1].explained.derivation.value == 2.0
+        await session.press("enter", "x")
+        assert "edits.blocks.0.attn.wq.weight.constant is no parameter" in session.text()
+        await session.press("escape")
+        assert "edited: blocks.0.norm1[0,0,1]=zero  blocks.0.attn.wq.weight[0,1]=force:2" in session.text()

@@ -52,6 +52,14 @@ EXPLAIN_ACTIONS = (
         show=True,
     ),
     Action(
+        "edit_term",
+        ("x",),
+        N_("edit"),
+        N_("Change the term under the cursor; a number that has no terms, itself."),
+        NUMBER,
+        scope="explain",
+    ),
+    Action(
         "copy_term",
         ("y",),
         N_("copy"),

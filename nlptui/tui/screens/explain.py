@@ -202,6 +202,25 @@ class ExplainScreen(AppScreen):
             self.nlptui.show_activation(self.trail[-1].explained.derivation.name)
             self.dismiss(None)
 
+    def action_edit_term(self) -> None:
+        """Ask what to do with the term under the cursor, or with the number itself where it has no terms."""
+        if not self.trail:
+            return
+        stop, number = self.trail[-1], self.query_one(TermList).term
+        origin = stop.explained.origin
+        if number is not None:
+            term = stop.explained.derivation.terms[number]
+            origin = Origin(term.name, tuple(term.index), self.run_of(number))
+        self.problem = self.nlptui.explorer.edit_opened(origin, self.edited)
+        self.draw()
+
+    def edited(self) -> None:
+        """The number on screen, of the run with the edit; those before it on the trail were of another."""
+        self.place = self.nlptui.explorer.place
+        last = self.trail[-1].explained
+        self.trail = []
+        self.ask(*((self.first, self.minus) if last.traces else (last.origin,)))
+
     def action_copy_term(self) -> None:
         """Copy name, index and value."""
         if self.trail:

@@ -6,6 +6,7 @@ network runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -79,13 +80,32 @@ class EditActions:
 
         asked(number)
 
-    def choose_edit(self: ExplorerScreen, origin: Origin, source: tuple[int | str, ...]) -> None:
+    def edit_opened(self: ExplorerScreen, origin: Origin, then: Callable[[], None]) -> str:
+        """Ask what to do with a number that was opened from here, and do `then` when it is edited; why not,
+        where it cannot be.
+        """
+        origin = replace(origin, name=origin.name.removesuffix(UNEDITED))
+        if origin.trace != (0 if self.place.pinned is None else 1):
+            return _("This number is another run's; only those of the run on screen can be edited.")
+        if self.axes_of(origin.name) is None:
+            words = _("{name} is no parameter and not computed in this run, so it cannot be edited.")
+            return words.format(name=visible(origin.name))
+        self.choose_edit(origin, (), then)
+        return ""
+
+    def choose_edit(
+        self: ExplorerScreen,
+        origin: Origin,
+        source: tuple[int | str, ...],
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
         """The dialog about one element, and the edit that it answers with."""
         from nlptui.tui.screens.edit import EditScreen, scopes
 
         def edited(edit: str | None) -> None:
             if edit:
                 self.go(walk.with_edit(self.place, edit))
+                then()
 
         places = scopes(origin.index, self.axes_of(origin.name) or (), source)
         learned = self.shown is not None and origin.name in self.shown.editable
