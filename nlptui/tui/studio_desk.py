@@ -174,13 +174,14 @@ class StudioDesk:
     ) -> Studio:
         """An experiment's charts are those that it declares."""
         from nlptui.train import client
-        from nlptui.views.experiment import draw
+        from nlptui.views.experiment import draw, remarks
         from nlptui.views.figure import Lines
 
         about = client.experiment_of(name)
         assert about is not None
         rows = client.read_experiment(name)
-        figure = draw(rows, about, client.is_quick(name))
+        quick = client.is_quick(name)
+        figure = draw(rows, about, quick)
         parts = {f"chart{n}": part for n, part in enumerate(figure.parts) if isinstance(part, Lines)}
         chart = request.chart if request.chart in parts else next(iter(parts), "")
         key = (name, chart, len(rows), tuple(len(row) for row in _numbers(parts.values())))
@@ -188,7 +189,7 @@ class StudioDesk:
             self._drawn = (key, parts.get(chart))
         titles = tuple((n, part.title) for n, part in parts.items())
         facts = Facts(
-            recipe=(_(about.title), _(about.claim)),
+            recipe=(_(about.title), _(about.claim), *([] if quick else remarks(rows, about))),
             log=_log(name),
             folder=visible(str(runs_dir() / name)),
             trains=False,

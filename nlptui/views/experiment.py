@@ -47,6 +47,19 @@ class Chart(Protocol):
     def log(self) -> bool: ...
 
 
+class Remark(Protocol):
+    """What there is to say where one line of a chart lies above another; words marked for translation."""
+
+    @property
+    def chart(self) -> str: ...
+    @property
+    def above(self) -> str: ...
+    @property
+    def below(self) -> str: ...
+    @property
+    def words(self) -> str: ...
+
+
 class Experiment(Protocol):
     """What an experiment is about; words that are marked for translation."""
 
@@ -56,13 +69,13 @@ class Experiment(Protocol):
     def claim(self) -> str: ...
     @property
     def charts(self) -> Sequence[Chart]: ...
+    @property
+    def remarks(self) -> Sequence[Remark]: ...
 
 
 def draw(rows: Iterable[Row], about: Experiment, quick: bool = False) -> Figure:
     """A chart and its numbers for each thing measured; below, the claim, if not `quick`."""
-    found: dict[str, dict[str, dict[float, list[float]]]] = {}
-    for row in rows:
-        found.setdefault(row.chart, {}).setdefault(row.series, {}).setdefault(row.x, []).append(row.y)
+    found = _by_chart(rows)
     parts: list[Part] = []
     for chart in about.charts:
         if chart.name in found:
@@ -78,9 +91,33 @@ def _caption(found: Mapping[str, Measured], about: Experiment, quick: bool) -> s
     every = [
         y for measured in found.values() for points in measured.values() for ys in points.values() for y in ys
     ]
-    if np.isfinite(every).all():
-        return _(about.claim)
-    return f"{_(about.claim)} {_('Nothing is drawn where it was no number any more.')}"
+    words = [_(about.claim), *_remarks(found, about)]
+    if not np.isfinite(every).all():
+        words.append(_("Nothing is drawn where it was no number any more."))
+    return " ".join(words)
+
+
+def remarks(rows: Iterable[Row], about: Experiment) -> list[str]:
+    """What there is to say of what was seen."""
+    return _remarks(_by_chart(rows), about)
+
+
+def _remarks(found: Mapping[str, Measured], about: Experiment) -> list[str]:
+    said = []
+    for remark in about.remarks:
+        lines = found.get(remark.chart, {})
+        above, below = (lines.get(name, {}) for name in (remark.above, remark.below))
+        both = [x for x in above if x in below]
+        if both and all(_mean(above[x]) > _mean(below[x]) for x in both):
+            said.append(_(remark.words))
+    return said
+
+
+def _by_chart(rows: Iterable[Row]) -> dict[str, dict[str, dict[float, list[float]]]]:
+    found: dict[str, dict[str, dict[float, list[float]]]] = {}
+    for row in rows:
+        found.setdefault(row.chart, {}).setdefault(row.series, {}).setdefault(row.x, []).append(row.y)
+    return found
 
 
 def lines(chart: Chart, measured: Measured) -> Lines:

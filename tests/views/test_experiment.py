@@ -13,7 +13,7 @@ import pytest
 
 from nlptui import locale
 from nlptui.locale import set_language
-from nlptui.train.experiments import EXPERIMENTS
+from nlptui.train.experiments import EXPERIMENTS, Remark
 from nlptui.train.experiments.parts import Row
 from nlptui.views import experiment as view
 from nlptui.views.figure import HeatTable, Lines
@@ -37,6 +37,7 @@ class About:
     title: str
     claim: str
     charts: tuple[Chart, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 ABOUT = About("Recall", "An RNN forgets.", (Chart("recall"), Chart("other", "loss", log=True)))
@@ -166,3 +167,14 @@ def test_every_experiment_is_drawn_in_chinese(name: str) -> None:
     for part in figure.parts:
         assert HAN.search(part.title), part.title
     assert HAN.search(to_text(figure, 80)) and HAN.search(to_svg(figure))
+
+
+@pytest.mark.parametrize(("rnn", "said"), [((5.0, 9.0), True), ((5.0, 2.0), False)])
+def test_that_the_times_are_those_of_kernels_is_said_where_it_was_seen(
+    rnn: tuple[float, float], said: bool
+) -> None:
+    about = EXPERIMENTS["length"]
+    rows = [Row("step", "RNN", 1, x, y) for x, y in zip((16, 32), rnn, strict=True)]
+    rows += [Row("step", "LSTM", 1, x, 3.0) for x in (16, 32, 64)]
+    assert ("fused kernels" in view.draw(rows, about).caption) == said == bool(view.remarks(rows, about))
+    assert "fused kernels" not in view.draw(rows, about, quick=True).caption

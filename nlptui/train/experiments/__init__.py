@@ -17,7 +17,7 @@ from nlptui.errors import UserError
 from nlptui.locale import N_, _
 from nlptui.text import visible
 
-__all__ = ["EXPERIMENTS", "Chart", "Experiment", "find_experiment"]
+__all__ = ["EXPERIMENTS", "Chart", "Experiment", "Remark", "find_experiment"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,17 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What there is to say where one line of a chart lies above another; elsewhere it is not said."""
+
+    chart: str
+    above: str
+    below: str
+    words: str
+    """Marked for translation."""
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What an experiment is about; its words are marked for translation."""
 
@@ -47,6 +58,8 @@ class Experiment:
     charts: tuple[Chart, ...]
     seconds: int
     """About how long it takes on one core at full budget, as it was measured."""
+    remarks: tuple[Remark, ...] = ()
+    """What to say of what was seen."""
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -148,6 +161,12 @@ EXPERIMENTS: dict[str, Experiment] = {
                       N_("tokens"), N_("million operations"), True),
             ),
             seconds=15,
+            remarks=(
+                Remark("step", "RNN", "LSTM", N_(
+                    "What is timed are the library's fused kernels: here its RNN takes longer than its LSTM,"
+                    " which has more arithmetic."
+                )),
+            ),
         ),
     )
 }  # fmt: skip
