@@ -3,10 +3,10 @@
 The layers and the count of their arithmetic are those of the analysis `timing`: one layer of 128 values, one
 text at a time, one thread. A recurrent layer does a step for each token, each after the other; attention does
 all at once, and a product for each pair of tokens. What is measured is the processor's time of this thread,
-so that other programs matter little; it is never twice the same. All three are the library's fused kernels, so
-that their order is that of the kernels and not of their arithmetic: torch 2.13 on a CPU has a kernel of oneDNN
-for the LSTM and none for the RNN, whose step of training took two to four times as long as the LSTM's.
-Source: Vaswani et al. 2017, section 4, table 1.
+so that other programs matter little; it is never twice the same. The order of the layers is that of the
+library's kernels, and not of their arithmetic: torch 2.13 on a CPU has a fused kernel of oneDNN for an LSTM,
+but makes an RNN of an operation after the other, and its step of training took up to four times as long as
+the LSTM's. Source: Vaswani et al. 2017, section 4, table 1.
 """
 
 from __future__ import annotations
