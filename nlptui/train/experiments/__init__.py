@@ -163,8 +163,8 @@ EXPERIMENTS: dict[str, Experiment] = {
             seconds=15,
             remarks=(
                 Remark("step", "RNN", "LSTM", N_(
-                    "What is timed are the library's kernels, whose order is not that of their arithmetic: here"
-                    " its RNN takes longer than its LSTM."
+                    "What is timed are the library's kernels, whose order is not that of their arithmetic:"
+                    " here its RNN takes longer than its LSTM."
                 )),
             ),
         ),
