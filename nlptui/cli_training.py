@@ -43,9 +43,10 @@ def train(
     recipe: str, name: str | None, changes: tuple[str, ...], foreground: bool, tensorboard: bool,
     estimate: bool, prepare: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    from nlptui.cli_output import emit
+    from nlptui.cli_output import emit, message
     from nlptui.cli_runs import estimate_lines, prepared_lines, run_values
     from nlptui.train import client
+    from nlptui.wording import busy_words
 
     overrides = client.parse_overrides(changes)
     if tensorboard:
@@ -53,6 +54,8 @@ def train(
     if estimate:
         found = client.estimate(recipe, overrides)
         emit(as_json, asdict(found), lambda: estimate_lines(found))
+        if busy := busy_words():
+            message(busy)
     elif prepare:
         made = client.create(recipe, name=name, overrides=overrides)
         values = run_values(client.status(made.name)) | {"path": str(made.path)}

@@ -1,4 +1,6 @@
-"""How a process in the background lets others go before it. Knows nothing of what it does."""
+"""How a process in the background lets others go before it, and how many want the cores. Knows nothing of
+what it does.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,18 @@ def give_way(nice: int, already: int = 0) -> None:
         os.nice(max(0, nice - already))
     if hasattr(os, "getsid") and os.getsid(0) == os.getpid():
         _make_session_nice(max(nice, already))
+
+
+def load_and_cores() -> tuple[float, int] | None:
+    """How many wanted a core in the last minute, on average, and how many cores there are for this process;
+    None where the system does not say.
+    """
+    try:
+        load = os.getloadavg()[0]
+    except (OSError, AttributeError):
+        return None
+    usable = getattr(os, "sched_getaffinity", None)
+    return load, len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _make_session_nice(nice: int) -> None:

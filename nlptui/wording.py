@@ -1,5 +1,5 @@
 """What a person reads in place of the names that files and JSON hold: families, tasks, languages, metrics,
-kinds of tokenizers.
+kinds of tokenizers; and that a machine is busy.
 
 In English a metric and a kind of tokenizer are called as in a file. Knows nothing of models and runs.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nlptui.locale import N_, _
+from nlptui.niceness import load_and_cores
 from nlptui.text import visible
 
 TASKS = {
@@ -57,6 +58,8 @@ METRICS = (
     N_("word_by_word_bleu"),
     N_("word_by_word_chrf"),
 )
+SHARED = 0.5
+"""How much of a core may be wanted by others too before a machine counts as busy."""
 _SPLITS = {"train": N_("train_{metric}"), "dev": N_("dev_{metric}"), "test": N_("test_{metric}")}
 _AT = N_("{metric}_at_{n}")
 _OF = N_("{metric}_{part}")
@@ -110,3 +113,12 @@ def metric_words(name: str) -> str:
 def kind_words(kind: str) -> str:
     """A kind of tokenizer."""
     return _(KINDS.get(kind, kind))
+
+
+def busy_words() -> str:
+    """That the machine has no core left for a run that starts now, and what follows; empty where it has."""
+    found = load_and_cores()
+    if found is None or found[0] + 1 <= found[1] + SHARED:
+        return ""
+    words = _("The machine is busy: load {load} on {cores} cores; the run will be slower.")
+    return words.format(load=f"{found[0]:.1f}", cores=found[1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
 
 from nlptui.locale import set_language
 from nlptui.views.run_charts import rows_to_points, title_of
-from nlptui.wording import kind_words, metric_words
+from nlptui.wording import busy_words, kind_words, metric_words
 from tests.conftest import ROOT
 
 HAN = re.compile("[一-鿿]")
@@ -48,3 +49,18 @@ def test_every_chart_of_a_run_has_a_full_name(chinese: None) -> None:
     set_language("en")
     assert title_of("share") == "share of the time that goes to other work than training"
     assert title_of("mlm_accuracy") == "mlm accuracy"
+
+
+@pytest.mark.parametrize(("load", "cores", "busy"), [(1.2, 2, False), (2.2, 2, True), (9.0, 16, False)])
+def test_a_machine_is_busy_where_no_core_is_left(
+    load: float, cores: int, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: range(cores), raising=False)
+    said = "The machine is busy: load 2.2 on 2 cores; the run will be slower."
+    assert busy_words() == (said if busy else "")
+
+
+def test_a_system_that_knows_no_load_is_never_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "getloadavg", raising=False)
+    assert busy_words() == ""

@@ -198,7 +198,10 @@ def test_train_estimates_and_prepares_without_starting(
 
     monkeypatch.setattr(client, "estimate", estimate)
     recipe = str(ROOT / "models" / "recall-rnn" / "recipe.toml")
-    told = nlptui("train", recipe, "--estimate", "--tensorboard").out
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 99.0, 99.0), raising=False)
+    said = nlptui("train", recipe, "--estimate", "--tensorboard")
+    told = said.out
+    assert said.err.startswith("The machine is busy: load 99.0 on ")
     assert "1,234,567" in told and "300 MB" in told and "1:02:05" in told and "180.0 ms" in told
     assert asked == [{"train.tensorboard": True}]
     assert nlptui("train", recipe, "--estimate", "--json").json["seconds"] == 3725.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -88,8 +89,9 @@ def rows(screen: ComposeScreen) -> dict[str, str]:
 
 
 async def test_choices_follow_from_each_other_and_what_they_take_is_told(
-    begun: list[Any], quick: list[Wish]
+    begun: list[Any], quick: list[Wish], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 99.0, 99.0), raising=False)
     async with opened("tag-lstm") as session:
         screen = await opened_form(session)
         assert rows(screen) == {
@@ -97,6 +99,7 @@ async def test_choices_follow_from_each_other_and_what_they_take_is_told(
             "size": "tiny", "seconds": "60",
         }  # fmt: skip
         assert "123,456 parameters, 345 MB of memory" in session.text()
+        assert "The machine is busy: load 99.0 on" in session.text()
         assert f"{screen.plan.recipe.train.steps:,} steps of 16 examples, 10.0 ms each" in session.text()
         await session.press("right", "j", "l", "j", "j", "j", "right", "j", "space", "k")
         await session.wait_for(lambda: screen.plan is not None and bool(quick) and quick[-1].seconds == 300)
@@ -104,6 +107,7 @@ async def test_choices_follow_from_each_other_and_what_they_take_is_told(
         await session.press("g", "left", "left")
         assert rows(screen)["family"] == "crf"  # before the first comes the last
         await session.wait_for(lambda: "Trained on all sentences at once, by L-BFGS" in session.text())
+        assert "The machine is busy" not in session.text()
         assert "size" not in rows(screen)
         await session.press("left")
         assert rows(screen)["family"] == "hmm"

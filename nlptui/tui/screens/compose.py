@@ -23,7 +23,7 @@ from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import ListStarts, PlanRun, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall, wrapped
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
-from nlptui.wording import ARCHS, TASKS
+from nlptui.wording import ARCHS, TASKS, busy_words
 
 if TYPE_CHECKING:
     from nlptui.train.client import Plan
@@ -73,6 +73,8 @@ class ComposeScreen(Dialog):
         self.wished: PlanRun | None = None
         """What was tried out, or is on its way."""
         self.plan: Plan | None = None
+        self.busy = ""
+        """That the machine had no core left when it was tried out."""
         self.problem = ""
         self.eager = False
         """Whether it starts as soon as it has been tried out."""
@@ -95,6 +97,7 @@ class ComposeScreen(Dialog):
             )
             yield Words(id="compose-said")
             yield Words(id="compose-more")
+            yield Words(id="compose-busy")
             yield Words(id="compose-keys")
 
     def on_mount(self) -> None:
@@ -230,7 +233,7 @@ class ComposeScreen(Dialog):
         if answer.error:
             self.problem, self.eager = answer.error, False
         else:
-            self.plan = answer.result
+            self.plan, self.busy = answer.result, busy_words()
         self.draw()
         if self.eager:
             self.start()
@@ -254,6 +257,9 @@ class ComposeScreen(Dialog):
             first = (Word(words, "special"),)
         self.query_one("#compose-said", Words).left = first
         self.query_one("#compose-more", Words).left = second
+        busy = self.query_one("#compose-busy", Words)
+        busy.left = (Word(self.busy, "special"),)
+        busy.display = bool(self.busy and self.plan and self.plan.estimate and not self.problem)
 
     # starting
 

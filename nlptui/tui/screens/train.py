@@ -21,7 +21,7 @@ from nlptui.tui.panes.words import Word, Words
 from nlptui.tui.requests import EstimateRun, ListRecipes, StartRun
 from nlptui.tui.screens.base import Dialog, TooSmall
 from nlptui.tui.widgets.messages import CellMoved, CellOpened
-from nlptui.wording import ARCHS, TASKS
+from nlptui.wording import ARCHS, TASKS, busy_words
 
 if TYPE_CHECKING:
     from nlptui.train.client import Estimate
@@ -44,6 +44,8 @@ class TrainScreen(Dialog):
         self.problem = ""
         self.starting = False
         self.estimate: Estimate | None = None
+        self.busy = ""
+        """That the machine had no core left when it was tried out."""
         self.tried: EstimateRun | None = None
         """What was tried out, or is on its way."""
         self.unknown = ""
@@ -64,6 +66,7 @@ class TrainScreen(Dialog):
                 field.cursor_blink = False
                 yield field
             yield Words(id="train-said")
+            yield Words(id="train-busy")
             yield Words(id="train-keys")
 
     def on_mount(self) -> None:
@@ -131,6 +134,7 @@ class TrainScreen(Dialog):
         """What it takes is known, or why it is not."""
         if self.stands and answer.request == self.tried and not answer.cancelled:
             self.estimate, self.unknown = answer.result, answer.error
+            self.busy = busy_words()
             self.draw()
 
     def overrides(self) -> dict[str, str]:
@@ -145,6 +149,9 @@ class TrainScreen(Dialog):
         if words is None:
             words = self._known(recipe) if recipe else Word(_("Enter opens the form."), "faint")
         self.query_one("#train-said", Words).left = (words,)
+        busy = self.query_one("#train-busy", Words)
+        busy.left = (Word(self.busy, "special"),)
+        busy.display = bool(self.busy and self.estimate and not self.problem)
 
     def _known(self, recipe: Recipe) -> Word:
         """What the recipe takes, as far as that is known."""
