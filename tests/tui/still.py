@@ -17,7 +17,7 @@ from nlptui.formula import Derivation, Term
 from nlptui.trace import Activation, Trace
 from nlptui.tui.answers import Explained
 from nlptui.tui.place import Place
-from nlptui.tui.workbench import Workbench, where
+from nlptui.tui.workbench import Ran, Workbench, where
 from nlptui.views.figure import Origin
 
 TAGS = ("NOUN", "VERB", "DET", "ADJ", "PUNCT")
@@ -166,16 +166,17 @@ class Still(Workbench):
             analyse=analyse,
             poolings=(),
             pooling="",
+            editable={},
         )
 
-    def trace(self, place: Place) -> Trace:
+    def ran(self, place: Place) -> Ran:
         """The made-up run, with an edit on it where one is in force."""
         trace = trace_of(place.model, place.sentence)
         for edit in place.edits:
             name = edit.partition("[")[0]
             activation = trace.activations[name]
             trace.activations[name] = replace(activation, value=np.zeros_like(activation.value))
-        return trace
+        return Ran(trace, {})
 
     def explain(self, place: Place, origin: Origin) -> Explained:
         """Four terms that add up."""

@@ -19,14 +19,13 @@ from nlptui.tui.panes.words import Words
 from nlptui.tui.place import Place
 from nlptui.tui.program import NlptuiApp
 from nlptui.tui.settings import Settings
-from nlptui.tui.workbench import Workbench
+from nlptui.tui.workbench import Ran, Workbench
 from nlptui.views import VIEWS
 from tests.tui.driving import Session
 from tests.tui.test_snapshots import NARROW, WIDE, StillClerk
 
 if TYPE_CHECKING:
     from nlptui.engine import Engine
-    from nlptui.trace import Trace
 
 pytestmark = pytest.mark.usefixtures("models")
 LEFT_OUT = ("timing", "tree", "lattice", "evidence", "fired", "eras")
@@ -74,10 +73,10 @@ class Double(Workbench):
         engine.model.double()
         return engine
 
-    def trace(self, place: Place) -> Trace:
-        trace = super().trace(place)
-        trace.seconds = 0.0123
-        return trace
+    def ran(self, place: Place) -> Ran:
+        found = super().ran(place)
+        found.trace.seconds = 0.0123
+        return found
 
 
 @pytest.mark.parametrize(("view", "way"), PICTURES, ids=[f"{view}-{way}" for view, way in PICTURES])
