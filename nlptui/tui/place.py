@@ -85,7 +85,7 @@ class Place:
     """Which table of the view has the cursor."""
     by: str = "table"
     edits: tuple[str, ...] = ()
-    """Edits in force, each as `NAME[0,2,:,:]=zero`."""
+    """Edits asked for, each as `NAME[0,2,:,:]=zero`: in force where they fit the run."""
     off: tuple[str, ...] = ()
     """Edits that are switched off for a while."""
     target: str = ""
