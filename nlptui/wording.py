@@ -35,7 +35,7 @@ ARCHS = {
     "crf": "CRF",
     "rules": N_("rules"),
 }
-LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "en-zh": N_("English to Chinese")}
+LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "en-zh": N_("en-zh")}
 METRICS = (
     N_("accuracy"),
     N_("bleu"),
