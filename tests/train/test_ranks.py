@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch._dynamo  # What DistributedDataParallel loads: here once, for all forked processes.
 from safetensors.torch import load_file
 
 from nlptui.data import generators
@@ -30,6 +30,13 @@ pytestmark = [
     pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this torch has no gloo"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    """What DistributedDataParallel loads, once for all forked processes."""
+    importlib.import_module("torch._dynamo")
+
 
 QUESTIONS = {
     "data": {"corpus": "stories_en"},
