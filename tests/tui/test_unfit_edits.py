@@ -32,7 +32,8 @@ def test_a_patch_of_another_length_leaves_the_run_to_the_other_edits(bench: Work
     shown = bench.show(place)
     assert list(shown.unfit) == [PATCH] and "has the shape [1, 3, 7, 4]" in shown.unfit[PATCH]
     said = " ".join(shown.notices)
-    assert f"edited: {CUT}" in said and f"out of force here, E says why: edit {PATCH}" in said and "\n" not in said
+    assert f"edited: {CUT}" in said and f"out of force here, E says why: edit {PATCH}" in said
+    assert "\n" not in said
     assert shown.place.edits == (PATCH, CUT), "nobody has taken it back"
     expected = Engine.load("gpt", device="cpu").trace("the old can", [CUT])
     np.testing.assert_array_equal(bench.trace(place).array("logits"), expected.array("logits"))
@@ -87,7 +88,8 @@ async def test_a_patch_waits_in_the_list_until_it_fits(models: Path) -> None:
         assert edit.endswith("=from:A") and "edited:" in session.text()
         await session.press("i", *"s", "escape")
         assert session.place.text == "the caps" and session.explorer.problem == ""
-        assert f"out of force here, E says why: edit {edit[:20]}" in session.text() and "edited" not in session.text()
+        assert f"out of force here, E says why: edit {edit[:20]}" in session.text()
+        assert "edited" not in session.text()
         await session.press("4", "E")
         screen = session.app.screen
         assert isinstance(screen, EditsScreen) and f"[!] {edit}" in session.text()
