@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nlptui.edits import Edit, with_means, with_pinned
+from nlptui.edits import Edit, UnfitEdit, with_means, with_pinned, with_row_means
 from nlptui.errors import UserError
 from nlptui.trace import Recorder, Trace
 
@@ -256,3 +256,13 @@ def test_what_the_pinned_run_does_not_hold_is_told() -> None:
         with_pinned([Edit.parse("embed=from:A")], Trace({}))
     with pytest.raises(UserError, match="A stands for a pinned run, and no run is pinned"):
         Recorder(edits=[Edit.parse("embed=from:A")])("embed", zeros(1, 2), "batch pos", by="")
+
+
+def test_means_of_a_parameter_are_over_its_rows() -> None:
+    edits = [Edit("bias", (0,), "mean"), Edit("bias", (1,), "zero")]
+    filled, kept = with_row_means(edits, np.array([[1.0, 4.0], [3.0, -np.inf]]))
+    assert filled.tensor is not None and kept is edits[1]
+    np.testing.assert_array_equal(filled.tensor, [[2.0, 4.0], [2.0, -np.inf]])
+    with pytest.raises(UnfitEdit, match="bias is one number") as raised:
+        with_row_means(edits, np.array(1.0))
+    assert raised.value.edit is edits[0]
