@@ -21,7 +21,7 @@ from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.train import client
 from nlptui.train.client import RunStatus
-from nlptui.wording import listed, metric_words
+from nlptui.wording import SPLITS, listed, metric_words
 
 # What can go on with `nlptui runs resume`.
 RESUMABLE = ("stopped", "failed", "lost")
@@ -203,7 +203,8 @@ def progress_line(row: Mapping[str, Any], steps: int) -> str:
     """One measurement: the step, and what was measured."""
     hidden = ("step", "time", "split")
     values = [f"{metric_words(str(key))} {_told(value)}" for key, value in row.items() if key not in hidden]
-    split = [visible(str(row["split"]))] if "split" in row else []
+    name = str(row.get("split", ""))
+    split = [_(SPLITS.get(name, visible(name)))] if name else []
     place = f"{row.get('step', 0)}/{steps}" if steps else str(row.get("step", 0))
     return "  ".join([place.rjust(2 * len(str(steps)) + 1), *split, *values])
 

@@ -53,6 +53,7 @@ METRICS = (
     N_("raw_f1"),
     N_("same_mention"),
     N_("second_text_accuracy"),
+    N_("seconds_left"),
     N_("segmentation_f1"),
     N_("tokens_per_second"),
     N_("word_by_word_bleu"),
@@ -61,6 +62,7 @@ METRICS = (
 SHARED = 0.5
 """How much of a core may be wanted by others too before a machine counts as busy."""
 _SPLITS = {"train": N_("train_{metric}"), "dev": N_("dev_{metric}"), "test": N_("test_{metric}")}
+SPLITS = {"train": N_("train"), "dev": N_("dev"), "test": N_("test")}
 _AT = N_("{metric}_at_{n}")
 _OF = N_("{metric}_{part}")
 KINDS = {

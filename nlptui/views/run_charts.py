@@ -14,7 +14,7 @@ from typing import Any
 from nlptui.lazy import numpy as np
 from nlptui.locale import N_, _
 from nlptui.views.figure import Array, Lines, Series
-from nlptui.wording import metric_words
+from nlptui.wording import SPLITS, metric_words
 
 POINTS = 2000
 """Points of a line at most."""
@@ -37,9 +37,7 @@ _NAMES = {
     "share": (N_("share of the time that goes to other work than training"), ""),
 }
 _LINES = {
-    "train": N_("train"),
-    "dev": N_("dev"),
-    "test": N_("test"),
+    **SPLITS,
     "evaluating": N_("measuring"),
     "looking": N_("looking into the layers"),
     "saving": N_("saving"),
