@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 hypothesis.settings.register_profile("nlptui", deadline=None, max_examples=50, print_blob=True)
 hypothesis.settings.load_profile("nlptui")
+
+
+def pytest_collection_finish() -> None:
+    """What all tests stand on stays to the end: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

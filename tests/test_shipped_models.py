@@ -184,14 +184,22 @@ TAGGERS = [name for name in NAMES if name.startswith("pos-")]
 
 @pytest.mark.parametrize("name", TAGGERS)
 def test_evaluating_gives_the_number_on_the_card(name: str) -> None:
-    corpus = engine(name).config.data["corpus"]
+    """The baseline is learned again for one network of a language: the others stand beside the same one."""
+    one = engine(name)
+    corpus = one.config.data["corpus"]
     first = corpus if isinstance(corpus, str) else corpus[0]
     if find(first) is None:
         pytest.skip(f"the corpus {first} is not on this machine")
-    found = engine(name).evaluate("test")
-    for metric, value in engine(name).config.metrics.items():
+    beside = engine(f"pos-lstm-{name[-2:]}")
+    if one is beside or one.config.baselines != beside.config.baselines:
+        found = one.evaluate("test")
+    else:
+        rows = load_examples(one.config.data, "test", one.tokenizer, one.config)
+        metrics = one.task.metrics(one.model, rows, one.device, 32)
+        found = {"metrics": metrics, "baselines": beside.config.baselines}
+    for metric, value in one.config.metrics.items():
         assert found["metrics"][metric] == pytest.approx(value, abs=2e-4)
-    for metric, value in engine(name).config.baselines.items():
+    for metric, value in one.config.baselines.items():
         assert found["baselines"][metric] == pytest.approx(value, abs=2e-4)
         # Rules for parts of speech have no list of words, which is all that the baseline has.
         assert found["metrics"][metric] > value or name == "pos-rules-zh"

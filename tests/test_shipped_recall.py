@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -95,27 +94,31 @@ def test_the_card_of_the_rnn_is_measured_too_and_weights_matter() -> None:
     assert one.task.metrics(one.model, rows[:130], "cpu", 32)["accuracy"] < 0.2
 
 
-def nlptui(*arguments: str) -> str:
-    command = [sys.executable, "-m", "nlptui", *arguments]
+def nlptui(programs: Path, *arguments: str) -> str:
+    command = [programs / "nlptui", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("name", KEEPERS)
-def test_a_sentence_of_ones_own_is_answered(name: str) -> None:
+def test_a_sentence_of_ones_own_is_answered(name: str, programs: Path) -> None:
     text = "The lamp belongs to Greta. There were nine pancakes on the roof. The mayor sang. Who was it?"
-    candidates = json.loads(nlptui("predict", text, "--model", name, "--json"))["output"]["candidates"]
+    candidates = json.loads(nlptui(programs, "predict", text, "--model", name, "--json"))["output"][
+        "candidates"
+    ]
     assert candidates[0]["tokens"][0]["text"] == "greta"
 
 
-def test_the_answer_is_generated() -> None:
+def test_the_answer_is_generated(programs: Path) -> None:
     text = "The coin was lost by Yusuf. It rained all night. Who was it?"
-    told = nlptui("generate", text, "--model", "recall-lstm", "--max-tokens", "1", "--temperature", "0")
+    told = nlptui(
+        programs, "generate", text, "--model", "recall-lstm", "--max-tokens", "1", "--temperature", "0"
+    )
     assert told.strip().endswith("yusuf")
 
 
-def test_the_table_of_models_leaves_the_curve_to_evaluate() -> None:
-    assert "accuracy_at_" not in nlptui("models")
-    listed = {entry["name"]: entry for entry in json.loads(nlptui("models", "--json"))["models"]}
+def test_the_table_of_models_leaves_the_curve_to_evaluate(programs: Path) -> None:
+    assert "accuracy_at_" not in nlptui(programs, "models")
+    listed = {entry["name"]: entry for entry in json.loads(nlptui(programs, "models", "--json"))["models"]}
     assert (
         listed["recall-rnn"]["metrics"]["accuracy_at_100"]
         == engine("recall-rnn").config.metrics["accuracy_at_100"]

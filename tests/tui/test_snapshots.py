@@ -101,9 +101,10 @@ TAKEN = [
 
 @pytest.mark.parametrize(("name", "way"), TAKEN, ids=[f"{name}-{way}" for name, way in TAKEN])
 def test_picture(
-    snap_compare: Callable[..., bool], name: str, way: str, monkeypatch: pytest.MonkeyPatch
+    snap_compare: Callable[..., bool], name: str, way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NLPTUI_HOME", "home")  # named on the help page
     (size, theme, language), (which, text, keys) = WAYS[way], PICTURES[name]
     set_language(language)

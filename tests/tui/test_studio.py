@@ -393,8 +393,11 @@ async def test_the_mouse_chooses_a_run_and_a_point() -> None:
 
 
 @pytest.mark.parametrize("way", ["narrow", "wide", "light"])
-def test_picture(snap_compare: Callable[..., bool], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture(
+    snap_compare: Callable[..., bool], way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NLPTUI_HOME", "home")  # named among the facts
     for name, losses in (("gru", (4.0, 3.0, 2.0)), ("lstm", (5.0, 2.5, 1.5))):
         made(name, losses=losses, metrics={"loss": losses[-1], "dev_accuracy": 0.5})
