@@ -255,7 +255,7 @@ class Workbench:
             said.append(_("edited: {edits}").format(edits="  ".join(map(visible, made))))
         if ran.unfit:
             words = _("out of force here, E says why: {reasons}")
-            said.append(words.format(reasons="; ".join(ran.unfit.values())))
+            said.append(words.format(reasons="  ".join(ran.unfit.values())))
         if place.pooling and place.pooling in getattr(trace.config, "poolings", ()):
             said.append(_("pooled by: {name}").format(name=visible(place.pooling)))
         if place.off:
