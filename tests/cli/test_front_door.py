@@ -98,7 +98,7 @@ def test_the_first_screen_without_a_terminal(nlptui: Nlptui, model: str) -> None
 def test_the_first_screen_is_short_and_says_where_there_is_more(nlptui: Nlptui, model: str) -> None:
     sentence = "a cat can see " * 40
     lines = nlptui(sentence, "-m", model, "--view", "hidden").out.splitlines()
-    assert len(lines) < 75
+    assert len(lines) <= 75
     assert "nlptui view hidden … prints more" in lines
     left = [int(line.split()[2]) for line in lines if line.endswith("more rows")]
     tokens = next(int(line.split()[0]) for line in lines if re.fullmatch(r"\d+ tokens, .*", line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COLORTERM", "NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture(autouse=True)
+def _a_machine_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What screens say of a busy machine is not said of the one that runs the tests."""
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0), raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pyte
+
+from tests.warm_program import WarmProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0
@@ -41,7 +44,13 @@ MODES_ON, MODES_OFF = (
 class Terminal:
     """A running program and the screen that it draws on."""
 
-    def __init__(self, arguments: Sequence[str], size: tuple[int, int], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        size: tuple[int, int],
+        env: Mapping[str, str],
+        warm: Path | None = None,
+    ) -> None:
         self.width, self.height = size
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -49,10 +58,14 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self.height, self.width, 0, 0))
         self.before = termios.tcgetattr(slave)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, *arguments],
-            stdin=slave, stdout=slave, stderr=slave, env=dict(env), cwd=ROOT, start_new_session=True,
-        )  # fmt: skip
+        self.process: Any
+        if warm is not None:
+            self.process = WarmProcess(warm, arguments, ROOT, env, slave)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", LAUNCH, *arguments],
+                stdin=slave, stdout=slave, stderr=slave, env=dict(env), cwd=ROOT, start_new_session=True,
+            )  # fmt: skip
         self._slave = slave
         self._rest = b""
 
@@ -148,7 +161,7 @@ class Terminal:
         if self.master >= 0:
             self.pump(0.1)
         code = self.process.returncode
-        return 128 - code if code < 0 else code
+        return int(128 - code if code < 0 else code)
 
     @property
     def restored(self) -> bool:
@@ -187,11 +200,15 @@ def environment(home: Path, models: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def terminal(
-    *arguments: str, env: Mapping[str, str], size: tuple[int, int] = (80, 24), program: Sequence[str] = ()
+    *arguments: str,
+    env: Mapping[str, str],
+    size: tuple[int, int] = (80, 24),
+    program: Sequence[str] = (),
+    programs: Path | None = None,
 ) -> Iterator[Terminal]:
-    """`nlptui ARGUMENTS` (or another program) in a terminal."""
-    command = program or (sys.executable, "-m", "nlptui")
-    opened = Terminal([*command, *arguments], size, env)
+    """`nlptui ARGUMENTS` (or another program) in a terminal; that of `programs` has loaded torch already."""
+    command = () if programs else program or (sys.executable, "-m", "nlptui")
+    opened = Terminal([*command, *arguments], size, env, programs and programs.parent / "calls")
     try:
         yield opened
     finally:

@@ -272,13 +272,19 @@ async def test_the_mouse_changes_a_row() -> None:
         assert rows(screen)["size"] == "tiny" and screen.query_one(ChoiceRows).row == 4
 
 
+@pytest.mark.parametrize("load", [0.0, 7.0])
 @pytest.mark.parametrize("size", [(80, 24), (60, 16), (120, 40)])
-async def test_all_of_the_form_is_in_sight(size: tuple[int, int]) -> None:
+async def test_all_of_the_form_is_in_sight(
+    size: tuple[int, int], load: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine too, of which it says so."""
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load), raising=False)
     async with opened("tag-lstm", size=size) as session:
         await opened_form(session)
         text = session.text()
         for words in ("family", "learns from", "size", "time", "123,456 parameters", "Esc"):
             assert words in text, text
+        assert ("The machine is busy" in text) is bool(load)
 
 
 @pytest.mark.parametrize("way", ["narrow", "wide"])

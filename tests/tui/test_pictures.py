@@ -44,11 +44,11 @@ def drawn_anew(shown: Terminal) -> dict[int, list[Any]]:
 
 @pytest.mark.parametrize(("model", "size"), [("gpt", (120, 40)), ("tag-lstm", (80, 24))])
 def test_many_changes_leave_nothing_behind(
-    model: str, size: tuple[int, int], model_folder: Path, tmp_path: Path
+    model: str, size: tuple[int, int], model_folder: Path, tmp_path: Path, programs: Path
 ) -> None:
     rng = random.Random(model)
     env = environment(tmp_path, model_folder)
-    with terminal(TEXT, "--model", model, env=env, size=size) as shown:
+    with terminal(TEXT, "--model", model, env=env, size=size, programs=programs) as shown:
         shown.wait_for("▌")
         shown.settle(QUIET)
         for _round in range(3):

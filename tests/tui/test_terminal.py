@@ -26,30 +26,50 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def nlptui(model_folder: Path, home: Path) -> Open:
-    """Open `nlptui …` in a terminal; `extra` goes into its environment."""
+def opener(home: Path, models: Path, programs: Path | None) -> Open:
+    """Opens `nlptui …` in a terminal; `extra` goes into its environment."""
 
     def open_it(
         *arguments: str, size: tuple[int, int] = (80, 24), **extra: str
     ) -> AbstractContextManager[Terminal]:
-        return terminal(*arguments, env=environment(home, model_folder, **extra), size=size)
+        return terminal(*arguments, env=environment(home, models, **extra), size=size, programs=programs)
 
     return open_it
 
 
 @pytest.fixture
-def shown(nlptui: Open) -> Iterator[Terminal]:
+def nlptui(model_folder: Path, home: Path) -> Open:
+    """The program from its start to its end."""
+    return opener(home, model_folder, None)
+
+
+@pytest.fixture
+def warm(model_folder: Path, home: Path, programs: Path) -> Open:
+    """The program with torch loaded before it starts, for what does not depend on that."""
+    return opener(home, model_folder, programs)
+
+
+def drawn(open_it: Open) -> Iterator[Terminal]:
     """The explorer with a GPT in it, everything drawn."""
-    with nlptui(TEXT, "--model", "gpt") as opened:
+    with open_it(TEXT, "--model", "gpt") as opened:
         opened.wait_for(READY)
         opened.settle()
         yield opened
 
 
-def test_it_draws_tokens_numbers_and_keys(shown: Terminal) -> None:
+@pytest.fixture
+def shown(warm: Open) -> Iterator[Terminal]:
+    yield from drawn(warm)
+
+
+@pytest.fixture
+def started(nlptui: Open) -> Iterator[Terminal]:
+    yield from drawn(nlptui)
+
+
+def test_it_draws_tokens_numbers_and_keys(started: Terminal) -> None:
     for words in ("GPT", TEXT, "query", "1.00", "next token", "q quit"):
-        assert words in shown.text
+        assert words in started.text
 
 
 def test_the_first_paint_comes_before_the_engine(nlptui: Open) -> None:
@@ -63,14 +83,14 @@ def test_idle_writes_nothing(shown: Terminal) -> None:
     assert shown.pump(3.0) == 0
 
 
-def test_the_studio_at_rest_writes_nothing(nlptui: Open, home: Path) -> None:
+def test_the_studio_at_rest_writes_nothing(warm: Open, home: Path) -> None:
     run = home / "data" / "runs" / "one"
     run.mkdir(parents=True)
     status = {"name": "one", "state": "done", "step": 2, "steps": 2}
     (run / "status.json").write_text(json.dumps(status), encoding="utf-8")
     rows = [json.dumps({"step": step, "time": 1.0, "loss": 3.5 - step}) + "\n" for step in (1, 2)]
     (run / "metrics.jsonl").write_text("".join(rows), encoding="utf-8")
-    with nlptui(TEXT, "--model", "gpt") as opened:
+    with warm(TEXT, "--model", "gpt") as opened:
         opened.wait_for(READY)
         opened.settle()
         opened.send("C")
@@ -110,34 +130,34 @@ def test_leaving_while_the_engine_still_loads(nlptui: Open) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_and_restores_the_terminal(
-    shown: Terminal, number: int, code: int, home: Path
+    started: Terminal, number: int, code: int, home: Path
 ) -> None:
-    os.kill(shown.process.pid, number)
-    assert shown.end() == code
-    assert shown.restored
+    os.kill(started.process.pid, number)
+    assert started.end() == code
+    assert started.restored
     assert json.loads((home / "config" / "settings.json").read_text())["last"]["model"] == "gpt"
 
 
-def test_a_hang_up_ends_it(shown: Terminal, home: Path) -> None:
-    shown.hang_up()
-    assert shown.end() in (0, 129)
+def test_a_hang_up_ends_it(started: Terminal, home: Path) -> None:
+    started.hang_up()
+    assert started.end() in (0, 129)
     assert json.loads((home / "config" / "settings.json").read_text())["last"]["text"] == TEXT
 
 
-def test_ctrl_z_restores_the_terminal_and_fg_draws_again(shown: Terminal) -> None:
-    shown.send("\x1a")
-    pid, status = os.waitpid(shown.process.pid, os.WUNTRACED)
-    assert pid == shown.process.pid and os.WIFSTOPPED(status)
-    shown.pump(0.3)
-    assert shown.restored
-    os.kill(shown.process.pid, signal.SIGCONT)
-    shown.wait(lambda t: not t.restored)
-    shown.settle()
-    assert READY in shown.text
-    shown.send("]")
-    shown.wait_for("layer 1 (0–1)")
-    shown.send("q")
-    assert shown.end() == 0 and shown.restored
+def test_ctrl_z_restores_the_terminal_and_fg_draws_again(started: Terminal) -> None:
+    started.send("\x1a")
+    pid, status = os.waitpid(started.process.pid, os.WUNTRACED)
+    assert pid == started.process.pid and os.WIFSTOPPED(status)
+    started.pump(0.3)
+    assert started.restored
+    os.kill(started.process.pid, signal.SIGCONT)
+    started.wait(lambda t: not t.restored)
+    started.settle()
+    assert READY in started.text
+    started.send("]")
+    started.wait_for("layer 1 (0–1)")
+    started.send("q")
+    assert started.end() == 0 and started.restored
 
 
 def broken(where: str) -> str:
@@ -177,8 +197,8 @@ def test_a_fault_in_what_a_key_does_is_said_and_the_rest_goes_on(model_folder: P
         assert "Traceback" in (home / "data" / "screen.log").read_text()
 
 
-def test_the_last_state_is_restored(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpt") as first:
+def test_the_last_state_is_restored(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpt") as first:
         first.wait_for(READY)
         first.send("]")
         first.wait_for("layer 1 (0–1)")
@@ -188,21 +208,21 @@ def test_the_last_state_is_restored(nlptui: Open) -> None:
         first.settle()
         first.send("q")
         assert first.end() == 0
-    with nlptui() as second:
+    with warm() as second:
         second.wait_for(READY)
         second.settle()
         assert "layer 1 (0–1)" in second.text and "head 1 (0–2)" in second.text and TEXT in second.text
         assert "blocks.1.attn.weights[0,1,2,1]" in second.text
 
 
-def test_the_cursor_stands_in_the_table_that_was_asked_for(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "tag-lstm", "--view", "gates", "--at", "2,1,3") as opened:
+def test_the_cursor_stands_in_the_table_that_was_asked_for(warm: Open) -> None:
+    with warm(TEXT, "--model", "tag-lstm", "--view", "gates", "--at", "2,1,3") as opened:
         opened.wait_for("[0,1,2]")
         assert "layers.0.forward.candidate[0,1,2]" in opened.text
 
 
-def test_the_copied_command_opens_the_same_place(nlptui: Open) -> None:
-    with nlptui(
+def test_the_copied_command_opens_the_same_place(warm: Open) -> None:
+    with warm(
         TEXT, "--model", "gpt", "--view", "attention", "--layer", "1", "--head", "2", "--at", "2,1"
     ) as opened:
         opened.wait_for("blocks.1.attn.weights[0,2,2,1]")
@@ -295,8 +315,8 @@ def test_chinese_keys_and_text(shown: Terminal) -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 5), (59, 24), (80, 15), (1, 1)])
-def test_a_tiny_terminal_gets_one_sentence(nlptui: Open, size: tuple[int, int]) -> None:
-    with nlptui(TEXT, "--model", "gpt", size=size) as opened:
+def test_a_tiny_terminal_gets_one_sentence(warm: Open, size: tuple[int, int]) -> None:
+    with warm(TEXT, "--model", "gpt", size=size) as opened:
         if size[0] > 10:
             opened.wait(lambda t: "nlptui needs" in " ".join(t.text.split()))
         opened.settle(1.0)
@@ -310,15 +330,15 @@ def test_a_tiny_terminal_gets_one_sentence(nlptui: Open, size: tuple[int, int]) 
         assert opened.end() == 0 and opened.restored
 
 
-def test_ssh_means_less(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpt", SSH_CONNECTION="1 2 3 4") as opened:
+def test_ssh_means_less(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpt", SSH_CONNECTION="1 2 3 4") as opened:
         opened.wait_for(READY)
         opened.settle(1.0)
         assert opened.pump(2.0) == 0
 
 
-def test_no_colour(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpt", NO_COLOR="1") as opened:
+def test_no_colour(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpt", NO_COLOR="1") as opened:
         opened.wait_for(READY)
         opened.settle()
         assert (
@@ -328,8 +348,8 @@ def test_no_colour(nlptui: Open) -> None:
         )
 
 
-def test_a_terminal_of_16_colours(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpt", TERM="xterm") as opened:
+def test_a_terminal_of_16_colours(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpt", TERM="xterm") as opened:
         opened.wait_for(READY)
         opened.settle()
         assert b"38;5;" not in opened.output and b"38;2;" not in opened.output
@@ -352,15 +372,15 @@ def test_without_a_terminal_the_first_screen_is_plain_text(home: Path, model_fol
     assert len(done.stderr.splitlines()) == 1 and "terminal" in done.stderr
 
 
-def test_a_dumb_terminal_gets_plain_text(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpt", TERM="dumb") as opened:
+def test_a_dumb_terminal_gets_plain_text(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpt", TERM="dumb") as opened:
         assert opened.end(60) == 0
         assert b"\x1b" not in opened.output
         assert b"attention" in opened.output
 
 
-def test_an_unknown_model_is_said_in_the_app_and_another_can_be_chosen(nlptui: Open) -> None:
-    with nlptui(TEXT, "--model", "gpx") as opened:
+def test_an_unknown_model_is_said_in_the_app_and_another_can_be_chosen(warm: Open) -> None:
+    with warm(TEXT, "--model", "gpx") as opened:
         opened.wait_for("no model named 'gpx'")
         opened.send("m")
         opened.wait_for("Models")

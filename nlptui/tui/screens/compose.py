@@ -260,6 +260,7 @@ class ComposeScreen(Dialog):
         busy = self.query_one("#compose-busy", Words)
         busy.left = (Word(self.busy, "special"),)
         busy.display = bool(self.busy and self.plan and self.plan.estimate and not self.problem)
+        self.set_class(busy.display, "-busy")
 
     # starting
 
