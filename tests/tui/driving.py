@@ -120,6 +120,9 @@ async def opened(
     )
     async with app.run_test(size=size) as pilot:
         session = Session(app, pilot)
-        if settle:
-            await session.settle()
-        yield session
+        try:
+            if settle:
+                await session.settle()
+            yield session
+        finally:
+            app.workers.cancel_all()  # as the app does on its way out, and Textual's own end of a test does not
