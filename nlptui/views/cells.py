@@ -8,9 +8,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from nlptui.lazy import numpy as np
 from nlptui.text import power_of_ten
 from nlptui.views.figure import Array, HeatTable
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from rich.cells import cell_len
 
+from nlptui.lazy import numpy as np
 from nlptui.views.cells import clip, standing
 from nlptui.views.figure import Array, Points
 
