@@ -125,4 +125,4 @@ async def opened(
                 await session.settle()
             yield session
         finally:
-            app.workers.cancel_all()  # as the app does on its way out, and Textual's own end of a test does not
+            app.workers.cancel_all()  # as the app does on its way out, but Textual's end of a test does not
