@@ -21,6 +21,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
+from nlptui.tui.once import once
+
 PATIENCE = 1.0
 """Seconds after which the next key goes on, whatever became of the last one."""
 BURST = 8
@@ -123,7 +125,7 @@ class TypeAhead(App[Any]):
         if not self._held or not self.is_running:
             return
         self._number += 1
-        self._patience = self.set_timer(PATIENCE, self._next)
+        self._patience = once(self, PATIENCE, self._next)
         event = self._in_one_piece(self._held.popleft())
         if not self._held:  # of many keys in one piece, the pictures between are shown
             self._release = asyncio.get_running_loop().call_later(HOLD, self._draw)
@@ -176,6 +178,6 @@ class TypeAhead(App[Any]):
         if number != self._number:
             return
         if not self.screen.is_mounted:
-            self.set_timer(0.01, lambda: self._look_again(number))
+            once(self, 0.01, lambda: self._look_again(number))
         elif not (self.focused or self.screen).post_message(Passed(number, True)):
             self.call_later(self._next)

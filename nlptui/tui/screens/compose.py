@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from nlptui.locale import N_, _
 from nlptui.text import visible
+from nlptui.tui.once import once
 from nlptui.tui.panes.choice_rows import Choice, ChoiceRows
 from nlptui.tui.panes.run_panel import clock
 from nlptui.tui.panes.words import Word, Words
@@ -218,7 +219,7 @@ class ComposeScreen(Dialog):
                 self._rest.stop()
             self.nlptui.keeper.cancel(PlanRun.lane)
             if wish is not None:
-                self._rest = self.set_timer(REST, self.ask)
+                self._rest = once(self, REST, self.ask)
         self.draw()
 
     def ask(self) -> None:

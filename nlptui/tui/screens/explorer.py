@@ -26,6 +26,7 @@ from nlptui.tui import walk
 from nlptui.tui.actions.binding import bindings
 from nlptui.tui.backend import Answer, Phase, Progress
 from nlptui.tui.colours import palette_of
+from nlptui.tui.once import once
 from nlptui.tui.panes.figure_pane import FigurePane, keep_name
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.reading_line import ReadingLine
@@ -184,7 +185,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         """Ask for the present place (again)."""
         self.working, self.progress = True, None
         if self._late is None:
-            self._late = self.set_timer(LATE, self.draw_title)
+            self._late = once(self, LATE, self.draw_title)
         self.asked = self.place
         if self._pause is not None:
             self._pause.stop()
@@ -469,7 +470,7 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         self.query_one("#tokens", TokenRow).move_to(self.place.position)
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(PAUSE, self.ask)
+        self._pause = once(self, PAUSE, self.ask)
 
     @on(CellOpened)
     def cell_opened(self, event: CellOpened) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.locale import _
 from nlptui.text import visible
+from nlptui.tui.once import once
 from nlptui.tui.panes.run_panel import RunPanel
 from nlptui.tui.requests import LookAtRuns, SteerRun
 
@@ -42,7 +43,7 @@ class RunActions:
         pause = (SLOW if self.nlptui.low_bandwidth else BUSY) if panel.any_alive else IDLE
         if self._look is not None:
             self._look.stop()
-        self._look = self.set_timer(pause, self.look_at_runs)
+        self._look = once(self, pause, self.look_at_runs)
 
     def action_train(self: ExplorerScreen) -> None:
         """Open the dialog that starts a run."""

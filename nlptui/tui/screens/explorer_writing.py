@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nlptui.locale import _
 from nlptui.sampling import Sampling
+from nlptui.tui.once import once
 from nlptui.tui.requests import WriteOn
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ class WritingActions:
             position = len(self.shown.tokens.tokens)
         self.go(replace(self.place, text=place.text, written=place.written, position=position, chosen=True))
         if self.writing:
-            self.set_timer(SLOW if self.nlptui.low_bandwidth else PAUSE, self.write_by_itself)
+            once(self, SLOW if self.nlptui.low_bandwidth else PAUSE, self.write_by_itself)
 
     def write_by_itself(self: ExplorerScreen) -> None:
         """The next token, unless somebody stopped it or the text is still being run."""
         if not self.writing:
             return
         if self.working:
-            self.set_timer(PAUSE, self.write_by_itself)
+            once(self, PAUSE, self.write_by_itself)
         elif self.problem:
             self.writing = False
         else:

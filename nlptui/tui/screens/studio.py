@@ -17,6 +17,7 @@ from textual.widgets import Input
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.actions.binding import bindings
+from nlptui.tui.once import once
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.run_panel import ALIVE, state_words
 from nlptui.tui.panes.studio_chart import StudioChart, Values
@@ -113,7 +114,7 @@ class StudioScreen(StudioControl, AppScreen):
         pause = (SLOW if self.nlptui.low_bandwidth else BUSY) if alive else IDLE
         if self._look is not None:
             self._look.stop()
-        self._look = self.set_timer(pause, self.look)
+        self._look = once(self, pause, self.look)
 
     def take(self, studio: Studio) -> None:
         """Draw everything of `studio` that differs from what is on screen."""

@@ -15,6 +15,7 @@ from textual.timer import Timer
 from nlptui.locale import _
 from nlptui.text import visible
 from nlptui.tui.actions.binding import bindings
+from nlptui.tui.once import once
 from nlptui.tui.panes.bench_lists import StepList, TokenizerTable, VocabularyList
 from nlptui.tui.panes.key_bar import KeyBar
 from nlptui.tui.panes.words import Word, Words
@@ -366,7 +367,7 @@ class TokenizersScreen(AppScreen):
             self.say(
                 _("training {name}: {share}").format(name=name, share=f"{progress.share:.0%}"), "special"
             )
-            self._timer = self.set_timer(LOOK, self.look)
+            self._timer = once(self, LOOK, self.look)
         elif progress.state == "failed":
             self.say(f"✗ {visible(progress.said)}", "warning")
         elif name:

@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from nlptui.locale import _
+from nlptui.tui.once import once
 from nlptui.tui.panes.choice_list import ChoiceList
 from nlptui.tui.panes.run_panel import clock
 from nlptui.tui.panes.words import Word, Words
@@ -122,7 +123,7 @@ class TrainScreen(Dialog):
                 self._rest.stop()
             self.nlptui.keeper.cancel(EstimateRun.lane)
             if request is not None:
-                self._rest = self.set_timer(REST, self.ask)
+                self._rest = once(self, REST, self.ask)
 
     def ask(self) -> None:
         """Try it out."""

@@ -23,6 +23,7 @@ from textual.widget import Widget
 
 from nlptui.locale import N_, _
 from nlptui.text import visible_character
+from nlptui.tui.once import once
 from nlptui.tui.widgets.cells import ELLIPSIS, fit
 from nlptui.tui.widgets.line_view import LineView
 
@@ -208,7 +209,7 @@ class Prompt(LineView, inherit_bindings=False):
         self._draw()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(self.pause, self._say)
+        self._timer = once(self, self.pause, self._say)
 
     def _say(self) -> None:
         """Post `Changed` if the text is another one than was said last."""
