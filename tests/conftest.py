@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,14 @@ def pytest_collection_finish() -> None:
     """What all tests stand on stays to the end: the collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What is drawn by chance is the same each time, whichever tests ran before. Nothing is loaded for it."""
+    random.seed(0)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,6 +66,12 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for the PATH, with an `nlptui` that starts at once."""
     with warm_program(tmp_path_factory.mktemp("warm")) as folder:
         yield folder
+
+
+@pytest.fixture
+def warm_workers(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that are started here have loaded torch already."""
+    monkeypatch.setattr(sys, "executable", str(programs.parent / "python"))
 
 
 def tool(name: str) -> str:

@@ -2,6 +2,7 @@
 
 The command is a process as any other, with its own arguments, folder, environment and streams, or terminal;
 only the seconds of loading are saved. Tests of starting, of encodings and of stopping call the real one.
+The workers of training runs can be had so, too: by a `python` that does the same with the modules they are.
 """
 
 from __future__ import annotations
@@ -20,21 +21,32 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+MODULES = ("nlptui.train.worker", "nlptui.train.estimate")
+"""What the warm `python` runs in a fork, called with `-m`; anything else it leaves to the real one."""
 CALL = """
 import json, os, socket, sys
 
-with socket.socket(socket.AF_UNIX) as line:
-    line.connect(PLACE)
-    call = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), False]).encode()
-    socket.send_fds(line, [len(call).to_bytes(8, "big")], [0, 1, 2])
-    line.sendall(call)
-    line.recv(8)
-    answer = line.recv(8)
-sys.exit(int(answer) % 256 if answer else 70)
+def call(program, arguments):
+    leads = os.getsid(0) == os.getpid()
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(PLACE)
+        call = json.dumps([program, arguments, os.getcwd(), dict(os.environ), False, leads]).encode()
+        socket.send_fds(line, [len(call).to_bytes(8, "big")], [0, 1, 2])
+        line.sendall(call)
+        line.recv(8)
+        answer = line.recv(8)
+    sys.exit(int(answer) % 256 if answer else 70)
+"""
+PROGRAM = f"{CALL}\ncall('nlptui', sys.argv[1:])\n"
+PYTHON = f"""{CALL}
+if sys.argv[1:2] == ["-m"] and sys.argv[2:3] and sys.argv[2] in {MODULES!r}:
+    call(sys.argv[2], sys.argv[3:])
+os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
 """
 
 
@@ -46,7 +58,7 @@ class WarmProcess:
     ) -> None:
         self.line = socket.socket(socket.AF_UNIX)
         self.line.connect(str(place))
-        call = json.dumps([list(arguments), str(folder), dict(environment), True]).encode()
+        call = json.dumps(["nlptui", list(arguments), str(folder), dict(environment), True, True]).encode()
         socket.send_fds(self.line, [len(call).to_bytes(8, "big")], [slave] * 3)
         self.line.sendall(call)
         self.pid = int(self.line.recv(8))
@@ -73,11 +85,15 @@ class WarmProcess:
 
 @contextlib.contextmanager
 def warm_program(folder: Path) -> Iterator[Path]:
-    """A folder with a program `nlptui`, to be put on the PATH, and behind it the process that runs it."""
-    place, program = folder / "calls", folder / "bin" / "nlptui"
+    """A folder with the program `nlptui`, to be put on the PATH, and behind it the process that runs it.
+
+    Beside that folder lies `python`, for what starts workers.
+    """
+    place, program, python = folder / "calls", folder / "bin" / "nlptui", folder / "python"
     program.parent.mkdir(parents=True)
-    program.write_text(f"#!{sys.executable} -IS\nPLACE = {str(place)!r}\n{CALL}")
-    program.chmod(0o755)
+    for path, code in ((program, PROGRAM), (python, PYTHON)):
+        path.write_text(f"#!{sys.executable} -IS\nPLACE = {str(place)!r}\n{code}")
+        path.chmod(0o755)
     with subprocess.Popen([sys.executable, "-m", "tests.warm_program", str(place)], cwd=ROOT) as server:
         try:
             while not place.exists():
@@ -107,6 +123,7 @@ def serve(place: str) -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     importlib.import_module("nlptui.cli")
+    sys.executable = str(Path(place).with_name("python"))  # the workers that commands start are warm, too
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(f"{place}.new")
@@ -123,55 +140,86 @@ def serve(place: str) -> None:
 
 
 def attend(line: socket.socket) -> None:
-    """Run one command in a process of its own and answer with its status. Does not return."""
+    """Run one command in a process of its own and answer with its status. Does not return.
+
+    Workers outlive who called them; anything else ends with its caller.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     line.settimeout(None)
     head, streams, _flags, _address = socket.recv_fds(line, 8, 3)
     size, call = int.from_bytes(head, "big"), b""
     while len(call) < size:
         call += line.recv(size - len(call))
+    program, *rest = json.loads(call)
     child = os.fork()
     if child == 0:
         line.close()
-        run(*json.loads(call), streams)
+        run(program, *rest, streams)
     for stream in streams:
         os.close(stream)
     line.sendall(f"{child:8}".encode())
-    line.sendall(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+    callers = [line]
+    while (found := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if select.select(callers, [], [], 0.02)[0]:  # it is gone
+            callers = []
+            if program != MODULES[0]:
+                os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(found[1])
+    with contextlib.suppress(OSError):
+        line.sendall(str(status).encode())
     os._exit(0)
 
 
 def run(
-    arguments: list[str], folder: str, environment: dict[str, str], terminal: bool, streams: list[int]
+    program: str,
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    terminal: bool,
+    leads: bool,
+    streams: list[int],
 ) -> None:
-    """Become the command; the leader of its terminal, if it has one for itself. Does not return."""
-    from nlptui.__main__ import main
-
+    """Become the command; the leader of its session, and of its terminal, if it has one. Does not return."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    if terminal:
+    if leads:
         os.setsid()
+    if terminal:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = ["nlptui", *arguments]
+    sys.argv = [program, *arguments]
     ways = (("r", "surrogateescape"), ("w", "surrogateescape"), ("w", "backslashreplace"))
+    lines = 1 if environment.get("PYTHONUNBUFFERED") else -1
     sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(number, mode, encoding="utf-8", errors=errors, closefd=False)
+        os.fdopen(number, mode, lines, encoding="utf-8", errors=errors, closefd=False)
         for number, (mode, errors) in enumerate(ways)
     )
     status = 70
     try:
-        main()
+        sys.exit(main_of(program)())
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
+    except BaseException:
+        traceback.print_exc()
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def main_of(program: str) -> Callable[[], int | None]:
+    """What the command does."""
+    if program == MODULES[0]:
+        from nlptui.train import worker
+
+        return lambda: worker.main(sys.argv[1:])
+    module = importlib.import_module(program if program in MODULES else "nlptui.__main__")
+    main: Callable[[], int | None] = module.main
+    return main
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ def test_the_list(nlptui: Nlptui) -> None:
     assert all(one.name in page and one.claim in page for one in client.EXPERIMENTS.values())
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_quick_run_to_its_end_with_both_files(nlptui: Nlptui, home: Path) -> None:
     table, picture = home / "length.csv", home / "length.svg"
     result = nlptui(
@@ -70,6 +71,7 @@ def test_a_quick_run_to_its_end_with_both_files(nlptui: Nlptui, home: Path) -> N
     assert [run["name"] for run in nlptui("runs", "--json").json["runs"]] == ["experiment-length"]
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_started_in_the_background(nlptui: Nlptui) -> None:
     result = nlptui("experiment", "length", "--quick")
     assert result.out.strip() == "experiment-length" and "nlptui experiment experiment-length" in result.err

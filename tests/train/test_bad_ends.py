@@ -63,9 +63,9 @@ def log(run: RunDirectory) -> str:
 
 @pytest.mark.parametrize("family", ["rnn", "lstm", "gru", "transformer", "bert", "gpt", "word2vec"])
 def test_killed_three_times_and_resumed_it_ends_in_the_same_weights(family: str) -> None:
-    recipe = small(family, steps=90, save_every=7, evaluate_every=30, log_every=5, average=0.9)
+    recipe = small(family, steps=45, save_every=4, evaluate_every=15, log_every=3, average=0.9)
     if family == "transformer":
-        recipe = small(family, steps=60, save_every=7, evaluate_every=0, log_every=5)
+        recipe = small(family, steps=30, save_every=4, evaluate_every=0, log_every=3)
     uninterrupted, killed = begun("whole", recipe), begun("killed", recipe)
     began = time.monotonic()
     assert ended(fork(uninterrupted)) == 0, log(uninterrupted)

@@ -21,7 +21,7 @@ from nlptui.train.run import RunDirectory
 from tests.train.processes import until
 from tests.train.test_loop import directory, train
 
-pytestmark = pytest.mark.usefixtures("tiny_data")
+pytestmark = pytest.mark.usefixtures("tiny_data", "warm_workers")
 
 TEXT = "The keeper of the garden walks from gate to gate, and at each gate a bird sits. " * 30
 TRIED = Estimate(

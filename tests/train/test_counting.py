@@ -20,7 +20,7 @@ from nlptui.train.finish import finish, write_rules
 from nlptui.train.recipe import Recipe, TrainConfig, recipe_from_dict
 from nlptui.train.run import RunDirectory
 
-pytestmark = pytest.mark.usefixtures("tiny_data")
+pytestmark = pytest.mark.usefixtures("tiny_data", "warm_workers")
 PATIENCE = 60.0
 MODELS: dict[str, dict[str, Any]] = {
     "hmm-en": {"data": {"corpus": "en_ewt"}, "tokenizer": {"kind": "words"}, "model": {"arch": "hmm"}},

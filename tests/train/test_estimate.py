@@ -40,7 +40,7 @@ def parameters_of(path: Any) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", SIZES)
 def test_a_short_run_takes_what_was_estimated(family: str) -> None:
-    recipe = sized(family, steps=60, evaluate_every=30, save_every=30, average=0.9)
+    recipe = sized(family, steps=40, evaluate_every=20, save_every=20, average=0.9)
     told = client.estimate(recipe)
     handle = client.start(recipe)
     highest = 0
@@ -55,7 +55,7 @@ def test_a_short_run_takes_what_was_estimated(family: str) -> None:
     status = handle.status()
     assert status.state == "done", client.log(handle.name)
     weights = handle.path / status.latest / "model.safetensors"
-    assert told.parameters == parameters_of(weights) and told.steps == status.steps == 60
+    assert told.parameters == parameters_of(weights) and told.steps == status.steps == 40
     assert told.weights == 4 * told.parameters
     # Gradients, two moments and the average: four times the weights, and a number for each tensor.
     assert told.optimizer == pytest.approx(4 * told.weights, rel=0.01)
@@ -80,6 +80,7 @@ def test_epochs_are_counted_as_the_run_counts_them() -> None:
     assert estimate(small("lstm", steps=0, epochs=1.5, batch_size=10)).steps == 9
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("NLPTUI_DATA", str(tmp_path))
     with pytest.raises(UserError, match="en_ewt") as raised:
@@ -89,6 +90,7 @@ def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: An
         client.estimate(small("lstm"), {"train.stepz": 3})
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_an_estimate_leaves_no_run_behind() -> None:
     assert isinstance(client.estimate(small("word2vec")), Estimate)
     assert client.runs() == []

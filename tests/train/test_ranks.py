@@ -210,7 +210,7 @@ def test_where_one_dies_the_others_end_and_the_run_waits_for_the_restart() -> No
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
 def test_the_launcher_starts_all_anew_after_a_killed_process_and_the_end_is_the_same() -> None:
     """The one test with torchrun itself; what is dropped goes on in each process as if nothing had been."""
-    recipe = small("gpt", steps=120, save_every=20, evaluate_every=40)
+    recipe = small("gpt", steps=60, save_every=10, evaluate_every=20)
     whole, killed = prepared("whole", recipe), prepared("killed", recipe)
     assert [ended(pid) for pid in fork_together(whole, 2)] == [0, 0], log(whole)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -219,12 +219,12 @@ def test_the_launcher_starts_all_anew_after_a_killed_process_and_the_end_is_the_
             [*launcher, "--max-restarts", "2", "-m", "nlptui.train.worker", str(killed.path)],
             stdout=output, stderr=output, cwd=Path(__file__).parents[2],
         )  # fmt: skip
-    until(lambda: killed.status().step > 25)
+    until(lambda: killed.status().step > 12)
     os.kill(process_of_rank(1, killed.path), signal.SIGKILL)
     assert torchrun.wait() == 0, log(killed)
     assert killed.status().state == "done"
     assert curve(killed) == curve(whole)
-    one, other = (load_file(run.path / "step_000120" / "model.safetensors") for run in (whole, killed))
+    one, other = (load_file(run.path / "step_000060" / "model.safetensors") for run in (whole, killed))
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 

@@ -22,7 +22,7 @@ from nlptui.train.run import RunDirectory, RunStatus
 from tests.train.small import small
 from tests.train.test_loop import curve
 
-pytestmark = pytest.mark.usefixtures("tiny_data")
+pytestmark = pytest.mark.usefixtures("tiny_data", "warm_workers")
 PATIENCE = 60.0
 
 

@@ -62,7 +62,7 @@ async def until(session: Session, state: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("tiny_data", "no_worker_is_left")
+@pytest.mark.usefixtures("tiny_data", "warm_workers", "no_worker_is_left")
 async def test_a_model_is_trained_stopped_resumed_and_opened() -> None:
     async with opened("tag-lstm") as session:
         await session.press("t")
@@ -90,7 +90,7 @@ async def test_a_model_is_trained_stopped_resumed_and_opened() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("tiny_data", "no_worker_is_left")
+@pytest.mark.usefixtures("tiny_data", "warm_workers", "no_worker_is_left")
 async def test_a_run_goes_on_when_the_program_ends_and_is_found_again() -> None:
     async with opened("tag-lstm") as session:
         await session.press("t", "j", "j", "tab", *"longer", "enter")

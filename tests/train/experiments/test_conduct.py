@@ -209,6 +209,7 @@ def until(condition: Callable[[], Any]) -> Any:
     return found
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_run_in_the_background_from_start_to_table() -> None:
     name = client.start_experiment("length", quick=True)
     assert name == "experiment-length" and client.is_quick(name)
@@ -231,6 +232,7 @@ def test_a_run_in_the_background_from_start_to_table() -> None:
     assert not (runs_dir() / name).exists()
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_run_in_the_background_is_stopped_and_gone_on_with() -> None:
     name = client.start_experiment("heads")
     status = until(lambda: client.status(name).step > 3 and client.status(name))
