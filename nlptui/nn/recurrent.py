@@ -7,7 +7,9 @@ no dropout, and starts from a state of zeros. Knows nothing of embeddings, heads
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -18,15 +20,15 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nlptui.nn.dropout import dropout
 from nlptui.nn.layers import Rec
-from nlptui.trace import OFF, Recorder, Steps
+from nlptui.trace import OFF, Recorder
 
 
 @dataclass
 class Moment:
     """One position of one direction of one layer, while it is on record."""
 
-    t: int
-    steps: Steps
+    note: Callable[[str, Tensor, str], Tensor]
+    """Records a value at this position under a name, with its formula, and returns it, edited if asked."""
     weight: Tensor
     """W_h of all gates, one below the other."""
     bias: Tensor | None
@@ -37,33 +39,35 @@ class Moment:
         """W_h h + b_h."""
         return F.linear(h, self.weight, self.bias)
 
-    def note(self, name: str, value: Tensor, by: str) -> Tensor:
-        """Record `value` at this position of `name`; returned edited if an edit asks for it."""
-        return self.steps(self.t, name, value, by)
-
     def note_state(self, name: str, value: Tensor, by: str) -> Tensor:
-        """The same for a state, which is 0 at padding."""
+        """`note` for a state, which is 0 at padding."""
         if self.keep is None:
             return self.note(name, value, by)
         return self.note(name, value * self.keep, f"({by}) * keep")
 
-    def of_input(self, part: int, width: int) -> str:
-        """The formula of W_x x + b_x for the gate number `part`."""
-        return _linear("x", "ih", part, width, self.bias)
 
-    def of_past(self, part: int, width: int) -> str:
-        """The formula of W_h h + b_h for the gate number `part`."""
-        return _linear("prev(hidden)", "hh", part, width, self.bias)
-
-    def of_both(self, part: int, width: int) -> str:
-        """The formula of the whole pre-activation."""
-        return f"{self.of_input(part, width)} + {self.of_past(part, width)}"
+@cache
+def of_input(part: int, width: int, bias: bool) -> str:
+    """The formula of W_x x + b_x for the gate number `part`; the same at every position."""
+    return _linear("x", "ih", part, width, bias)
 
 
-def _linear(x: str, way: str, part: int, width: int, bias: Tensor | None) -> str:
+@cache
+def of_past(part: int, width: int, bias: bool) -> str:
+    """The formula of W_h h + b_h for the gate number `part`."""
+    return _linear("prev(hidden)", "hh", part, width, bias)
+
+
+@cache
+def of_both(part: int, width: int, bias: bool) -> str:
+    """The formula of the whole pre-activation."""
+    return f"{of_input(part, width, bias)} + {of_past(part, width, bias)}"
+
+
+def _linear(x: str, way: str, part: int, width: int, bias: bool) -> str:
     """The formula of rows part·width … of one of torch's stacked matrices."""
     rows = f"[{part * width}:{(part + 1) * width}]"
-    return f"linear({x}, weight_{way}{rows}" + (f", bias_{way}{rows})" if bias is not None else ")")
+    return f"linear({x}, weight_{way}{rows}" + (f", bias_{way}{rows})" if bias else ")")
 
 
 class RNN(nn.RNN):
@@ -92,7 +96,8 @@ class RNN(nn.RNN):
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x."""
         (h,) = state
-        preact = now.note("preact", wx + now.recurrent(h), now.of_both(0, h.shape[1]))
+        by = of_both(0, h.shape[1], now.bias is not None)
+        preact = now.note("preact", wx + now.recurrent(h), by)
         return (now.note_state("hidden", preact.tanh(), "tanh(preact)"),)
 
 
@@ -136,10 +141,11 @@ class LSTM(nn.LSTM):
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x of the four gates."""
         h, c = state
+        biased = now.bias is not None
         pre = (wx + now.recurrent(h)).chunk(4, 1)
         gate: dict[str, Tensor] = {}
         for n, name in enumerate(LSTM.GATES):
-            raw = now.note(f"{name}.pre", pre[n], now.of_both(n, h.shape[1]))
+            raw = now.note(f"{name}.pre", pre[n], of_both(n, h.shape[1], biased))
             squash = "tanh" if name == "candidate" else "sigmoid"
             gate[name] = now.note(name, getattr(raw, squash)(), f"{squash}({name}.pre)")
         kept = now.note("kept", gate["forget_gate"] * c, "forget_gate * prev(cell)")
@@ -177,15 +183,15 @@ class GRU(nn.GRU):
     ) -> tuple[Tensor, ...]:
         """One step; `wx` is W_x x + b_x of the two gates and the candidate."""
         (h,) = state
-        width = h.shape[1]
+        width, biased = h.shape[1], now.bias is not None
         x_r, x_z, x_n = wx.chunk(3, 1)
         h_r, h_z, h_n = now.recurrent(h).chunk(3, 1)
-        pre = now.note("reset_gate.pre", x_r + h_r, now.of_both(0, width))
+        pre = now.note("reset_gate.pre", x_r + h_r, of_both(0, width, biased))
         r = now.note("reset_gate", pre.sigmoid(), "sigmoid(reset_gate.pre)")
-        pre = now.note("update_gate.pre", x_z + h_z, now.of_both(1, width))
+        pre = now.note("update_gate.pre", x_z + h_z, of_both(1, width, biased))
         z = now.note("update_gate", pre.sigmoid(), "sigmoid(update_gate.pre)")
-        past = now.note("candidate.recurrent", h_n, now.of_past(2, width))
-        by = f"{now.of_input(2, width)} + reset_gate * candidate.recurrent"
+        past = now.note("candidate.recurrent", h_n, of_past(2, width, biased))
+        by = f"{of_input(2, width, biased)} + reset_gate * candidate.recurrent"
         pre = now.note("candidate.pre", x_n + r * past, by)
         n = now.note("candidate", pre.tanh(), "tanh(candidate.pre)")
         by = "(1 - update_gate) * candidate + update_gate * prev(hidden)"
@@ -284,7 +290,7 @@ def _direction(
     state = core.start(x.new_zeros(x.shape[0], core.hidden_size))
     for t in reversed(range(length)) if backward else range(length):
         keep = None if mask is None else mask[:, t, None].to(x.dtype)
-        state = core.cell_step(from_input[:, t], state, Moment(t, steps, weight_hh, bias_hh, keep))
+        state = core.cell_step(from_input[:, t], state, Moment(partial(steps, t), weight_hh, bias_hh, keep))
     if not length:
         return x.new_zeros(x.shape[0], 0, core.hidden_size)
     return steps.close(lambda values: torch.stack(values, 1))["hidden"]

@@ -18,7 +18,7 @@ from torch import Tensor
 from nlptui.nn import Batch
 from nlptui.nn.attention import KeyValueCache
 from nlptui.nn.recurrent import Moment
-from nlptui.trace import Recorder, Steps, Trace
+from nlptui.trace import Trace
 
 if TYPE_CHECKING:
     from nlptui.engine.analyses.asked import Watch
@@ -75,13 +75,6 @@ def _cache(trace: Trace, block: int, length: int, rows: int) -> KeyValueCache:
 # ----------------------------------------------------------------------------------------------------- chains
 
 
-class _Silent(Steps):
-    """Steps that nobody writes down."""
-
-    def __call__(self, t: int, name: str, value: Tensor, by: str) -> Tensor:
-        return value
-
-
 def chains(engine: Engine, trace: Trace, place: Place, tokens: Sequence[int], watch: Watch) -> Tensor:
     """The logit at `place` of the text without each of `tokens`."""
     model: Any = engine.model
@@ -136,11 +129,15 @@ def _recorded(trace: Trace, prefix: str, backward: bool) -> list[Tensor]:
     return [states.flip(0) for states in found] if backward else found
 
 
+def _unrecorded(_name: str, value: Tensor, _by: str) -> Tensor:
+    """A step that is not on record."""
+    return value
+
+
 def _moment(core: Any, layer: int, backward: bool) -> tuple[Tensor, Tensor | None, Moment]:
     """W_x, b_x, and what `cell_step` needs of one direction of a layer."""
     suffix = f"_l{layer}" + ("_reverse" if backward else "")
     names = (f"weight_ih{suffix}", f"weight_hh{suffix}", f"bias_ih{suffix}", f"bias_hh{suffix}")
     weight_ih, weight_hh, bias_ih, bias_hh = (getattr(core, name, None) for name in names)
-    steps = _Silent(Recorder(), 0, backward)
     assert weight_ih is not None and weight_hh is not None
-    return weight_ih, bias_ih, Moment(0, steps, weight_hh, bias_hh, None)
+    return weight_ih, bias_ih, Moment(_unrecorded, weight_hh, bias_hh, None)
