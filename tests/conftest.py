@@ -22,6 +22,9 @@ from nlptui.locale import set_language  # noqa: E402
 from tests.warm_program import warm_program  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+SHAPES = ("classical", "engine", "nn", "parity", "tasks")
+"""Folders whose tests check the shapes in every call of a network. Elsewhere the same calls go unchecked, for
+a third of the time of training is checking."""
 
 hypothesis.settings.register_profile("nlptui", deadline=None, max_examples=50, print_blob=True)
 hypothesis.settings.load_profile("nlptui")
@@ -34,8 +37,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """What is drawn by chance is the same each time, whichever tests ran before. Nothing is loaded for it."""
+    jaxtyping.config.update("jaxtyping_disable", item.path.parent.name not in SHAPES)
     random.seed(0)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(0)
