@@ -50,6 +50,8 @@ character.
 """
 SECONDS = 2.0
 """How long the rules may look at one sentence."""
+REMEMBERED = 50_000
+"""Words of which it is kept which rules fit them."""
 _STATS = "batch pos stat"
 
 
@@ -89,6 +91,7 @@ class RuleTagger(nn.Module):
     def __init__(self, config: RulesConfig, book: RuleBook, folder: Path) -> None:
         super().__init__()
         self.config, self.book, self.folder = config, book, folder
+        self._seen: dict[str, tuple[int, ...]] = {}
         last = DICTIONARY if book.scheme == "dictionary" else OTHERWISE
         self.rule_names = (*(rule.name for rule in book.rules), last)
         """Names of the rules in their order, and one for what no rule fits."""
@@ -178,12 +181,12 @@ class RuleTagger(nn.Module):
         fits: list[set[int]] = [set() for _word in words]
         begins = [True] * len(words)
         taken = [False] * len(words)
+        if self.book.scheme == "words":
+            for at, word in enumerate(words):
+                possible = self._rules_for(clock, word)
+                fits[at] = {n for n in possible if self._beside(clock, self.book.rules[n], words, at)}
+            return self._decided(fits, begins)
         for number, rule in enumerate(self.book.rules):
-            if self.book.scheme == "words":
-                for at, word in enumerate(words):
-                    if clock.fits(rule, rule.pattern, word) and self._beside(clock, rule, words, at):
-                        fits[at].add(number)
-                continue
             for start, end in self._stretches(clock, rule, words):
                 # A later rule has what the earlier ones left whole.
                 if any(taken[start:end]):
@@ -191,8 +194,22 @@ class RuleTagger(nn.Module):
                 for at in range(start, end):
                     taken[at], begins[at] = True, at == start
                     fits[at].add(number)
+        return self._decided(fits, begins)
+
+    def _decided(self, fits: list[set[int]], begins: list[bool]) -> Fired:
+        """Of the rules that fit a word the first one decides."""
         rest = len(self.book.rules)
         return Fired([min(here, default=rest) for here in fits], begins, fits)
+
+    def _rules_for(self, clock: _Clock, word: str) -> tuple[int, ...]:
+        """The rules whose pattern fits `word`, whatever stands beside it; kept for when it comes again."""
+        if (known := self._seen.get(word)) is None:
+            rules = enumerate(self.book.rules)
+            known = tuple(number for number, rule in rules if clock.fits(rule, rule.pattern, word))
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[word] = known
+        return known
 
     def _beside(self, clock: _Clock, rule: Any, words: Sequence[str], at: int) -> bool:
         before = words[at - 1] if at else ""

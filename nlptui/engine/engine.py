@@ -388,9 +388,7 @@ class Engine:
     def evaluate(self, split: str = "test", batch_size: int = 32) -> dict[str, Any]:
         """{"model", "split", "metrics", "baselines"} on a split of the corpora the model was trained on."""
         examples = load_examples(self.config.data, split, self.tokenizer, self.config)
-        enough = self.task.BASELINE_EXAMPLES
-        data = self.config.data if enough is None else {"first": enough} | self.config.data
-        train = load_examples(data, "train", self.tokenizer, self.config)
+        train = self.task.load_for_baselines(self.config.data)
         return {
             "model": self.name,
             "split": split,

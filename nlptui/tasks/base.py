@@ -64,6 +64,14 @@ class Task(ABC, Generic[E]):
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[E]:
         """The examples of one split of the corpora that `recipe_data` names."""
 
+    def load_for_baselines(self, recipe_data: Mapping[str, Any]) -> list[E]:
+        """The training examples, as far as `baselines` looks at them: a task whose baselines need no tokens
+        saves itself the tokenizing.
+        """
+        if self.BASELINE_EXAMPLES is not None:
+            recipe_data = {"first": self.BASELINE_EXAMPLES} | dict(recipe_data)
+        return self.load(recipe_data, "train")
+
     @abstractmethod
     def length(self, example: E) -> int:
         """Tokens of an example, by which batches are made of examples of about the same length."""

@@ -68,22 +68,36 @@ class Classification(Task[LabelledExample]):
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[LabelledExample]:
         return [self.example(row[0], *row[1:]) for row in splits.labelled_texts(recipe_data, split)]
 
+    def load_for_baselines(self, recipe_data: Mapping[str, Any]) -> list[LabelledExample]:
+        """Words and labels alone."""
+        return [self._untokenized(row[0], *row[1:]) for row in splits.labelled_texts(recipe_data, "train")]
+
     def example(self, label: str, text: str, pair: str | None = None) -> LabelledExample:
         """The tokens of one row. Raises UserError where the model has no such label."""
+        row = self._untokenized(label, text, pair)
+        encoding = self.tokenizer.encode(text, pair, max_length=self.config.context)
+        return replace(
+            row,
+            ids=id_array(encoding.ids),
+            segments=id_array(encoding.segments),
+            chars=char_grid(encoding.char_ids),
+        )
+
+    def _untokenized(self, label: str, text: str, pair: str | None = None) -> LabelledExample:
         if label not in self.labels:
             raise UserError(
                 _("label {label!r} in the data, but the model knows only {known}").format(
                     label=visible(label), known=", ".join(self.labels)
                 )
             )
-        encoding = self.tokenizer.encode(text, pair, max_length=self.config.context)
+        none = id_array(())
         return LabelledExample(
-            ids=id_array(encoding.ids),
-            segments=id_array(encoding.segments),
-            chars=char_grid(encoding.char_ids),
+            ids=none,
+            segments=none,
+            chars=None,
             label=self.labels.index(label),
             words=tuple(split_words(" ".join(filter(None, (text, pair))).lower())),
-            second_words=tuple(split_words((pair or "").lower())),
+            second_words=tuple(split_words(pair.lower())) if pair else (),
         )
 
     def length(self, example: LabelledExample) -> int:

@@ -63,7 +63,10 @@ class LanguageModel(Task[RunningText]):
 
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[RunningText]:
         if self.answer_only:
-            return [self._answered(document) for document in splits.documents(recipe_data, split)]
+            documents = splits.documents(recipe_data, split)
+            _check_whole(documents)
+            framed = self.tokenizer.framed_ids([document.text for document in documents])
+            return [self._answered(*text) for text in zip(documents, framed, strict=True)]
         return [
             RunningText(
                 self._ids_of_whole(document.text)
@@ -73,19 +76,15 @@ class LanguageModel(Task[RunningText]):
             for document in splits.documents(recipe_data, split)
         ]
 
-    def _answered(self, document: splits.Document) -> RunningText:
+    def _answered(self, document: splits.Document, framed: Sequence[int]) -> RunningText:
         """A text that ends in its answer; of one longer than the context, the end."""
-        if not document.whole:
-            message = _("[data] answer_only: {name} is no text with an answer at its end, but a long one")
-            raise UserError(message.format(name=document.name))
-        ids = self._ids_of_whole(document.text)
-        if len(ids) and ids[-1] == self.tokenizer.specials.get("eos"):
-            ids = ids[:-1]
-        return RunningText(ids[-self.config.context - 1 :], document.distance)
+        if framed and framed[-1] == self.tokenizer.specials.get("eos"):
+            framed = framed[:-1]
+        return RunningText(id_array(framed[-self.config.context - 1 :]), document.distance)
 
     def _ids_of_whole(self, text: str) -> Ids:
         """A text with its beginning and its end, so that a model learns to stop."""
-        ids = list(self.tokenizer.encode(text).ids)
+        (ids,) = self.tokenizer.framed_ids([text])
         end = self.tokenizer.specials.get("eos")
         if end is not None and ids[-1:] != [end]:
             ids.append(end)
@@ -193,6 +192,14 @@ class LanguageModel(Task[RunningText]):
             return {"candidates": []}
         tokens = top_tokens(outputs["logits"][0, last], self.tokenizer, top)
         return {"candidates": [{"pos": last, "tokens": tokens}]}
+
+
+def _check_whole(documents: Sequence[splits.Document]) -> None:
+    """Raises UserError where one is no text with an answer at its end."""
+    for document in documents:
+        if not document.whole:
+            message = _("[data] answer_only: {name} is no text with an answer at its end, but a long one")
+            raise UserError(message.format(name=document.name))
 
 
 def encode_long(tokenizer: Tokenizer, text: str) -> Ids:

@@ -104,13 +104,28 @@ class Tagging(Task[TaggedExample]):
     def load(self, recipe_data: Mapping[str, Any], split: str) -> list[TaggedExample]:
         return [self.example(words) for words in splits.tagged_sentences(recipe_data, split)]
 
+    def load_for_baselines(self, recipe_data: Mapping[str, Any]) -> list[TaggedExample]:
+        """Words and their tags alone."""
+        return [self._untokenized(words) for words in splits.tagged_sentences(recipe_data, "train")]
+
+    def _untokenized(self, words: Sequence[TaggedWord]) -> TaggedExample:
+        none = id_array(())
+        forms, gold = tuple(word.form for word in words), self._gold(self._tags(words))
+        return TaggedExample(none, None, none, ((NOWHERE, NOWHERE),) * len(words), "", forms, gold)
+
+    def _tags(self, words: Sequence[TaggedWord]) -> list[str]:
+        tags = [word.tag for word in words]
+        # A CRF that forbids an I- after anything but its kind would find such a sentence impossible.
+        return repaired(tags) if self.crf and self.entities else tags
+
+    def _gold(self, tags: Sequence[str]) -> Ids:
+        return id_array([self.tag_ids.get(tag, NOWHERE) for tag in tags])
+
     def example(self, words: Sequence[TaggedWord], text: str | None = None) -> TaggedExample:
         """The tokens of a sentence, with the labels that its tags mean; `text` is what it was cut from."""
         text = sentence_text(words) if text is None else text
         forms = [word.form for word in words]
-        tags = [word.tag for word in words]
-        # A CRF that forbids an I- after anything but its kind would find such a sentence impossible.
-        tags = repaired(tags) if self.crf and self.entities else tags
+        tags = self._tags(words)
         if self.reads_characters:
             encoding = self.tokenizer.encode(text, max_length=self.config.context)
         else:
@@ -127,7 +142,7 @@ class Tagging(Task[TaggedExample]):
             spans=spans,
             text=text,
             forms=tuple(forms),
-            gold=id_array([self.tag_ids.get(tag, NOWHERE) for tag in tags]),
+            gold=self._gold(tags),
             strings=self._strings(encoding),
         )
 

@@ -70,9 +70,11 @@ class Translation(Task[TranslationExample]):
     def example(self, source: str, target: str) -> TranslationExample:
         """The tokens of a pair, both cut to the context."""
         context = self.config.context
-        ids = self.tokenizer.encode(target, special=False, max_length=context - 1).ids
+        ids = self.tokenizer.encode_ids(target)[: context - 1]
+        (framed,) = self.tokenizer.framed_ids([source])
+        cut = framed if len(framed) <= context else self.tokenizer.encode(source, max_length=context).ids
         return TranslationExample(
-            source=id_array(self.tokenizer.encode(source, max_length=context).ids),
+            source=id_array(cut),
             target=id_array([self.bos, *ids, self.eos]),
             text=source,
             reference=target,
