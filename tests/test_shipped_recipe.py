@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,10 +27,10 @@ RECIPES = [
 pytestmark = pytest.mark.slow
 
 
-def nlptui(home: Path, *arguments: str) -> str:
+def nlptui(programs: Path, home: Path, *arguments: str) -> str:
     """What a command printed, with an empty home folder and the corpora that are really there."""
     done = subprocess.run(
-        [sys.executable, "-m", "nlptui", *arguments], cwd=ROOT,
+        [programs / "nlptui", *arguments], cwd=ROOT,
         env=os.environ | {"NLPTUI_HOME": str(home), "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900, check=False,
     )  # fmt: skip
@@ -41,13 +40,13 @@ def nlptui(home: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize(("name", "corpus", "metric", "noise"), RECIPES)
 def test_a_recipe_reproduces_its_metric(
-    name: str, corpus: str, metric: str, noise: float, tmp_path: Path
+    name: str, corpus: str, metric: str, noise: float, tmp_path: Path, programs: Path
 ) -> None:
     if find(corpus) is None:
         pytest.skip(f"needs the corpus {corpus} (NLPTUI_DATA)")
     folder = ROOT / "models" / name
-    nlptui(tmp_path, "train", str(folder / "recipe.toml"), "--name", "again", "--foreground")
-    nlptui(tmp_path, "runs", "keep", "again")
-    found = json.loads(nlptui(tmp_path, "evaluate", "again", "--json"))["metrics"][metric]
+    nlptui(programs, tmp_path, "train", str(folder / "recipe.toml"), "--name", "again", "--foreground")
+    nlptui(programs, tmp_path, "runs", "keep", "again")
+    found = json.loads(nlptui(programs, tmp_path, "evaluate", "again", "--json"))["metrics"][metric]
     shipped = json.loads((folder / "config.json").read_text(encoding="utf-8"))["metrics"][metric]
     assert found == pytest.approx(shipped, abs=noise)
