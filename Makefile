@@ -7,6 +7,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 TEST_ARGS ?=
+INSTALL_ARGS ?=
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 BIN := $(VENV)/bin
@@ -52,9 +53,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
-	$(PIP) -e .
+	$(PIP) $(INSTALL_ARGS) -e .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
-	$(PIP) -e '.[dev]'
+	$(PIP) $(INSTALL_ARGS) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
