@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,37 @@ import pytest
 from tests.conftest import ROOT
 
 LINT = "from importlinter.cli import lint_imports_command as lint; lint()"
+LINT_BREACHES = """
+import json, os, sys
+from importlinter.cli import lint_imports_command as lint
+
+# A process for each rule: a tree that was read is not read again.
+for rule, (file, line) in json.loads(sys.argv[1]).items():
+    with open(file, encoding="utf-8") as kept:
+        before = kept.read()
+    with open(file, "w", encoding="utf-8") as broken:
+        broken.write(line)
+    print(f"== {rule}", flush=True)
+    if os.fork() == 0:
+        lint(["--no-logo", "--no-cache", "--contract", rule])
+    print(f"ended {os.waitstatus_to_exitcode(os.wait()[1])}", flush=True)
+    with open(file, "w", encoding="utf-8") as mended:
+        mended.write(before)
+"""
+IMPORTS = """
+import os, sys
+import click, textual.app
+
+# A process for each module: none finds loaded what another brought.
+for module in sys.argv[1:]:
+    print(module, end=" ", flush=True)
+    if os.fork() == 0:
+        __import__(module)
+        print(*{name.split(".")[0] for name in sys.modules}, flush=True)
+        os._exit(0)
+    if os.wait()[1]:
+        print("failed")
+"""
 HEAVY = ("torch", "transformers", "onnx", "babel", "beartype")
 MODULES = [
     "nlptui",
@@ -87,9 +119,15 @@ def loaded_after(code: str, tmp_path: Path) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
-    assert not loaded_after(f"import {module}", tmp_path) & set(HEAVY)
+def test_importing_loads_nothing_heavy(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, *MODULES], capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=os.environ | {"NLPTUI_HOME": str(tmp_path)}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    loaded = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert list(loaded) == MODULES and "failed" not in loaded.values(), done.stderr
+    heavy = {module: set(names.split()) & set(HEAVY) for module, names in loaded.items()}
+    assert not {module: names for module, names in heavy.items() if names}
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -176,15 +214,16 @@ def test_import_rules_see_a_breach(tmp_path: Path) -> None:
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert {rule["id"] for rule in rules["tool"]["importlinter"]["contracts"]} == set(breaches)
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    for rule, (file, line) in breaches.items():
-        (package / file).write_text(line)
-        done = subprocess.run(
-            [sys.executable, "-c", LINT, "--no-logo", "--no-cache", "--contract", rule],
-            capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        )  # fmt: skip
-        assert done.returncode == 1 and "1 broken" in done.stdout, (rule, done.stdout, done.stderr)
-        (package / file).write_text("")
+    todo = {rule: (str(package / file), line) for rule, (file, line) in breaches.items()}
+    done = subprocess.run(
+        [sys.executable, "-c", LINT_BREACHES, json.dumps(todo)],
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    told = {part.split("\n")[0]: part for part in done.stdout.split("== ")[1:]}
+    assert list(told) == list(breaches), done.stderr
+    for rule, said in told.items():
+        assert "1 broken" in said and said.rstrip().endswith("ended 1"), (rule, said, done.stderr)
 
 
 def test_every_file_says_what_it_is() -> None:
