@@ -113,15 +113,18 @@ def test_the_check_passes_and_fails_when_one_weight_is_moved(engines: dict[str, 
     found = engine.check()
     assert len(found) >= 2
     assert all(value <= 1e-5 for value in found.values()), found
-    for name, _value in engine.model.named_parameters():
+    other = copy.deepcopy(engine.model)
+    for name, moved in other.named_parameters():
         if name.startswith(("poolers.", "heads.")) and engine.pooling != name.split(".")[1]:
             continue  # Only the pooler in use takes part.
-        other = copy.deepcopy(engine.model)
-        moved = dict(other.named_parameters())[name]
+        before = moved.detach().clone()
         with torch.no_grad():
             # One alone may be of a token that does not occur, or of a unit that is off: move every other one.
             moved[..., ::2] += 0.5
         assert max(engine.check(reference=other).values()) > 1e-5, name
+        with torch.no_grad():
+            moved.copy_(before)
+    assert max(engine.check(reference=other).values()) <= 1e-5
 
 
 def test_labels_of_cross_attention_are_source_and_target(engines: dict[str, Engine]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import regex
@@ -28,21 +30,29 @@ CL100K_WORDS = (
 )
 
 
+@cache
+def gpt2_model() -> dict[str, Any]:
+    """GPT-2's vocabulary and merges as the library writes them."""
+    model: dict[str, Any] = json.loads(gpt2().library.to_str())["model"]
+    return model
+
+
 def gpt2_files(folder: Path, names: tuple[str, str] = ("vocab.json", "merges.txt")) -> Path:
-    model = json.loads(gpt2().library.to_str())["model"]
+    model = gpt2_model()
     (folder / names[0]).write_text(json.dumps(model["vocab"]), encoding="utf-8")
     merges = "".join(f"{left} {right}\n" for left, right in model["merges"])
     (folder / names[1]).write_text(f"#version: 0.2\n{merges}", encoding="utf-8")
     return folder
 
 
+@cache
 def ranks() -> dict[bytes, int]:
     """GPT-2's vocabulary as tiktoken keeps it, its end of a text aside."""
     # https://github.com/openai/gpt-2, encoder.py: bytes_to_unicode
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]
     letters = {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
-    vocabulary = json.loads(gpt2().library.to_str())["model"]["vocab"]
+    vocabulary = gpt2_model()["vocab"]
     return {
         bytes(letters[letter] for letter in token): number
         for token, number in vocabulary.items()
@@ -80,7 +90,7 @@ def tiktokens_ids(text: str, pattern: str, known: dict[bytes, int]) -> list[int]
 )
 def test_rank_files_give_tiktokens_ids(tmp_path: Path, name: str, pattern: str) -> None:
     tokenizer, known = load_tokenizer(rank_file(tmp_path, name)), ranks()
-    for text in [*PLAIN, *lines()[:500]]:
+    for text in [*PLAIN, *lines()[:200]]:
         expected = tiktokens_ids(text, pattern, known)
         assert tokenizer.encode_ids(text) == expected == list(replay(tokenizer, text).ids)
         assert tokenizer.decode(expected) == text
@@ -143,8 +153,10 @@ WRONG: dict[str, tuple[str, Callable[[str], str], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_files_that_are_not_what_they_claim_are_refused(tmp_path: Path, case: str) -> None:
     name, change, said = WRONG[case]
-    gpt2_files(tmp_path)
-    rank_file(tmp_path, "x.tiktoken")
+    if name == "x.tiktoken":
+        rank_file(tmp_path, name)
+    else:
+        gpt2_files(tmp_path)
     vocabulary = "".join(f"{token}\n" for token in made("wordpiece").vocabulary())
     (tmp_path / "vocab.txt").write_text(vocabulary, encoding="utf-8")
     path = spoil(tmp_path / name, change)

@@ -1,4 +1,4 @@
-"""What every replay ends in is the library's own ids, on thousands of lines of every sort of text."""
+"""What every replay ends in is the library's own ids, on a thousand lines of every sort of text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nlptui.tokenizers.replay import replay, sample, unicode_normalised
 from nlptui.tokenizers.sentencepiece import SentencePieceTokenizer, train
 from tests.tokenizers.tokenizer_cases import CASES, CHINESE, ENGLISH, TEXTS, TRICKY, made
 
-LINES = 3000
+LINES = 1000
 OF_THE_LIBRARY = Path(__file__).parent / "of_sentencepiece"
 """Models that SentencePiece tests itself with."""
 SIGNS = (
@@ -211,7 +211,7 @@ def test_gpt2s_merges_end_in_the_librarys_ids() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_replays_of_every_kind_end_in_the_ids(case: str) -> None:
     tokenizer = made(case, "none")
-    for line in lines()[:600]:
+    for line in lines()[:300]:
         steps = replay(tokenizer, line)
         assert list(steps.ids) == [piece.id for piece in tokenizer.pieces(line)]
         if "[MASK]" in line:  # plain text for the steps
@@ -301,7 +301,7 @@ def everyone() -> list[tuple[str, Tokenizer]]:
     ("name", "tokenizer"), everyone(), ids=lambda value: value if type(value) is str else ""
 )
 def test_changes_of_normalisation_lead_from_the_text_to_what_is_read(name: str, tokenizer: Tokenizer) -> None:
-    for line in lines()[:500]:
+    for line in lines()[:200]:
         normal = replay(tokenizer, line, 1).normalised
         text, done = "", 0
         for change in normal.changes:

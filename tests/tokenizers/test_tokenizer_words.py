@@ -113,13 +113,13 @@ def test_split(text: str, words: str) -> None:
 )
 def test_no_text_takes_quadratic_time(unit: str) -> None:
     seconds = []
-    for size in (20_000, 160_000):
+    for size in (10_000, 80_000):
         text = unit * (size // len(unit))
-        started = time.perf_counter()
+        started = time.process_time()
         assert "".join(split_words(text)) == text.replace(" ", "")
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     # Eight times the text, eight times the time (and room for a busy machine); squared, sixty-four times.
-    assert seconds[1] < 32 * seconds[0] + 0.2
+    assert seconds[1] < 32 * seconds[0] + 0.1
 
 
 # Word vocabularies.

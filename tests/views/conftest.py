@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from nlptui.config import BertConfig, GPTConfig, RecurrentConfig, TransformerConfig, Word2VecConfig
-from nlptui.engine.analyses import analyse
+from nlptui.engine.analyses import analyse, timing
 from nlptui.nn import Batch, build_model
 from nlptui.tokenizers.base import Encoding
 from nlptui.trace import Recorder, Trace
@@ -129,3 +130,12 @@ def shared(family: str) -> Trace:
 def trace(request: pytest.FixtureRequest) -> Trace:
     """A trace of each family."""
     return shared(request.param)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_layers() -> Iterator[None]:
+    """Where layers are timed, they are small ones, run once: views are drawn of any numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "WIDTH", 16)
+        patch.setattr(timing, "RUNS", 1)
+        yield

@@ -326,6 +326,13 @@ WITHOUT_WORDS = (
 """Views that may show no token of the text."""
 
 
+RENDERED = (
+    "rnn", "lstm-chars", "lstm-crf", "gru-class", "bert", "bert-qa", "gpt", "transformer", "word2vec",
+)  # fmt: skip
+"""Each architecture and each sort of output once: what the others draw are the same parts."""
+
+
+@pytest.mark.parametrize("trace", RENDERED, indirect=True)
 @pytest.mark.parametrize("render", [to_text, to_svg, to_html])
 def test_every_view_of_every_family_can_be_rendered(trace, render):
     for view in VIEWS.values():
