@@ -29,12 +29,22 @@ from tests.train.test_loop import directory, train
 pytestmark = pytest.mark.usefixtures("tiny_data")
 
 
+@pytest.fixture(scope="module")
+def trained(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has ended, to be copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLPTUI_HOME", str(tmp_path_factory.mktemp("trained")))
+        patch.setenv("NLPTUI_DATA", str(corpora))
+        found, recipe = directory("one"), small("lstm", steps=30)
+        found.write_recipe(recipe)
+        train(found, recipe)
+        return found.path
+
+
 @pytest.fixture
-def run() -> RunDirectory:
+def run(trained: Path) -> RunDirectory:
     found = directory("one")
-    recipe = small("lstm", steps=30)
-    found.write_recipe(recipe)
-    train(found, recipe)
+    shutil.copytree(trained, found.path, dirs_exist_ok=True)
     return found
 
 
