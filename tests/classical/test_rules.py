@@ -59,6 +59,27 @@ def test_the_first_rule_that_fits_decides(tmp_path: Path) -> None:
     assert found.fits[4] == {1, 2}, "the third fits too, but the second comes before"
 
 
+def test_a_word_that_comes_again_has_neighbours_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tagger(tmp_path, WORDS)
+    words, wanted = ["run", "to", "run", "run"], ["NOUN", "NOUN", "VERB", "NOUN"]
+    assert tags(model, words) == tags(model, words) == wanted
+    asked: list[str] = []
+    fits = rules._Clock.fits
+
+    def counted(clock: Any, rule: Any, pattern: Any, word: str) -> bool:
+        asked.append(word)
+        return fits(clock, rule, pattern, word)
+
+    monkeypatch.setattr(rules._Clock, "fits", counted)
+    assert tags(model, [*words, "slowly"]) == [*wanted, "ADV"]
+    # Of the words seen before only neighbours are looked at: what stands before each "run" and "to".
+    assert asked.count("slowly") == 3 and len(asked) <= 8
+    monkeypatch.setattr(rules, "REMEMBERED", 1)
+    assert tags(model, words) == wanted
+
+
 def test_entities_are_stretches_of_whole_words(tmp_path: Path) -> None:
     text = """
     scheme = "spans"

@@ -416,6 +416,17 @@ def test_words_without_tags_teach_only_where_words_begin() -> None:
     assert float(task.loss({"logits": other}, targets)[0]) == pytest.approx(float(expected))
 
 
+def test_what_is_loaded_for_the_baselines_is_enough_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for task in (words_task(), entities_task(), characters_task()):
+        train, test = (task.load(task.config.data, split) for split in ("train", "test"))
+        wanted = task.baselines(train, test)
+        with monkeypatch.context() as patch:
+            patch.setattr(task, "tokenizer", None)
+            found = task.load_for_baselines(task.config.data)
+        assert [list(one.gold) for one in found] == [list(one.gold) for one in train]
+        assert task.baselines(found, test) == wanted
+
+
 def test_examples_are_the_same_each_time() -> None:
     task = characters_task()
     first, second = (

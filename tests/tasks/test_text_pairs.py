@@ -83,6 +83,20 @@ def test_the_hypothesis_alone_tells_nothing_and_the_words_of_both_something() ->
     assert "second_text_accuracy" not in task.baselines(*[[task.example("neutral", "One text.")]] * 2)
 
 
+@pytest.mark.parametrize(("recipe", "name"), [(PAIRS, "classification"), (QUESTIONS, "question_answering")])
+def test_what_is_loaded_for_the_baselines_is_enough_for_them(
+    recipe: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tokenizer(recipe, name)
+    task = task_for(config(recipe, name, words.vocab_size), words)
+    test = task.load(recipe, "test")
+    assert task.baselines(task.load_for_baselines(recipe), test) == task.baselines(
+        task.load(recipe, "train"), test
+    )
+    monkeypatch.setattr(QuestionAnswering, "BASELINE_EXAMPLES", 50)
+    assert len(task.load_for_baselines(recipe)) == (180 if name == "classification" else 50)
+
+
 @pytest.mark.parametrize(
     ("recipe", "name", "metric"),
     [(PAIRS, "classification", "accuracy"), (QUESTIONS, "question_answering", "exact_match")],
