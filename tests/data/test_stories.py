@@ -20,7 +20,7 @@ LANGUAGES = ("en", "zh")
 CONTEXT = 96
 
 
-SAMPLE = 6_000
+SAMPLE = 3_000
 """Rows of train that are looked at; all of them take a minute to make."""
 
 

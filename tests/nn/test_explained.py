@@ -14,7 +14,7 @@ from nlptui.formula import Derivation, Evaluator, Name, Term, explain, names_in,
 from nlptui.trace import Trace
 from tests.nn.families import CONFIGS, EACH_FAMILY, run
 
-CELLS = 6
+CELLS = 4
 """Random cells of each activation in one test."""
 PADDED = pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 EDITS = (

@@ -47,6 +47,12 @@ CONFIGS = {
 }
 
 
+DIFFERENT = (
+    "rnn", "lstm-chars", "lstm-crf", "gru-class", "bert", "bert-qa", "gpt", "transformer", "word2vec",
+)  # fmt: skip
+"""Each architecture and each sort of output once: what the others draw are the same parts."""
+
+
 def encoding_of(tokens: tuple[str, ...]) -> Encoding:
     """Ids 1, 2, … in order (the same token has the same id), one space between tokens."""
     ids = tuple(1 + tokens.index(token) % 22 for token in tokens)

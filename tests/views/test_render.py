@@ -18,7 +18,7 @@ from nlptui.views import palette as colours
 from nlptui.views.cells import bar, fit, number_format, shade
 from nlptui.views.figure import Bars, Figure, HeatTable, Lines, Series, Token, Tokens, Tree, TreeRow
 from nlptui.views.render import to_html, to_svg, to_text
-from tests.views.conftest import drawn, run, shared
+from tests.views.conftest import DIFFERENT, drawn, run, shared
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
@@ -326,13 +326,7 @@ WITHOUT_WORDS = (
 """Views that may show no token of the text."""
 
 
-RENDERED = (
-    "rnn", "lstm-chars", "lstm-crf", "gru-class", "bert", "bert-qa", "gpt", "transformer", "word2vec",
-)  # fmt: skip
-"""Each architecture and each sort of output once: what the others draw are the same parts."""
-
-
-@pytest.mark.parametrize("trace", RENDERED, indirect=True)
+@pytest.mark.parametrize("trace", DIFFERENT, indirect=True)
 @pytest.mark.parametrize("render", [to_text, to_svg, to_html])
 def test_every_view_of_every_family_can_be_rendered(trace, render):
     for view in VIEWS.values():

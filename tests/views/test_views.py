@@ -22,6 +22,7 @@ from nlptui.views.names import TOKEN_AXES
 from tests.test_catalogue import ASCII_MARKS
 from tests.views.conftest import (
     CONFIGS,
+    DIFFERENT,
     TAGS,
     TARGET,
     TOKENS,
@@ -86,7 +87,7 @@ def test_every_cell_equals_the_element_that_its_source_names(trace):
 
 
 def test_every_cell_has_a_sentence_with_its_value(trace):
-    for figure in every_figure(trace):
+    for figure in every_figure(trace, (2,)):
         for number, part in enumerate(figure.parts):
             for row, col in cells(part)[:: max(1, len(cells(part)) // 7)]:
                 words = describe(figure, number, row, col)
@@ -100,7 +101,7 @@ def test_every_cell_has_a_sentence_with_its_value(trace):
 @pytest.mark.parametrize("family", ["lstm", "gpt", "transformer"])
 def test_chinese_words_are_punctuated_in_chinese_where_pieces_come_together(family):
     set_language("zh")
-    for figure in every_figure(shared(family)):
+    for figure in every_figure(shared(family), (2,)):
         told = [figure.title, figure.caption, *(part.title for part in figure.parts)]
         told += [describe(figure, n, *cells(part)[0]) for n, part in enumerate(figure.parts) if cells(part)]
         assert not [words for words in told if ASCII_MARKS.search(words)]
@@ -568,6 +569,7 @@ def test_no_tokens_at_all(trace):
     assert drawn > 10
 
 
+@pytest.mark.parametrize("trace", DIFFERENT, indirect=True)
 def test_one_token(trace):
     short = run(next(name for name in CONFIGS if CONFIGS[name] is trace.config), ("a",))
     assert sum(len(figure.parts) for figure in every_figure(short, (0,))) > 10
