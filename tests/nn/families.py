@@ -129,7 +129,7 @@ _shared = lru_cache(network)
 def batch_for(name: str, padded: bool = False, size: int = 2) -> Batch:
     """`size` texts of 7 tokens (and 5 of the target); padded: each text after the first is shorter."""
     config = CONFIGS[name]
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)  # `torch.manual_seed` notes the whole stack
     ids = torch.randint(0, VOCAB, (size, LENGTH))
     batch = Batch(ids)
     if isinstance(config, BertConfig):
