@@ -72,8 +72,8 @@ async def test_the_palette_offers_every_action_of_the_explorer() -> None:
 
 
 async def test_help_names_keys_and_can_be_left_by_its_keys() -> None:
-    for leave in ("escape", "question_mark", "f1", "q"):
-        async with opened("gpt") as session:
+    async with opened("gpt") as session:
+        for leave in ("escape", "question_mark", "f1", "q"):
             await session.press("question_mark")
             assert isinstance(session.app.screen, HelpScreen)
             assert "Edit the sentence; the screen follows as you type." in session.text()
