@@ -23,7 +23,7 @@ from nlptui.tui.settings import Settings
 from nlptui.tui.workbench import Workbench
 
 TEXT = "the old keeper can open a can of paint"
-LIMIT = 20.0
+LIMIT = 60.0
 """Seconds after which something that was waited for will not come any more."""
 
 
