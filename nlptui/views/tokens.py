@@ -5,6 +5,7 @@ Knows nothing of what the model does with them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlptui.locale import N_, _
@@ -52,8 +53,11 @@ def read_source(trace: Trace) -> Source | None:
 
 
 def own_row(trace: Trace) -> Tokens:
-    """The tokens of a run, each opening to what the model reads of it."""
-    return token_row(_("tokens"), trace.encoding, read_source(trace), words_of(trace))
+    """The tokens of a run, each opening to what the model reads of it; no ids where the model reads none."""
+    row = token_row(_("tokens"), trace.encoding, read_source(trace), words_of(trace))
+    if "ids" in trace or not ("features" in trace or "rule" in trace):
+        return row
+    return replace(row, tokens=tuple(replace(token, id=None) for token in row.tokens))
 
 
 def target_row(trace: Trace) -> Tokens:

@@ -31,6 +31,7 @@ def test_a_token_on_top_opens_what_the_model_reads_of_it(bench: Workbench, model
     for row, token in enumerate(tokens.tokens):
         origin = tokens.origin(row)
         assert origin is not None and origin.name == name and token.tag is not None
+        assert (token.id is not None) == (name == "ids"), "an id that nothing reads is not told"
         assert bench.explain(place, origin).derivation.index == origin.index
 
 
