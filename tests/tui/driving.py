@@ -125,4 +125,15 @@ async def opened(
                 await session.settle()
             yield session
         finally:
-            app.workers.cancel_all()  # as the app does on its way out, but Textual's end of a test does not
+            await _let_be(app)
+
+
+async def _let_be(app: NlptuiApp) -> None:
+    """What is being drawn at the end of a test is drawn to its end, and nothing more is begun.
+
+    Broken off, it would take the widgets that it removes with it, for whose end Textual then waits.
+    """
+    for desk in (app.engine, app.clerk, app.keeper):
+        desk.deliver = lambda answer: None  # type: ignore[method-assign]
+    if tasks := [worker._task for worker in app.workers if worker._task is not None]:
+        await asyncio.wait(tasks, timeout=LIMIT)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from textual import events
 from textual.keys import _character_to_key
@@ -122,3 +125,26 @@ async def test_the_only_view_of_a_group_says_so() -> None:
         assert session.place.view == "tokens" and "only view of its group" in session.text()
         await session.press("2")
         assert session.place.view == "embedding"
+
+
+async def test_a_picture_is_drawn_to_its_end_before_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off while it removes widgets, it would leave them half removed, and the next one waiting."""
+    begun: list[str] = []
+    ended: list[str] = []
+    show = FigurePane.show
+
+    async def slow(pane: FigurePane, figure: Any, **more: Any) -> None:
+        begun.append(figure.view)
+        await asyncio.sleep(0.05)
+        await show(pane, figure, **more)
+        ended.append(figure.view)
+
+    async with opened("gpt") as session:
+        monkeypatch.setattr(FigurePane, "show", slow)
+        session.explorer.open_view("embedding")
+        await session.wait_for(lambda: begun)
+        assert not ended
+        session.explorer.open_view("lens")
+        await session.settle()
+        assert begun == ended and begun[0] == "embedding" and "lens" in ended
+        assert session.place.view == session.pane.figure.view == "lens"

@@ -90,6 +90,9 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
         """Whether tables are drawn as shades, not numbers."""
         self.runs_open: bool = False
         self.working = False
+        self._newest: Shown | None = None
+        """The answer that is to be drawn next."""
+        self._drawing = False
         self.progress: Progress | None = None
         """How far a long answer is."""
         self.sought = ""
@@ -216,7 +219,23 @@ class ExplorerScreen(ViewActions, EditActions, WritingActions, RunActions, Snaps
             self.draw_notice()
             return
         self.problem = ""
-        self.run_worker(self.take(answer.result), exclusive=True, group="take", exit_on_error=True)
+        self._newest = answer.result
+        if not self._drawing:
+            self._drawing = True
+            self.run_worker(self.take_newest(), group="take", exit_on_error=True)
+
+    async def take_newest(self) -> None:
+        """Draw the newest answer, and one that comes meanwhile after it, unless another is asked for by then.
+
+        Nothing is broken off in the middle: Textual ends with it the widgets that are being removed.
+        """
+        try:
+            while (shown := self._newest) is not None:
+                self._newest = None
+                if not self.working:
+                    await self.take(shown)
+        finally:
+            self._drawing = False
 
     async def take(self, shown: Shown) -> None:
         """Draw everything of `shown` that differs from what is on screen."""
